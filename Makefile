@@ -1,0 +1,57 @@
+# Every target sets up what it needs: .venv is made on first use from requirements.lock and refreshed when that changes.
+# Only Python 3.11 or newer is needed; uv is used where it is installed, a C compiler where there is one.
+
+SHELL := /bin/sh
+PY := .venv/bin/python
+READY := .venv/.ready
+# Two test processes suit the smallest machine; raise it on a larger one: make test WORKERS=8
+WORKERS ?= 2
+PYTEST := $(PY) -m pytest
+NATIVE := $(wildcard src/plait/native/*.c src/plait/native/*.h)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-unit test-peers test-properties test-golden lint format lock clean
+
+help: ## show the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(READY) ## make .venv with everything that development needs
+
+$(READY): requirements.lock pyproject.toml setup.py scripts/setup.sh $(NATIVE)
+	@echo "setting up .venv"
+	@./scripts/setup.sh
+	@touch $@
+
+test: $(READY) ## run every test
+	$(PYTEST) -n $(WORKERS)
+
+test-unit: $(READY) ## pure and fast tests
+	$(PYTEST) tests/unit
+
+test-peers: $(READY) ## against real programs and servers
+	$(PYTEST) -n $(WORKERS) tests/peers
+
+test-properties: $(READY) ## Hypothesis
+	$(PYTEST) -n $(WORKERS) tests/properties
+
+test-golden: $(READY) ## recorded vectors
+	$(PYTEST) tests/golden
+
+lint: $(READY) ## style, types, layers and dependencies
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry src
+
+format: $(READY) ## let ruff fix and format
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+lock: ## resolve pyproject.toml anew into uv.lock and requirements.lock (needs uv)
+	./scripts/lock.sh
+
+clean: ## remove everything that is made
+	rm -rf .venv build dist site .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f src/plait/native/*.so

@@ -1,0 +1,1 @@
+"""The command line: argument grammars, one module per command, terminal output."""

@@ -1,0 +1,1 @@
+"""List, merge, plan, execute, verify, record: the one engine under every strand."""

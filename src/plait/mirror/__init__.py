@@ -1,0 +1,1 @@
+"""Strand one: a tree and its mirror, with rclone's semantics."""

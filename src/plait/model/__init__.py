@@ -1,0 +1,1 @@
+"""The vocabulary of every strand: items, actions, results, errors, options. Imports nothing else of Plait."""

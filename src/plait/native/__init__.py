@@ -1,0 +1,1 @@
+"""The optional C extension and its pure-Python twin. Imports nothing else of Plait."""

@@ -1,0 +1,1 @@
+"""Places that hold bytes under keys: the Store protocol, its stores and its wrappers."""
