@@ -1,0 +1,147 @@
+"""The event stream: what a run says while it runs.
+
+Progress displays, logs, report files, `--json` and run records are all subscribers of one stream. Events are small and
+hold no secret. Counting is the business of `plait.engine.statistics`, itself a subscriber.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from plait.engine.steps import Side
+from plait.model.actions import Action, Outcome
+from plait.model.items import Item, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.model.errors import PlaitError
+
+
+class Level(IntEnum):
+    """Log levels, rclone's, with the numbers of Python's logging."""
+
+    DEBUG = 10
+    INFO = 20
+    NOTICE = 25
+    ERROR = 40
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A line for the log. `subject` is the key or the location it is about, "" for the run as a whole."""
+
+    level: Level
+    text: str
+    subject: str = ""
+    error: PlaitError | None = None
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """So many more items of one side were listed."""
+
+    side: Side
+    items: int
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """A pair was compared; `verdict` is `=` equal, `*` differs, `+` only in the source, `-` only in the destination,
+    `!` could not be compared (rclone's report letters)."""
+
+    verdict: str
+    source: Item | None = None
+    destination: Item | None = None
+    error: PlaitError | None = None
+
+
+class ComparedRun(msgspec.Struct, frozen=True):
+    """A whole page of files was found equal."""
+
+    page: Page
+
+
+class Checking(msgspec.Struct, frozen=True):
+    """The comparison of a pair needs a look-up, which has begun (`done` False) or ended."""
+
+    key: str
+    size: int | None
+    done: bool
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """An action was planned; totals grow by it."""
+
+    action: Action
+
+
+class Started(msgspec.Struct, frozen=True):
+    """An action is being executed."""
+
+    action: Action
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """So many more bytes of an action's item were carried."""
+
+    action: Action
+    size: int
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """An action ended."""
+
+    outcome: Outcome
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """An error that belongs to no action: a directory that could not be listed, a comparison that failed."""
+
+    error: PlaitError
+    subject: str = ""
+
+
+class AttemptEnded(msgspec.Struct, frozen=True):
+    """Attempt `number` (from 1) of at most `attempts` ended with so many errors; the last of them, if any."""
+
+    number: int
+    attempts: int
+    errors: int
+    last: PlaitError | None
+    again: bool
+
+
+Event = (
+    Message
+    | Listed
+    | Compared
+    | ComparedRun
+    | Checking
+    | Planned
+    | Started
+    | Carried
+    | Finished
+    | Failed
+    | AttemptEnded
+)
+
+
+class EventStream:
+    """Delivers events to subscribers, one at a time, in the thread of the emitter."""
+
+    def __init__(self) -> None:
+        self._subscribers: tuple[Callable[[Event], None], ...] = ()
+        self._lock = Lock()
+
+    def subscribe(self, subscriber: Callable[[Event], None]) -> None:
+        """Adds a subscriber; it sees the events from now on, is called under a lock, and must be quick."""
+        with self._lock:
+            self._subscribers = (*self._subscribers, subscriber)
+
+    def emit(self, event: Event) -> None:
+        """Delivers one event to all subscribers."""
+        with self._lock:
+            for subscriber in self._subscribers:
+                subscriber(event)

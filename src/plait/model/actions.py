@@ -1,0 +1,86 @@
+"""Actions: what a plan is made of, and how each of them ended."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from plait.model.items import Item
+
+if TYPE_CHECKING:
+    from plait.model.errors import PlaitError
+
+
+class Verb(StrEnum):
+    """What an action does to the destination (and, for a move, to the source)."""
+
+    CREATE = "create"
+    """Carry the source item to a key that the destination lacks."""
+    REPLACE = "replace"
+    """Carry the source item over a destination item that differs."""
+    TOUCH = "touch"
+    """Give the destination item the source's time or metadata, without carrying content."""
+    RENAME = "rename"
+    """Rename a destination item (`origin`) to the key."""
+    DELETE = "delete"
+    """Delete the destination item."""
+    MAKE_DIRECTORY = "make directory"
+    REMOVE_DIRECTORY = "remove directory"
+    """Remove the destination directory, if it is empty by then."""
+    TOUCH_DIRECTORY = "touch directory"
+    """Give the destination directory the source's time and metadata, after everything below it."""
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One step of a plan.
+
+    `key` is the destination's key. `source` and `destination` are the two sides as they were when planned (None:
+    absent); they are what the executor expects to find. `reason` says why in a few words. `origin` is the key that a
+    rename starts from.
+    """
+
+    verb: Verb
+    key: str
+    source: Item | None = None
+    destination: Item | None = None
+    reason: str = ""
+    origin: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that the action carries (create, replace) or frees (delete); 0 where unknown or none."""
+        side = self.destination if self.verb is Verb.DELETE else self.source
+        if side is None or self.verb in _WITHOUT_BYTES:
+            return 0
+        return side.size or 0
+
+
+_WITHOUT_BYTES = frozenset(
+    {Verb.TOUCH, Verb.RENAME, Verb.MAKE_DIRECTORY, Verb.REMOVE_DIRECTORY, Verb.TOUCH_DIRECTORY}
+)
+
+
+class Status(StrEnum):
+    """How an action ended."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    """Not executed by choice: dry run, a refused question, a gate that closed."""
+    FAILED = "failed"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one action.
+
+    `detail` is what a log line says of it ("Copied (new)"). `kept` is where the replaced or deleted item is kept now
+    (a location's text), if it is kept. `carried` counts the bytes really read or copied.
+    """
+
+    action: Action
+    status: Status
+    detail: str = ""
+    error: PlaitError | None = None
+    kept: str | None = None
+    carried: int = 0

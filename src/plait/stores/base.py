@@ -1,0 +1,341 @@
+"""The Store protocol: a place that holds bytes under keys.
+
+A store is narrow on purpose. What it *may* do beyond the core is declared in `Features` and offered through the
+optional protocols below (`Renames`, `Copies`, …); nothing is guessed from a store's name. `plait.testing` proves every
+sentence of these contracts for every store.
+
+All methods block, may be called from several threads at once, and raise the catalogue's errors only. Every call ends
+within the deadlines that the store was opened with (`Deadlines`); a call that ended without an answer raises
+`UnknownOutcomeError`, which says neither that it failed nor that the item is absent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from plait.model.errors import PlaitError
+    from plait.model.items import Item, Page, Stat
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """Bounds in seconds: to connect, and without any byte moving in either direction; None waits for ever."""
+
+    connect: float | None = 60.0
+    idle: float | None = 300.0
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store can do, declared.
+
+    `scheme`: the rclone name of its type (`local`, `s3`, `memory`).
+    `hashes`: names of the hashes it gives, best first (`md5`, …).
+    `hashes_in_listing`: they come with listing or stat at no cost; else `Hashes.hash` computes or fetches them.
+    `time_precision`: of the modification times it keeps, in nanoseconds; None when it keeps none.
+    `times_in_listing`: a listing carries `modified`; else `stat` does, at the price of a request an item.
+    `set_times`: `SetsAttributes.set_attributes(modified=…)` works without carrying the content again.
+    `directories`: directories exist by themselves (and may be empty).
+    `directory_times`: `set_attributes` works for directories.
+    `case_sensitive`, `keeps_unicode`: as probed at the root; `keeps_unicode` is False where the store normalises names.
+    `conditional_writes`: `if_absent` and `if_match` are atomic.
+    `streaming_writes`: `write` takes a size of None.
+    `metadata`: keeps user metadata (`Stat.metadata`); `posix`: keeps mode, owner, xattrs.
+    `links`: keeps symbolic links as such.
+    `batched`: local work: few workers, a directory's worth at a time; else one item at a time and many workers.
+    `concurrency`: how many calls at once pay off.
+    `part_size`, `part_cutoff`: from `part_cutoff` bytes on, content is carried in parts of at least `part_size`
+    (`Parts`); 0 where the store has no parts.
+    `depends_on_network`: a retry of a failed call may help.
+    `identity`: two stores with equal identities hold the same objects under the same full keys (overlap, server-side
+    copy); it holds no secret.
+    """
+
+    scheme: str
+    identity: str
+    hashes: tuple[str, ...] = ()
+    hashes_in_listing: bool = False
+    time_precision: int | None = None
+    times_in_listing: bool = False
+    set_times: bool = False
+    directories: bool = False
+    directory_times: bool = False
+    case_sensitive: bool = True
+    keeps_unicode: bool = True
+    conditional_writes: bool = False
+    streaming_writes: bool = True
+    metadata: bool = False
+    posix: bool = False
+    links: bool = False
+    batched: bool = False
+    concurrency: int = 32
+    part_size: int = 0
+    part_cutoff: int = 0
+    depends_on_network: bool = False
+
+
+class Reader(Protocol):
+    """Content being read, in order; also a context manager that closes it.
+
+    `stat` is the item as it was when the reading began, from the same open file or response.
+    """
+
+    @property
+    def stat(self) -> Stat: ...
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, at least one before the end (blocking); all that is left for -1; b"" at the end.
+
+        Raises TemporaryError when the connection breaks or the content ends early, SourceChangedError when the item
+        is found changed while it is read (checked again at the end).
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees what the reading holds; repeated calls do nothing."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+
+class Source(Protocol):
+    """What `write` reads from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """How an item is to be written.
+
+    `if_absent`: fail with AlreadyExistsError where the key exists. `if_match`: fail with PreconditionError unless the
+    stored etag is this one. `modified`: modification time to keep, ns. `metadata`: user metadata. `durable`: on
+    return, content and name survive a power loss. `hashes`: expected hashes of the content, checked where the store
+    can. `in_place`: write the final name directly (not atomic; only where a person asked for it). `mode`: POSIX
+    permission bits for a new file where `Features.posix`.
+    """
+
+    if_absent: bool = False
+    if_match: str | None = None
+    modified: int | None = None
+    metadata: Mapping[str, str] | None = None
+    content_type: str | None = None
+    durable: bool = False
+    hashes: Mapping[str, str] = {}
+    in_place: bool = False
+    mode: int | None = None
+
+
+PLAIN = Outgoing()
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    """What became of one key of `delete`; `error` None: it is gone (or was not there)."""
+
+    key: str
+    error: PlaitError | None = None
+
+
+@runtime_checkable
+class Store(Protocol):
+    """An opened place that holds bytes under keys; the root of all keys is the location it was opened at."""
+
+    @property
+    def features(self) -> Features:
+        """What the store can do; fixed once opened."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """The location as a person knows it, without secrets."""
+        ...
+
+    def list(
+        self,
+        prefix: str = "",
+        start_after: str = "",
+        *,
+        descend: Callable[[str], bool] | None = None,
+    ) -> Iterator[Page]:
+        """The items whose key begins with `prefix` and stands after `start_after`, in the total order, as pages.
+
+        Recursive. A store with directories yields each directory (except the root) as an item of its own, before the
+        items below it, as the last item of its page. `prefix` is "" or ends with "/" where the store has directories.
+        `descend(key)` is asked once for each such directory before it is opened; where it says False the directory
+        is yielded but not entered. Stores without directories do not ask.
+
+        Lazy, and bounded in memory by one directory or one page of the server. Not a snapshot: items that come, go or
+        change meanwhile may or may not show.
+
+        Raises DirectoryNotFoundError at the first step where the root or `prefix` is missing (a missing bucket, or a
+        missing local directory; a prefix without objects is an empty listing). A directory below it that cannot be
+        read is a page with an `error`, and the listing goes on.
+        """
+        ...
+
+    def stat(self, key: str) -> Stat:
+        """Everything the store knows of one item cheaply, with `modified` and `metadata` where it keeps them.
+
+        "" is the root. Raises ObjectNotFoundError where there is none.
+        """
+        ...
+
+    def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
+        """Opens the content of an item from `offset` (≥ 0), for `length` bytes or to the end.
+
+        A range is exact: a store that answers another one raises TemporaryError. With `expected`, raises
+        SourceChangedError where size, time or etag differ from it, now or (as far as the store can tell) at the end.
+        Raises ObjectNotFoundError, PermissionDeniedError, TemporaryError.
+        """
+        ...
+
+    def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+        """Stores `size` bytes (None: until the end) of `content` under the key, atomically.
+
+        On return the key holds all of it; after any error, a kill or a power loss it holds what it held before (the
+        whole new content only in the case of UnknownOutcomeError). Missing directories are made. Returns the stat of
+        what was stored. Idempotent, not to be repeated with the same `content`.
+
+        Raises IntegrityError when content ends before or goes on after `size` bytes or a hash differs, NoSpaceError,
+        AlreadyExistsError, PreconditionError, UnsafeNameError, NotSupportedError for a key that cannot be held
+        exactly, and whatever `content.read` raises.
+        """
+        ...
+
+    def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
+        """Deletes files, objects or links; lazily, one result for each key, in any order. Never directories.
+
+        A missing key is a success. Idempotent.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees connections and descriptors. Repeated calls do nothing."""
+        ...
+
+
+@runtime_checkable
+class Renames(Protocol):
+    """Stores that move an item to another key without carrying its content."""
+
+    def rename(self, origin: str, key: str, *, replace: bool = False, durable: bool = False) -> None:
+        """Atomic. Makes missing directories. Raises AlreadyExistsError unless `replace`, ObjectNotFoundError."""
+        ...
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """Stores that copy an item by themselves (server-side)."""
+
+    def can_copy_from(self, source: Store) -> bool:
+        """True where `copy_from` works for every item of `source`."""
+        ...
+
+    def copy_from(self, source: Store, item: Item, key: str, how: Outgoing = PLAIN) -> Stat:
+        """Copies an item of `source` to `key` here; atomic like `write`, with the same errors."""
+        ...
+
+
+@runtime_checkable
+class SetsAttributes(Protocol):
+    """Stores that change an item's time or metadata without its content."""
+
+    def set_attributes(
+        self, key: str, *, modified: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Sets what is not None; on a directory where `Features.directory_times`. Raises ObjectNotFoundError."""
+        ...
+
+
+@runtime_checkable
+class Directories(Protocol):
+    """Stores in which directories exist by themselves."""
+
+    def make_directory(self, key: str) -> None:
+        """Makes the directory and its parents; one that exists is a success. "" makes the root."""
+        ...
+
+    def remove_directory(self, key: str) -> None:
+        """Removes an empty directory. Raises StoreError where it is not empty; a missing one is a success."""
+        ...
+
+
+@runtime_checkable
+class Hashes(Protocol):
+    """Stores that compute or look up hashes on demand."""
+
+    def hash(self, key: str, name: str, *, expected: Stat | None = None) -> str | None:
+        """The named hash as lower-case hex; None where this item has none. `expected` as in `read`."""
+        ...
+
+
+class CopyRequest(msgspec.Struct, frozen=True):
+    """One file of a batch: the item as listed, and the key to write (in the same directory for a whole batch)."""
+
+    item: Item
+    key: str
+    replaces: Stat | None = None
+    """What is expected under the key: None where it must be absent."""
+
+
+class CopyResult(msgspec.Struct, frozen=True):
+    """What became of one request; `error` None: it is done and `stat` is what stands there now, where known cheaply."""
+
+    request: CopyRequest
+    error: PlaitError | None = None
+    stat: Stat | None = None
+
+
+@runtime_checkable
+class CopiesBatches(Protocol):
+    """Stores that carry many small files from another store in one go (local to local)."""
+
+    def can_copy_batches_from(self, source: Store) -> bool: ...
+
+    def copy_batch(
+        self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
+    ) -> list[CopyResult]:
+        """Carries requests whose items share one directory and whose keys share one directory.
+
+        Each file by itself atomic and checked like `write` (size as listed, source unchanged before and after);
+        `how.modified` is ignored: each file keeps its own item's time. Requests not begun when `cancelled()` turns true
+        end with CancelledError.
+        """
+        ...
+
+
+class PartialWrite(Protocol):
+    """An item being written in parts that may arrive in any order and from several threads."""
+
+    @property
+    def part_size(self) -> int:
+        """Bytes of every part but the last."""
+        ...
+
+    def write_part(self, offset: int, content: Source, length: int) -> None:
+        """Stores `length` bytes at `offset`, a multiple of `part_size`. May be repeated with the same bytes."""
+        ...
+
+    def commit(self) -> Stat:
+        """Makes the item appear, whole and at once."""
+        ...
+
+    def abort(self) -> None:
+        """Forgets everything; the key holds what it held before."""
+        ...
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """Stores that write an item in parts: files by ranges, objects by multipart upload."""
+
+    def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> PartialWrite:
+        """Begins writing `size` bytes; nothing shows under the key before `commit`."""
+        ...
