@@ -50,6 +50,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     `concurrency`: how many calls at once pay off.
     `part_size`, `part_cutoff`: from `part_cutoff` bytes on, content is carried in parts of at least `part_size`
     (`Parts`); 0 where the store has no parts.
+    `parts_hash`: name of a hash that an item written in parts carries only if `Outgoing.hashes` brings it along.
     `depends_on_network`: a retry of a failed call may help.
     `identity`: two stores with equal identities hold the same objects under the same full keys (overlap, server-side
     copy); it holds no secret.
@@ -75,6 +76,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 32
     part_size: int = 0
     part_cutoff: int = 0
+    parts_hash: str | None = None
     depends_on_network: bool = False
 
 
@@ -300,13 +302,19 @@ class CopiesBatches(Protocol):
     def can_copy_batches_from(self, source: Store) -> bool: ...
 
     def copy_batch(
-        self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
+        self,
+        source: Store,
+        requests: Sequence[CopyRequest],
+        how: Outgoing,
+        cancelled: Callable[[], bool],
+        carried: Callable[[CopyRequest, int], None] | None = None,
     ) -> list[CopyResult]:
         """Carries requests whose items share one directory and whose keys share one directory.
 
         Each file by itself atomic and checked like `write` (size as listed, source unchanged before and after);
-        `how.modified` is ignored: each file keeps its own item's time. Requests not begun when `cancelled()` turns true
-        end with CancelledError.
+        `how.modified` is ignored: each file keeps its own item's time. `carried` is told of bytes as they are copied,
+        for files large enough that a person may be waiting. Requests not begun when `cancelled()` turns true, and a
+        large one under way, end with CancelledError.
         """
         ...
 
