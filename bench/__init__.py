@@ -1,0 +1,1 @@
+"""Benchmarks: Plait and its real peers, run in turn."""

@@ -1,0 +1,131 @@
+"""`make bench`: Plait and its peers in turn, as a Markdown table.
+
+    python -m bench [CASE ...] [--rounds N] [--scale F] [--directory DIR]
+
+Cases: start, small, big, unchanged, upload-small, download-small, upload-big, download-big, million. `--scale 0.1`
+makes everything ten times smaller, to try the harness.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import cases
+from bench.measure import compete, run, table
+from plait.testing.servers import seaweedfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GIBIBYTE = 1 << 30
+S3_CASES = {"upload-small", "download-small", "upload-big", "download-big"}
+ALL = ("start", "small", "big", "unchanged", "upload-small", "download-small", "upload-big", "download-big", "million")
+
+
+def main() -> None:
+    """Runs the chosen cases and prints one table each."""
+    parser = argparse.ArgumentParser(description="Plait and its peers in turn")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=" ".join(ALL))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--directory", type=Path, default=None)
+    arguments = parser.parse_args()
+    chosen = arguments.cases or list(ALL)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}; "
+        f"median of {arguments.rounds} runs in turn\n"
+    )
+    with contextlib.ExitStack() as stack:
+        directory = arguments.directory
+        if directory is None:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plait-bench-")))
+        s3 = stack.enter_context(seaweedfs()) if S3_CASES & set(chosen) else None
+        bench = Bench(cases.ground(directory, s3), arguments.rounds, arguments.scale)
+        for case in chosen:
+            title, competitors = bench.case(case)
+            print(table(title, compete(competitors, arguments.rounds)), flush=True)
+
+
+class Bench:
+    """Lays the ground of each case once."""
+
+    def __init__(self, ground: cases.Ground, rounds: int, scale: float) -> None:
+        self._ground = ground
+        self._rounds = rounds
+        self._scale = scale
+
+    def case(self, name: str) -> tuple[str, list[cases.Competitor]]:
+        """The title and the competitors of a case."""
+        lay: Callable[[], tuple[str, list[cases.Competitor]]] = getattr(self, "_" + name.replace("-", "_"))
+        return lay()
+
+    def _count(self, full: int) -> int:
+        return max(int(full * self._scale), 1)
+
+    def _small_files(self, count: int) -> Path:
+        return cases.lay_files(self._ground.root / f"small-{count}", count, 4096)
+
+    def _big_file(self, size: int) -> Path:
+        return cases.lay_big_file(self._ground.root / f"big-{size}", size)
+
+    def _start(self) -> tuple[str, list[cases.Competitor]]:
+        return "start-up", cases.start_up(self._ground)
+
+    def _small(self) -> tuple[str, list[cases.Competitor]]:
+        count = self._count(20_000)
+        title = f"local to local, {count:,} files of 4 KiB, first sync"
+        return title, cases.first_copy(self._ground, "small", self._small_files(count))
+
+    def _big(self) -> tuple[str, list[cases.Competitor]]:
+        size = self._count(2 * GIBIBYTE)
+        return f"local to local, one file of {size >> 20} MiB", cases.first_copy(
+            self._ground, "big", self._big_file(size)
+        )
+
+    def _unchanged(self) -> tuple[str, list[cases.Competitor]]:
+        return self._equal_trees(self._count(200_000))
+
+    def _million(self) -> tuple[str, list[cases.Competitor]]:
+        return self._equal_trees(self._count(1_000_000))
+
+    def _equal_trees(self, count: int) -> tuple[str, list[cases.Competitor]]:
+        source = cases.lay_files(self._ground.root / f"tree-{count}", count, 16)
+        mirror = self._ground.root / f"mirror-{count}"
+        return f"local to local, {count:,} files, nothing to do", cases.unchanged(self._ground, source, mirror)
+
+    def _upload_small(self) -> tuple[str, list[cases.Competitor]]:
+        count = self._count(5_000)
+        return f"local to S3, {count:,} files of 4 KiB", cases.upload(self._ground, "upsmall", self._small_files(count))
+
+    def _upload_big(self) -> tuple[str, list[cases.Competitor]]:
+        size = self._count(GIBIBYTE)
+        return f"local to S3, one file of {size >> 20} MiB", cases.upload(self._ground, "upbig", self._big_file(size))
+
+    def _download_small(self) -> tuple[str, list[cases.Competitor]]:
+        count = self._count(5_000)
+        bucket = self._filled("downsmall", self._small_files(count))
+        return f"S3 to local, {count:,} files of 4 KiB", cases.download(self._ground, "downsmall", bucket)
+
+    def _download_big(self) -> tuple[str, list[cases.Competitor]]:
+        size = self._count(GIBIBYTE)
+        bucket = self._filled("downbig", self._big_file(size))
+        return f"S3 to local, one file of {size >> 20} MiB", cases.download(self._ground, "downbig", bucket)
+
+    def _filled(self, bucket: str, source: Path) -> str:
+        assert self._ground.s3 is not None
+        self._ground.s3.make_bucket(bucket)
+        run(
+            cases.rclone(self._ground, "sync", "--transfers=32", source, f"s3:{bucket}"),
+            {**os.environ, **self._ground.s3.rclone_environment()},
+        )
+        return bucket
+
+
+if __name__ == "__main__":
+    main()
