@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import cases
-from bench.measure import compete, run, table
+from bench.measure import Competitor, compete, run, table
 from plait.testing.servers import seaweedfs
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Bench:
         self._rounds = rounds
         self._scale = scale
 
-    def case(self, name: str) -> tuple[str, list[cases.Competitor]]:
+    def case(self, name: str) -> tuple[str, list[Competitor]]:
         """The title and the competitors of a case."""
-        lay: Callable[[], tuple[str, list[cases.Competitor]]] = getattr(self, "_" + name.replace("-", "_"))
+        lay: Callable[[], tuple[str, list[Competitor]]] = getattr(self, "_" + name.replace("-", "_"))
         return lay()
 
     def _count(self, full: int) -> int:
@@ -74,45 +74,45 @@ class Bench:
     def _big_file(self, size: int) -> Path:
         return cases.lay_big_file(self._ground.root / f"big-{size}", size)
 
-    def _start(self) -> tuple[str, list[cases.Competitor]]:
+    def _start(self) -> tuple[str, list[Competitor]]:
         return "start-up", cases.start_up(self._ground)
 
-    def _small(self) -> tuple[str, list[cases.Competitor]]:
+    def _small(self) -> tuple[str, list[Competitor]]:
         count = self._count(20_000)
         title = f"local to local, {count:,} files of 4 KiB, first sync"
         return title, cases.first_copy(self._ground, "small", self._small_files(count))
 
-    def _big(self) -> tuple[str, list[cases.Competitor]]:
+    def _big(self) -> tuple[str, list[Competitor]]:
         size = self._count(2 * GIBIBYTE)
         return f"local to local, one file of {size >> 20} MiB", cases.first_copy(
             self._ground, "big", self._big_file(size)
         )
 
-    def _unchanged(self) -> tuple[str, list[cases.Competitor]]:
+    def _unchanged(self) -> tuple[str, list[Competitor]]:
         return self._equal_trees(self._count(200_000))
 
-    def _million(self) -> tuple[str, list[cases.Competitor]]:
+    def _million(self) -> tuple[str, list[Competitor]]:
         return self._equal_trees(self._count(1_000_000))
 
-    def _equal_trees(self, count: int) -> tuple[str, list[cases.Competitor]]:
+    def _equal_trees(self, count: int) -> tuple[str, list[Competitor]]:
         source = cases.lay_files(self._ground.root / f"tree-{count}", count, 16)
         mirror = self._ground.root / f"mirror-{count}"
         return f"local to local, {count:,} files, nothing to do", cases.unchanged(self._ground, source, mirror)
 
-    def _upload_small(self) -> tuple[str, list[cases.Competitor]]:
+    def _upload_small(self) -> tuple[str, list[Competitor]]:
         count = self._count(5_000)
         return f"local to S3, {count:,} files of 4 KiB", cases.upload(self._ground, "upsmall", self._small_files(count))
 
-    def _upload_big(self) -> tuple[str, list[cases.Competitor]]:
+    def _upload_big(self) -> tuple[str, list[Competitor]]:
         size = self._count(GIBIBYTE)
         return f"local to S3, one file of {size >> 20} MiB", cases.upload(self._ground, "upbig", self._big_file(size))
 
-    def _download_small(self) -> tuple[str, list[cases.Competitor]]:
+    def _download_small(self) -> tuple[str, list[Competitor]]:
         count = self._count(5_000)
         bucket = self._filled("downsmall", self._small_files(count))
         return f"S3 to local, {count:,} files of 4 KiB", cases.download(self._ground, "downsmall", bucket)
 
-    def _download_big(self) -> tuple[str, list[cases.Competitor]]:
+    def _download_big(self) -> tuple[str, list[Competitor]]:
         size = self._count(GIBIBYTE)
         bucket = self._filled("downbig", self._big_file(size))
         return f"S3 to local, one file of {size >> 20} MiB", cases.download(self._ground, "downbig", bucket)
