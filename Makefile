@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 NATIVE := $(wildcard src/plait/native/*.c src/plait/native/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit test-peers test-properties test-golden lint format lock clean
+.PHONY: help setup test test-unit test-peers test-properties test-golden lint bench soak docs format lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,6 +43,16 @@ lint: $(READY) ## style, types, layers and dependencies
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	.venv/bin/deptry src
+
+bench: $(READY) ## measure against rclone, rsync, cp and s5cmd; BENCH="small big --rounds 3" chooses
+	$(PY) -m bench $(BENCH)
+
+soak: $(READY) ## properties with many more examples; takes hours
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -n $(WORKERS) --timeout 0 tests/properties
+
+docs: $(READY) ## build the documentation into site/; any warning fails it
+	$(PY) -m sphinx -q -W --keep-going -b html docs site
+	@echo "site/index.html"
 
 format: $(READY) ## let ruff fix and format
 	$(PY) -m ruff check --fix

@@ -12,10 +12,9 @@ import plait
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _pinned() -> dict[str, str]:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pins = (re.match(r"([a-z0-9._-]+)==([^ ;\\]+)", line) for line in lines)
-    return {pin[1]: pin[2] for pin in pins if pin}
+def _pinned() -> set[tuple[str, str]]:
+    text = (ROOT / "requirements.lock").read_text()
+    return set(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
 def _project() -> dict[str, Any]:
@@ -24,7 +23,7 @@ def _project() -> dict[str, Any]:
 
 def test_both_locks_name_the_same_versions() -> None:
     resolved = {
-        package["name"]: package["version"]
+        (package["name"], package["version"])
         for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]
         if package["name"] != "plait"
     }
