@@ -1,0 +1,293 @@
+"""The options of the mirror's verbs, each declared once: names, letters, defaults and meanings are rclone's.
+
+An option stands here only if it has its effect; what rclone knows and Plait does not is an unknown flag. Options with
+`no_effect` steer something in rclone that Plait has no need for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from plait.mirror.option_types import (
+    BANDWIDTH,
+    COMMAND,
+    COUNT,
+    DURATION,
+    FILE,
+    INTEGER,
+    LOCATION,
+    NUMBER,
+    PATTERN,
+    SIZE,
+    SWITCH,
+    TEXT,
+    choice,
+)
+from plait.model.options import Option, OptionSet, Repeat, Section
+
+if TYPE_CHECKING:
+    from plait.model.options import ValueType
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+
+
+def _switch(name: str, section: Section, text: str, short: str = "", **more: Any) -> Option:
+    return Option(name, SWITCH, default=False, help=text, section=section, short=short, rclone=True, **more)
+
+
+def _value(
+    name: str, kind: ValueType, default: Any, section: Section, text: str, short: str = "", **more: Any
+) -> Option:
+    return Option(name, kind, default, text, section, short=short, rclone=True, **more)
+
+
+def _many(name: str, kind: ValueType, section: Section, text: str, short: str = "") -> Option:
+    return Option(name, kind, (), text, section, short=short, repeat=Repeat.APPEND, rclone=True)
+
+
+_DIRECT = Section.COPY
+_FILTER = Section.FILTER
+_DELETE = Section.DELETE
+_FAST = Section.PERFORMANCE
+_SAID = Section.OUTPUT
+
+COMPARISON = OptionSet(
+    (
+        _switch("checksum", _DIRECT, "Compare size and hash, not modification time", "c"),
+        _switch("size-only", _DIRECT, "Compare the size only, not modification time or hash"),
+        _switch("ignore-existing", _DIRECT, "Leave every file alone that exists at the destination"),
+        _switch("ignore-times", _DIRECT, "Transfer everything, also what has equal size and time", "I"),
+        _switch("ignore-size", _DIRECT, "Do not compare sizes, use modification time or hash"),
+        _switch("ignore-checksum", _DIRECT, "Do not compare hashes after a copy"),
+        _switch("update", _DIRECT, "Leave files alone that are newer at the destination", "u"),
+        _switch("immutable", _DIRECT, "Never change an existing file: fail where one differs"),
+        _value("modify-window", DURATION, 1, _DIRECT, "Times that differ by less than this are equal"),
+        _switch("refresh-times", _DIRECT, "Set a differing time where no hash can show equal content"),
+        _switch("no-update-modtime", _DIRECT, "Do not set the modification time of files that are otherwise equal"),
+        _switch("no-update-dir-modtime", _DIRECT, "Do not set the modification times of directories"),
+        _switch("ignore-case-sync", _DIRECT, "Match names without regard to case"),
+    )
+)
+"""What decides whether a file is already right."""
+
+NAMES = OptionSet((_switch("no-unicode-normalization", Section.GLOBAL, "Match names byte by byte, without NFC"),))
+
+CARRYING = OptionSet(
+    (
+        _switch("check-first", _DIRECT, "Compare everything before the first transfer"),
+        _switch("create-empty-src-dirs", _DIRECT, "Create the source's empty directories at the destination"),
+        _switch("inplace", _DIRECT, "Write directly to the final name, not beside it"),
+        _value("partial-suffix", TEXT, ".partial", _DIRECT, "What the name of a file being written ends with"),
+        _switch("metadata", Section.METADATA, "Keep metadata: mode, owner, times, extended attributes", "M"),
+        _value("multi-thread-streams", INTEGER, 4, _FAST, "Parts of one large file to carry at once"),
+        _value("multi-thread-cutoff", SIZE, 256 << 20, _FAST, "Carry files from this size on in parts"),
+        _switch("server-side-across-configs", _DIRECT, "Copy on the server also between two remotes of one type"),
+        _value("backup-dir", LOCATION, "", _DELETE, "Move replaced and deleted files into this directory"),
+        _value("suffix", TEXT, "", _DELETE, "Keep replaced and deleted files under their name with this suffix"),
+        _switch("suffix-keep-extension", _DELETE, "Put the suffix before the extension"),
+        _switch("error-on-no-transfer", _DIRECT, "Exit with 9 if nothing was transferred"),
+        Option("verify", SWITCH, default=False, help="Read back what was written and compare", section=_DIRECT),
+        Option("durable", SWITCH, default=False, help="Write so that a power loss takes nothing back", section=_DIRECT),
+        Option("no-record", SWITCH, default=False, help="Do not record this run", section=Section.GLOBAL),
+    )
+)
+"""How things are carried across."""
+
+DELETION = OptionSet(
+    (
+        _switch("delete-after", _DELETE, "Delete after everything is transferred (default)"),
+        _switch("delete-during", _DELETE, "Delete while transferring"),
+        _switch("delete-before", _DELETE, "Delete before transferring"),
+        _switch("delete-excluded", _DELETE, "Delete also what the filters exclude"),
+        _switch("ignore-errors", _DELETE, "Delete even if there were errors"),
+        _value("max-delete", INTEGER, -1, _DELETE, "Delete no more than this many files"),
+        _value("max-delete-size", SIZE, None, _DELETE, "Delete no more than this many bytes"),
+    )
+)
+
+FILTERS = OptionSet(
+    (
+        _many("include", PATTERN, _FILTER, "Include files that match PATTERN"),
+        _many("include-from", FILE, _FILTER, "Read include patterns from FILE (- is standard input)"),
+        _many("exclude", PATTERN, _FILTER, "Exclude files that match PATTERN"),
+        _many("exclude-from", FILE, _FILTER, "Read exclude patterns from FILE (- is standard input)"),
+        _many("exclude-if-present", TEXT, _FILTER, "Exclude directories that hold a file of this name"),
+        _many("filter", PATTERN, _FILTER, "Add a filter rule: `+ PATTERN`, `- PATTERN` or `!`", "f"),
+        _many("filter-from", FILE, _FILTER, "Read filter rules from FILE (- is standard input)"),
+        _many("files-from", FILE, _FILTER, "Read the names of the files to consider from FILE"),
+        _many("files-from-raw", FILE, _FILTER, "The same, each line taken as it is"),
+        _many("files-from0", FILE, _FILTER, "The same, names separated by NUL"),
+        _value("hash-filter", TEXT, "", _FILTER, "Consider part K of N of the files, by the hash of their names (K/N)"),
+        _switch("ignore-case", _FILTER, "Match patterns without regard to case"),
+        _value("max-age", DURATION, None, _FILTER, "Consider only files younger than this, or since that time"),
+        _value("min-age", DURATION, None, _FILTER, "Consider only files older than this, or before that time"),
+        _value("max-depth", INTEGER, -1, _FILTER, "Descend no deeper than this"),
+        _value("max-size", SIZE, None, _FILTER, "Consider only files of at most this size"),
+        _value("min-size", SIZE, None, _FILTER, "Consider only files of at least this size"),
+        _many("metadata-include", PATTERN, _FILTER, "Include files with metadata that match PATTERN"),
+        _many("metadata-include-from", FILE, _FILTER, "Read such patterns from FILE"),
+        _many("metadata-exclude", PATTERN, _FILTER, "Exclude files with metadata that match PATTERN"),
+        _many("metadata-exclude-from", FILE, _FILTER, "Read such patterns from FILE"),
+        _many("metadata-filter", PATTERN, _FILTER, "Add a filter rule on metadata"),
+        _many("metadata-filter-from", FILE, _FILTER, "Read such rules from FILE"),
+    )
+)
+
+REPORTS = OptionSet(
+    (
+        _value("combined", FILE, "", _SAID, "Report every file with = - + * or ! to FILE (- is standard output)"),
+        _value("missing-on-src", FILE, "", _SAID, "Report files that the source lacks to FILE"),
+        _value("missing-on-dst", FILE, "", _SAID, "Report files that the destination lacks to FILE"),
+        _value("match", FILE, "", _SAID, "Report equal files to FILE"),
+        _value("differ", FILE, "", _SAID, "Report differing files to FILE"),
+        _value("error", FILE, "", _SAID, "Report files that could not be compared or read to FILE"),
+    )
+)
+
+LOCAL = OptionSet(
+    (
+        _switch("links", _DIRECT, "Copy symbolic links as such (as NAME.rclonelink where the store has none)", "l"),
+        _switch("copy-links", _DIRECT, "Follow symbolic links", "L"),
+        _switch("skip-links", _DIRECT, "Do not warn of skipped symbolic links"),
+        _switch("skip-specials", _DIRECT, "Do not warn of skipped pipes, sockets and devices"),
+        _switch("one-file-system", _DIRECT, "Stay on one file system", "x"),
+    )
+)
+"""What a local directory shows of its links and special files."""
+
+PREVIEW = OptionSet(
+    (
+        _switch("dry-run", Section.MAIN, "Show what would be done, and do nothing", "n"),
+        _switch("interactive", Section.MAIN, "Ask before every change", "i"),
+    )
+)
+
+NETWORK = OptionSet(
+    (
+        _value("bwlimit", BANDWIDTH, None, Section.NETWORK, "Limit the bandwidth: RATE, UP:DOWN or a timetable"),
+        _value("tpslimit", NUMBER, 0.0, Section.NETWORK, "Requests per second at most (0 is no limit)"),
+        _value("tpslimit-burst", INTEGER, 1, Section.NETWORK, "Requests that may come at once under --tpslimit"),
+        _value("contimeout", DURATION, MINUTE, Section.NETWORK, "Give up connecting after this time"),
+        _value("timeout", DURATION, 5 * MINUTE, Section.NETWORK, "Give up on a silent connection after this time"),
+        _value("low-level-retries", INTEGER, 10, Section.NETWORK, "Tries for one request that fails in passing"),
+        _value("retries", INTEGER, 3, Section.NETWORK, "Attempts at the whole"),
+        _value("retries-sleep", DURATION, 0, Section.NETWORK, "Wait this long between attempts"),
+    )
+)
+
+CONCURRENCY = OptionSet(
+    (
+        _value("transfers", INTEGER, 4, _FAST, "Transfers at once (where not given, as many as the stores take)"),
+        _value("checkers", INTEGER, 8, _FAST, "Comparisons at once (where not given, as many as the stores take)"),
+    )
+)
+
+WITHOUT_EFFECT = OptionSet(
+    (
+        _switch(
+            "fast-list",
+            _FAST,
+            "List recursively",
+            hidden=True,
+            no_effect="stores are always listed as a whole",
+        ),
+        _value("max-backlog", INTEGER, 10000, _FAST, "Backlog", hidden=True, no_effect="the backlog is bounded anyway"),
+        _value(
+            "list-cutoff",
+            INTEGER,
+            1000000,
+            _FAST,
+            "Sort on disk",
+            hidden=True,
+            no_effect="listings are streamed",
+        ),
+        _value(
+            "buffer-size",
+            SIZE,
+            16 << 20,
+            _FAST,
+            "Read-ahead",
+            hidden=True,
+            no_effect="content moves in large blocks",
+        ),
+        _switch("use-mmap", _FAST, "Use mmap", hidden=True, no_effect="memory is Python's"),
+    )
+)
+
+CONFIGURATION = OptionSet(
+    (
+        _value("config", FILE, None, Section.CONFIGURATION, "The rclone.conf to read"),
+        _value("password-command", COMMAND, (), Section.CONFIGURATION, "Prints the password of --config"),
+        _switch("auto-confirm", Section.CONFIGURATION, "Answer every question with its default"),
+    )
+)
+
+OUTPUT = OptionSet(
+    (
+        Option("verbose", COUNT, 0, "Say more (twice: everything)", _SAID, short="v", repeat=Repeat.COUNT, rclone=True),
+        _switch("quiet", _SAID, "Say nothing but errors", "q"),
+        _value(
+            "log-level",
+            choice("LEVEL", "DEBUG", "INFO", "NOTICE", "ERROR"),
+            "NOTICE",
+            _SAID,
+            "Log lines of this level and above",
+        ),
+        _value("log-file", FILE, "", _SAID, "Append the log to FILE"),
+        _switch("use-json-log", _SAID, "Log one JSON object a line"),
+        _switch("progress", _SAID, "Show progress while it runs", "P"),
+        _value("stats", DURATION, MINUTE, _SAID, "Log statistics this often (0 is never)"),
+        _switch("stats-one-line", _SAID, "Statistics in one line"),
+        _value(
+            "stats-log-level",
+            choice("LEVEL", "DEBUG", "INFO", "NOTICE", "ERROR"),
+            "INFO",
+            _SAID,
+            "The level at which statistics are logged",
+        ),
+        Option("json", SWITCH, default=False, help="Print what was done as JSON, one object a line", section=_SAID),
+    )
+)
+
+LISTING = OptionSet(
+    (
+        _value("format", TEXT, "p", _SAID, "What to print of each item: p path, s size, t time, h hash …", "F"),
+        _value("separator", TEXT, ";", _SAID, "What stands between the parts of --format", "s"),
+        _value("dir-slash", SWITCH, True, _SAID, "Append a slash to directories", "d"),
+        _switch("csv", _SAID, "Print CSV"),
+        _switch("absolute", _SAID, "Put a slash before each path"),
+        _switch("dirs-only", _SAID, "List directories only"),
+        _switch("files-only", _SAID, "List files only"),
+        _value("hash", TEXT, "md5", _SAID, "The hash that `h` in --format means"),
+        _switch("recursive", _SAID, "List everything below", "R"),
+        _value("time-format", TEXT, "", _SAID, "How times are written", "t"),
+    )
+)
+
+CHECKING = OptionSet(
+    (
+        _switch("download", Section.MAIN, "Compare the content byte by byte"),
+        _switch("one-way", Section.MAIN, "Check only that the source's files are at the destination"),
+        _value("checkfile", TEXT, "", Section.MAIN, "SOURCE is a sum file with hashes of this type", "C"),
+    )
+)
+
+MOVING = OptionSet((_switch("delete-empty-src-dirs", _DELETE, "Delete the source's directories that are empty then"),))
+
+GLOBAL = NETWORK | CONCURRENCY | CONFIGURATION | OUTPUT | NAMES | WITHOUT_EFFECT
+"""What every verb of the mirror takes."""
+
+COPY = COMPARISON | CARRYING | FILTERS | REPORTS | LOCAL | PREVIEW | GLOBAL
+SYNC = COPY | DELETION
+MOVE = COPY | MOVING
+CHECK = (
+    OptionSet(option for option in COMPARISON.options if option.name in {"size-only", "ignore-case-sync"})
+    | CHECKING
+    | FILTERS
+    | REPORTS
+    | LOCAL
+    | GLOBAL
+)
+LS = LISTING | FILTERS | LOCAL | GLOBAL
+SIZE_VERB = FILTERS | LOCAL | GLOBAL
