@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 NATIVE := $(wildcard src/plait/native/*.c src/plait/native/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-unit test-peers test-properties test-golden lint bench soak docs format lock clean
+.PHONY: help setup demo test test-unit test-peers test-properties test-golden lint bench soak docs format lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -21,6 +21,9 @@ $(READY): requirements.lock pyproject.toml setup.py scripts/setup.sh $(NATIVE)
 	@echo "setting up .venv"
 	@./scripts/setup.sh
 	@touch $@
+
+demo: $(READY) ## see mirrors made, local and S3, on this machine only
+	@$(PY) scripts/demo.py
 
 test: $(READY) ## run every test
 	$(PYTEST) -n $(WORKERS)
