@@ -49,7 +49,8 @@ class Listed(msgspec.Struct, frozen=True):
 
 class Compared(msgspec.Struct, frozen=True):
     """A pair was compared; `verdict` is `=` equal, `*` differs, `+` only in the source, `-` only in the destination,
-    `!` could not be compared (rclone's report letters)."""
+    `!` could not be compared (rclone's report letters).
+    """
 
     verdict: str
     source: Item | None = None

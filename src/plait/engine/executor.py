@@ -1,0 +1,123 @@
+"""The executor: carries out a stream of actions while the listing that they come from still goes on.
+
+Transfers start at once. Deletions, removals of directories and directory times wait: nothing is deleted before the
+source was listed completely and without an error, and with `DeleteWhen.AFTER` nothing if anything failed anywhere.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from plait.engine.accounting import Errors
+    from plait.engine.events import EventStream
+    from plait.engine.protocols import Carrier
+    from plait.engine.workers import Cancellation
+    from plait.model.actions import Action
+    from plait.model.errors import PlaitError
+
+
+class DeleteWhen(StrEnum):
+    """When deletions happen; in every mode the source is listed first."""
+
+    BEFORE = "before"
+    """Before the transfers, which wait until the listing is complete."""
+    DURING = "during"
+    """Beside the transfers, once the listing is complete."""
+    AFTER = "after"
+    """After the transfers, and only if nothing failed."""
+    NEVER = "never"
+
+
+class Cutoff(StrEnum):
+    """What reaching `--max-transfer` or `--max-duration` does."""
+
+    HARD = "hard"
+    """Running transfers are cancelled."""
+    SOFT = "soft"
+    """Running transfers end, no other begins."""
+    CAUTIOUS = "cautious"
+    """No transfer begins that would pass the limit."""
+
+
+class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a plan is executed.
+
+    `max_delete`, `max_delete_size`: so many files or bytes are deleted, the next deletion is a fatal error. `transfers`
+    overrides the carrier's concurrency. `check_first`: transfers wait until everything is compared. `confirm` is asked
+    before each action, one at a time; what it refuses is skipped. `max_transfer` in bytes, `max_duration` in seconds
+    from the beginning of the first attempt. `subject` names the destination in messages.
+    """
+
+    delete_when: DeleteWhen = DeleteWhen.AFTER
+    ignore_errors: bool = False
+    max_delete: int | None = None
+    max_delete_size: int | None = None
+    dry_run: bool = False
+    confirm: Callable[[Action], bool] | None = None
+    transfers: int | None = None
+    max_backlog: int = 10_000
+    check_first: bool = False
+    max_transfer: int | None = None
+    max_duration: float | None = None
+    cutoff: Cutoff = Cutoff.HARD
+    subject: str = ""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt did.
+
+    `done`, `skipped` and `failed` count outcomes by verb. `error` is the one that decides the exit code: the last fatal
+    one, else the last normal one, else the last that no retry can mend. `may_retry`: another attempt may help.
+    """
+
+    done: dict[str, int]
+    skipped: dict[str, int]
+    failed: dict[str, int]
+    carried: int = 0
+    deleted_size: int = 0
+    errors: int = 0
+    error: PlaitError | None = None
+    may_retry: bool = False
+    cancelled: bool = False
+
+
+class Executor:
+    """Executes plans with one carrier; what it counts against limits is counted over all its attempts."""
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        events: EventStream,
+        settings: ExecutionSettings,
+        cancellation: Cancellation,
+    ) -> None:
+        raise NotImplementedError
+
+    def run(self, actions: Iterable[Action], errors: Errors) -> Result:
+        """Executes one attempt.
+
+        `actions` is consumed as it comes (`planning.decide`, or a plan file); when it ends, the listing is complete,
+        and `errors` holds what failed on the way. An error raised by `actions` ends the attempt without deletions.
+        Directory actions may come in any order.
+        """
+        raise NotImplementedError
+
+
+def run_attempts(
+    attempt: Callable[[int], Result],
+    attempts: int,
+    pause: float,
+    events: EventStream,
+    cancellation: Cancellation,
+) -> Result:
+    """Calls `attempt(number)` (from 1) until one ends without errors, a retry cannot help, or all are used.
+
+    `pause` seconds lie between two attempts. Every attempt lists afresh.
+    """
+    raise NotImplementedError
