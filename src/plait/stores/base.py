@@ -42,9 +42,11 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     `directories`: directories exist by themselves (and may be empty).
     `directory_times`: `set_attributes` works for directories.
     `case_sensitive`, `keeps_unicode`: as probed at the root; `keeps_unicode` is False where the store normalises names.
-    `conditional_writes`: `if_absent` and `if_match` are atomic.
+    `conditional_writes`: `if_absent` and `if_match` are atomic. Where False, each of them is either honoured atomically
+    all the same or refused with NotSupportedError, never ignored.
     `streaming_writes`: `write` takes a size of None.
-    `metadata`: keeps user metadata (`Stat.metadata`); `posix`: keeps mode, owner, xattrs.
+    `metadata`: keeps user metadata (`Stat.metadata`); where False, metadata is refused with NotSupportedError.
+    `posix`: `Outgoing.mode` is obeyed and `Stat.posix` given.
     `links`: keeps symbolic links as such.
     `batched`: local work: few workers, a directory's worth at a time; else one item at a time and many workers.
     `concurrency`: how many calls at once pay off.
@@ -168,6 +170,9 @@ class Store(Protocol):
     ) -> Iterator[Page]:
         """The items whose key begins with `prefix` and stands after `start_after`, in the total order, as pages.
 
+        `start_after` is a full key, with `/` appended where it names a directory; what is below that directory still
+        follows.
+
         Recursive. A store with directories yields each directory (except the root) as an item of its own, before the
         items below it, as the last item of its page. `prefix` is "" or ends with "/" where the store has directories.
         `descend(key)` is asked once for each such directory before it is opened; where it says False the directory
@@ -192,7 +197,8 @@ class Store(Protocol):
     def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
         """Opens the content of an item from `offset` (≥ 0), for `length` bytes or to the end.
 
-        A range is exact: a store that answers another one raises TemporaryError. With `expected`, raises
+        A range is exact: a store that answers another one raises TemporaryError. A range that reaches beyond the end
+        stops there, and one that begins at or beyond it is empty. With `expected`, raises
         SourceChangedError where size, time or etag differ from it, now or (as far as the store can tell) at the end.
         Raises ObjectNotFoundError, PermissionDeniedError, TemporaryError.
         """
@@ -214,7 +220,8 @@ class Store(Protocol):
     def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
         """Deletes files, objects or links; lazily, one result for each key, in any order. Never directories.
 
-        A missing key is a success. Idempotent.
+        Nothing is deleted before the first result is asked for. A missing key is a success, a directory's key an error
+        in its result. Idempotent.
         """
         ...
 
@@ -274,7 +281,10 @@ class Hashes(Protocol):
     """Stores that compute or look up hashes on demand."""
 
     def hash(self, key: str, name: str, *, expected: Stat | None = None) -> str | None:
-        """The named hash as lower-case hex; None where this item has none. `expected` as in `read`."""
+        """The named hash as lower-case hex; None where this item has none. `expected` as in `read`.
+
+        Raises NotSupportedError for a name that is not in `Features.hashes`, ObjectNotFoundError.
+        """
         ...
 
 
@@ -346,4 +356,16 @@ class Parts(Protocol):
 
     def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> PartialWrite:
         """Begins writing `size` bytes; nothing shows under the key before `commit`."""
+        ...
+
+
+@runtime_checkable
+class Leftovers(Protocol):
+    """Stores that write beside the final name, where a killed writer may leave a partial file.
+
+    Their listings leave partial files out.
+    """
+
+    def remove_leftovers(self) -> Iterator[Deleted]:
+        """Removes the partial files that this store's listings have met and that no living writer holds; lazily."""
         ...

@@ -1,0 +1,1 @@
+"""Behaviour that cuts across stores, as wrappers with the same protocol."""
