@@ -10,7 +10,8 @@ PYTEST := $(PY) -m pytest
 NATIVE := $(wildcard src/plait/native/*.c src/plait/native/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-peers test-properties test-golden lint bench soak docs format lock clean
+.PHONY: help setup demo test test-unit test-peers test-properties test-golden \
+	lint lint-style lint-types lint-layers lint-dependencies bench soak docs format lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,11 +41,19 @@ test-properties: $(READY) ## Hypothesis
 test-golden: $(READY) ## recorded vectors
 	$(PYTEST) tests/golden
 
-lint: $(READY) ## style, types, layers and dependencies
+lint: lint-style lint-types lint-layers lint-dependencies ## style, types, layers and dependencies
+
+lint-style: $(READY)
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
+
+lint-types: $(READY)
 	$(PY) -m mypy
-	.venv/bin/lint-imports
+
+lint-layers: $(READY)
+	@.venv/bin/lint-imports --no-logo
+
+lint-dependencies: $(READY)
 	.venv/bin/deptry src
 
 bench: $(READY) ## measure against rclone, rsync, cp and s5cmd; BENCH="small big --rounds 3" chooses
