@@ -1,22 +1,23 @@
-"""The value types of the mirror's options, as rclone spells them (reference, section 2.5)."""
+"""The value types of the mirror's options, as rclone spells them (reference, section 2.5).
+
+Parsers are imported when a value is first parsed: a command line holds few of the options that it could.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plait.model.options import ValueType
 
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+if TYPE_CHECKING:
+    from plait.model.values.bandwidths import Timetable
+    from plait.model.values.durations import Age
 
 
 def _boolean(text: str) -> bool:
-    """A boolean as Go's strconv.ParseBool reads it."""
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise ValueError(f"{text!r} is not a boolean: use true or false")
+    from plait.model.values.flags import parse_bool
+
+    return parse_bool(text)
 
 
 def _show_boolean(value: Any) -> str:
@@ -24,19 +25,23 @@ def _show_boolean(value: Any) -> str:
 
 
 def _integer(text: str) -> int:
-    """An integer as Go's strconv.ParseInt with base 0 reads it: decimal, 0x, 0o, 0b; underscores between digits."""
-    digits = text.lstrip("+-")
-    if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-        return int(text, 8)
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a whole number") from None
+    from plait.model.values.flags import parse_int
+
+    return parse_int(text)
 
 
 def _count(text: str) -> int:
-    """How often a counted switch was used; also `--verbose=2` and, from the environment, a boolean."""
-    return int(_boolean(text)) if text in _TRUE | _FALSE else _integer(text)
+    """How often a counted switch was used: `--verbose=2`, and a boolean, as environments have it."""
+    try:
+        return _integer(text)
+    except ValueError:
+        return int(_boolean(text))
+
+
+def _number(text: str) -> float:
+    from plait.model.values.flags import parse_float
+
+    return parse_float(text)
 
 
 def _size(text: str) -> int | None:
@@ -63,14 +68,28 @@ def _show_duration(value: int | None) -> str:
     return show_duration(value)
 
 
-def _bandwidth(text: str) -> Any:
+def _age(text: str) -> Age | None:
+    from plait.model.values.durations import parse_age
+
+    return parse_age(text)
+
+
+def _show_age(value: Age | None) -> str:
+    from plait.model.values.times import show_rfc3339
+
+    if value is not None and value.absolute:
+        return show_rfc3339(value.nanoseconds)
+    return _show_duration(None if value is None else value.nanoseconds)
+
+
+def _bandwidth(text: str) -> Timetable:
     from plait.model.values.bandwidths import parse_bandwidths
 
     return parse_bandwidths(text)
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """A list of words, separated by spaces, quoted as in CSV where they hold some."""
+    """Words separated by spaces; a word in double quotes may hold spaces, as in CSV."""
     import csv
 
     return tuple(next(csv.reader([text], delimiter=" "), ()))
@@ -92,15 +111,16 @@ SWITCH = ValueType("", _boolean, _show_boolean, is_switch=True)
 COUNT = ValueType("", _count, is_switch=True)
 TEXT = ValueType("TEXT", str)
 FILE = ValueType("FILE", str, completes="file")
-DIRECTORY = ValueType("DIR", str, completes="directory")
 LOCATION = ValueType("LOCATION", str, completes="remote")
 PATTERN = ValueType("PATTERN", str)
 INTEGER = ValueType("N", _integer)
-NUMBER = ValueType("X", float)
+NUMBER = ValueType("X", _number)
 SIZE = ValueType("SIZE", _size, _show_size)
 """Bytes; None for `off`."""
 DURATION = ValueType("DURATION", _duration, _show_duration)
 """Nanoseconds; None for `off`."""
+AGE = ValueType("AGE", _age, _show_age)
+"""A duration before now or a point in time; None for `off`."""
 BANDWIDTH = ValueType("RATE", _bandwidth)
 COMMAND = ValueType("COMMAND", _words, " ".join)
 """A program and its arguments."""

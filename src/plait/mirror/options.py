@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plait.mirror.option_types import (
+    AGE,
     BANDWIDTH,
     COMMAND,
     COUNT,
@@ -120,8 +121,8 @@ FILTERS = OptionSet(
         _many("files-from0", FILE, _FILTER, "The same, names separated by NUL"),
         _value("hash-filter", TEXT, "", _FILTER, "Consider part K of N of the files, by the hash of their names (K/N)"),
         _switch("ignore-case", _FILTER, "Match patterns without regard to case"),
-        _value("max-age", DURATION, None, _FILTER, "Consider only files younger than this, or since that time"),
-        _value("min-age", DURATION, None, _FILTER, "Consider only files older than this, or before that time"),
+        _value("max-age", AGE, None, _FILTER, "Consider only files younger than this, or since that time"),
+        _value("min-age", AGE, None, _FILTER, "Consider only files older than this, or before that time"),
         _value("max-depth", INTEGER, -1, _FILTER, "Descend no deeper than this"),
         _value("max-size", SIZE, None, _FILTER, "Consider only files of at most this size"),
         _value("min-size", SIZE, None, _FILTER, "Consider only files of at least this size"),
