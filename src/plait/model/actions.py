@@ -31,6 +31,10 @@ class Verb(StrEnum):
     """Remove the destination directory, if it is empty by then."""
     TOUCH_DIRECTORY = "touch directory"
     """Give the destination directory the source's time and metadata, after everything below it."""
+    DELETE_SOURCE = "delete source"
+    """Delete the source item of a move whose destination is right already; `key` is the source's."""
+    REMOVE_SOURCE_DIRECTORY = "remove source directory"
+    """Remove the source directory of a move, if it is empty by then; `key` is the source's."""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -50,7 +54,7 @@ class Action(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """Bytes that the action carries (create, replace) or frees (delete); 0 where unknown or none."""
+        """Bytes that the action carries (create, replace) or frees (deletions); 0 where unknown or none."""
         side = self.destination if self.verb is Verb.DELETE else self.source
         if side is None or self.verb in _WITHOUT_BYTES:
             return 0
@@ -58,7 +62,14 @@ class Action(msgspec.Struct, frozen=True):
 
 
 _WITHOUT_BYTES = frozenset(
-    {Verb.TOUCH, Verb.RENAME, Verb.MAKE_DIRECTORY, Verb.REMOVE_DIRECTORY, Verb.TOUCH_DIRECTORY}
+    {
+        Verb.TOUCH,
+        Verb.RENAME,
+        Verb.MAKE_DIRECTORY,
+        Verb.REMOVE_DIRECTORY,
+        Verb.TOUCH_DIRECTORY,
+        Verb.REMOVE_SOURCE_DIRECTORY,
+    }
 )
 
 
