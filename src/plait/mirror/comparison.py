@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 
+TIMESTAMP_MISMATCH = "Timestamp mismatch between immutable objects"
+
 HASH_ORDER = ("md5", "sha1", "whirlpool", "crc32", "sha256", "sha512", "blake3", "xxh3", "xxh128")
 """Which of several common hashes is taken, rclone's order; any other comes after these."""
 
@@ -184,7 +186,7 @@ def _compare_content(settings: ComparisonSettings, hashes: HashAnswer | None, re
     if not settings.update_times:
         return Decision(Verdict.EQUAL, "content identical")
     if settings.immutable:
-        return Decision(Verdict.IMMUTABLE, "Timestamp mismatch between immutable objects")
+        return Decision(Verdict.IMMUTABLE, TIMESTAMP_MISMATCH)
     if not settings.can_set_time:
         return Decision(Verdict.DIFFERENT, "src and dst identical but can't set mod time without re-uploading")
     return Decision(Verdict.SET_TIME, reason)

@@ -1,0 +1,320 @@
+"""The mirror's planner: steps of the merge in, actions out (reference, sections 1.2 to 1.4 and 1.8).
+
+It does no I/O. What the listings do not tell becomes a `Question`, whose answer asks the `Lookups` on a worker. What
+was found about each pair is told to the event stream, from which the reports are made.
+"""
+
+from __future__ import annotations
+
+from threading import Condition
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from plait.engine.events import Compared, ComparedRun, Level, Message
+from plait.engine.protocols import Question
+from plait.engine.steps import Duplicate, Leave, Pair, Same, Side
+from plait.mirror.comparison import (
+    TIMESTAMP_MISMATCH,
+    ComparisonSettings,
+    Decision,
+    HashAnswer,
+    Need,
+    Verdict,
+    compare,
+)
+from plait.model.actions import Action, Verb
+from plait.model.errors import NoRetryError, PlaitError
+from plait.model.items import Item, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from plait.engine.events import Event
+    from plait.engine.steps import Step
+    from plait.model.items import Stat
+
+FOLLOW_LINK = "Can't follow symlink without -L/--copy-links"
+NO_SPECIAL = "Can't transfer non file/directory"
+IMMUTABLE = "Source and destination exist but do not match: immutable file modified"
+
+
+class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted, and what both stores can do.
+
+    `deletes`: what only the destination has is deleted (sync). `moves`: the source's files go (move);
+    `empties_source`: its directories too. `directories`: the destination has directories of its own;
+    `create_empty`: also those without a selected file are made. `directory_times`: they get the source's times;
+    `compare_directory_times`: also where nothing in them changes. `links`: symbolic links are carried as such.
+    `times_in_listing`: both listings carry modification times.
+    """
+
+    comparison: ComparisonSettings
+    deletes: bool = False
+    moves: bool = False
+    empties_source: bool = False
+    directories: bool = True
+    create_empty: bool = False
+    directory_times: bool = True
+    compare_directory_times: bool = True
+    links: bool = False
+    skip_links: bool = False
+    skip_specials: bool = False
+    times_in_listing: bool = True
+
+
+class Lookups(Protocol):
+    """What the listings do not tell. Both methods block and may be called from several threads."""
+
+    def times(self, source: Item, destination: Item) -> tuple[Stat, Stat]:
+        """Both stats with their times, as far as the stores know them."""
+        ...
+
+    def hashes(self, source: Item, destination: Item) -> HashAnswer:
+        """Compares the common hash of both."""
+        ...
+
+
+class _Directory:
+    """An open directory of the merge.
+
+    `key` is its place at the destination. `has_files`: a selected file of the source lies in it or below.
+    `changed`: the plan changes its entries at the destination. `open_questions` are comparisons still under way.
+    """
+
+    __slots__ = ("changed", "has_files", "key", "open_questions", "settled")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.has_files = False
+        self.changed = False
+        self.open_questions = 0
+        self.settled: Condition | None = None
+
+
+class MirrorPlanner:
+    """Plans sync, copy and move. Steps come from one thread; answers run on any."""
+
+    def __init__(self, settings: PlannerSettings, lookups: Lookups, emit: Callable[[Event], None]) -> None:
+        self.settings = settings
+        self._lookups = lookups
+        self._emit = emit
+        self._open = [_Directory("")]
+
+    def plan(self, step: Step) -> Iterable[Action | Question]:
+        """The actions that a step calls for."""
+        match step:
+            case Pair():
+                return self._plan_pair(step)
+            case Same():
+                return self._plan_same(step)
+            case Leave():
+                return self._plan_leave(step)
+            case Duplicate():
+                self._tell_duplicate(step)
+        return ()
+
+    def _plan_pair(self, pair: Pair) -> Iterable[Action | Question]:
+        source, destination = pair.source, pair.destination
+        either = source or destination
+        if either is None or either.is_directory:
+            return self._enter(source, destination)
+        hidden = None
+        if source is not None and source.kind is not Kind.FILE:
+            source = self._visible(source)
+        if destination is not None and destination.kind is not Kind.FILE:
+            hidden = destination
+            destination = self._visible(destination)
+        directory = self._open[-1]
+        if source is None:
+            return () if destination is None else self._plan_extra(directory, destination)
+        directory.has_files = True
+        if destination is None:
+            return self._plan_new(directory, source, hidden)
+        return self._plan_matched(directory, source, destination)
+
+    def _enter(self, source: Item | None, destination: Item | None) -> Iterable[Action]:
+        if destination is not None:
+            key = destination.key
+        else:
+            key = self._place(self._open[-1], source.key if source is not None else "")
+        self._open.append(_Directory(key))
+        if source is not None and destination is None and self.settings.create_empty and self.settings.directories:
+            return (Action(Verb.MAKE_DIRECTORY, key, source, None, "source has it"),)
+        return ()
+
+    def _plan_extra(self, directory: _Directory, destination: Item) -> Iterable[Action]:
+        self._emit(Compared("-", None, destination))
+        if not self.settings.deletes:
+            return ()
+        directory.changed = True
+        return (Action(Verb.DELETE, destination.key, None, destination, "not in source"),)
+
+    def _plan_new(self, directory: _Directory, source: Item, hidden: Item | None) -> Iterable[Action]:
+        """`hidden` is something at the destination that is no file of the mirror but has the name: a link."""
+        self._emit(Compared("+", source, None))
+        directory.changed = True
+        verb = Verb.CREATE if hidden is None else Verb.REPLACE
+        return (Action(verb, self._place(directory, source.key), source, hidden, "not in destination"),)
+
+    def _plan_matched(self, directory: _Directory, source: Item, destination: Item) -> Iterable[Action | Question]:
+        if source.kind is not destination.kind:
+            decision: Decision | Need = Decision(Verdict.DIFFERENT, "kinds differ")
+        else:
+            known = self.settings.times_in_listing
+            decision = compare(self.settings.comparison, source.stat, destination.stat, times_known=known)
+        if isinstance(decision, Decision) and decision.verdict is not Verdict.IMMUTABLE:
+            return self._act(directory, source, destination, decision)
+        return (self._ask(directory, Pair(source, destination), decision),)
+
+    def _act(self, directory: _Directory, source: Item, destination: Item, decision: Decision) -> Sequence[Action]:
+        verdict, reason = decision.verdict, decision.reason
+        if verdict is Verdict.DIFFERENT:
+            self._emit(Compared("*", source, destination))
+            directory.changed = True
+            return (Action(Verb.REPLACE, destination.key, source, destination, reason),)
+        self._emit(Compared("=", source, destination))
+        if verdict is Verdict.SET_TIME:
+            return (Action(Verb.TOUCH, destination.key, source, destination, reason), *self._take_away(source))
+        return self._take_away(source)
+
+    def _take_away(self, source: Item) -> Sequence[Action]:
+        """A move deletes the source of what is right already."""
+        if not self.settings.moves or self.settings.comparison.ignore_existing:
+            return ()
+        return (Action(Verb.DELETE_SOURCE, source.key, source, None, "destination is equal"),)
+
+    def _ask(self, directory: _Directory, pair: Pair, decision: Decision | Need) -> Question:
+        if directory.settled is None:
+            directory.settled = Condition()
+        with directory.settled:
+            directory.open_questions += 1
+
+        def answer() -> Sequence[Action]:
+            try:
+                return self._answer(directory, pair, decision)
+            finally:
+                _settle(directory)
+
+        return Question(pair, answer)
+
+    def _answer(self, directory: _Directory, pair: Pair, decision: Decision | Need) -> Sequence[Action]:
+        source, destination = pair.source, pair.destination
+        if source is None or destination is None:
+            raise AssertionError("only matched pairs are asked about")
+        try:
+            decided = self._look_up(source, destination, decision)
+        except PlaitError as error:
+            self._emit(Compared("!", source, destination, error))
+            raise
+        if decided.verdict is Verdict.IMMUTABLE:
+            self._emit(Compared("*", source, destination))
+            if decided.reason == TIMESTAMP_MISMATCH:
+                self._emit(Message(Level.ERROR, decided.reason, destination.key))
+            raise NoRetryError(IMMUTABLE, key=destination.key)
+        return self._act(directory, source, destination, decided)
+
+    def _look_up(self, source: Item, destination: Item, decision: Decision | Need) -> Decision:
+        ours, theirs = source.stat, destination.stat
+        times_known = self.settings.times_in_listing
+        hashes: HashAnswer | None = None
+        while isinstance(decision, Need):
+            if decision is Need.TIMES:
+                ours, theirs = self._lookups.times(source, destination)
+                times_known = True
+            else:
+                hashes = self._lookups.hashes(source, destination)
+            decision = compare(self.settings.comparison, ours, theirs, times_known=times_known, hashes=hashes)
+        return decision
+
+    def _plan_same(self, step: Same) -> Iterable[Action]:
+        self._open[-1].has_files = True
+        self._emit(ComparedRun(step.destination))
+        if not self.settings.moves:
+            return ()
+        return [action for item in step.source.items() for action in self._take_away(item)]
+
+    def _plan_leave(self, step: Leave) -> Iterable[Action | Question]:
+        directory = self._open.pop()
+        parent = self._open[-1]
+        source, destination = step.pair.source, step.pair.destination
+        parent.has_files |= directory.has_files
+        actions: list[Action | Question] = []
+        if source is None:
+            if destination is not None and self.settings.deletes and step.complete and self.settings.directories:
+                parent.changed = True
+                actions.append(Action(Verb.REMOVE_DIRECTORY, destination.key, None, destination, "not in source"))
+            return actions
+        if destination is None and (directory.has_files or self.settings.create_empty):
+            parent.changed = True
+        actions.extend(self._plan_directory_time(directory, source, destination, step.pair))
+        if self.settings.moves and self.settings.empties_source:
+            actions.append(Action(Verb.REMOVE_SOURCE_DIRECTORY, source.key, source, None, "moved"))
+        return actions
+
+    def _plan_directory_time(
+        self, directory: _Directory, source: Item, destination: Item | None, pair: Pair
+    ) -> Iterable[Action | Question]:
+        if not self.settings.directory_times:
+            return ()
+        touch = Action(Verb.TOUCH_DIRECTORY, directory.key, source, destination, "directory time")
+        if destination is None:
+            return (touch,) if directory.has_files or self.settings.create_empty else ()
+        if self._directory_differs(source, destination) or directory.changed:
+            return (touch,)
+        if directory.settled is None:
+            return ()
+        settled = directory.settled
+
+        def answer() -> Sequence[Action]:
+            # Questions are answered in the order in which they were asked, so those waited for are under way.
+            with settled:
+                settled.wait_for(lambda: directory.open_questions == 0)
+            return (touch,) if directory.changed else ()
+
+        return (Question(pair, answer),)
+
+    def _directory_differs(self, source: Item, destination: Item) -> bool:
+        comparison = self.settings.comparison
+        if not self.settings.compare_directory_times or comparison.window is None:
+            return False
+        if comparison.ignore_times:
+            return True
+        if source.modified is None or destination.modified is None:
+            return True
+        difference = destination.modified - source.modified
+        if abs(difference) < comparison.window:
+            return False
+        return not (comparison.update and difference > 0)
+
+    def _visible(self, item: Item) -> Item | None:
+        """The item, or None where the mirror leaves its kind alone; says so."""
+        if item.kind is Kind.SYMLINK:
+            if self.settings.links:
+                return item
+            if not self.settings.skip_links:
+                self._emit(Message(Level.NOTICE, FOLLOW_LINK, item.key))
+        elif not self.settings.skip_specials:
+            self._emit(Message(Level.NOTICE, NO_SPECIAL, item.key))
+        return None
+
+    def _tell_duplicate(self, step: Duplicate) -> None:
+        what = "directory" if step.item.is_directory else "object"
+        side = "source" if step.side is Side.SOURCE else "destination"
+        self._emit(Message(Level.NOTICE, f"Duplicate {what} found in {side} - ignoring", step.item.key))
+
+    @staticmethod
+    def _place(directory: _Directory, source_key: str) -> str:
+        """Where a new item goes: into the matched directory, whose name may be spelled otherwise than the source's."""
+        if not directory.key:
+            return source_key
+        return f"{directory.key}/{source_key.rpartition('/')[2]}"
+
+
+def _settle(directory: _Directory) -> None:
+    settled = directory.settled
+    if settled is None:
+        raise AssertionError("a directory that was asked about has a condition")
+    with settled:
+        directory.open_questions -= 1
+        settled.notify_all()
