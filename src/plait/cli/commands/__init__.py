@@ -1,0 +1,1 @@
+"""One module per command, thin: words and values in, calls of the layers below, exit code out."""

@@ -1,0 +1,29 @@
+"""Forms that a later version brings: they say so and touch nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from plait.cli.sync_forms import DATABASE, REPOSITORY, missing_snapshot_hint
+from plait.model.errors import NotSupportedError
+
+if TYPE_CHECKING:
+    from plait.cli.forms import Invocation
+
+
+def run(invocation: Invocation) -> NoReturn:
+    """Refuses the form. Raises NotSupportedError."""
+    parts = invocation.parts
+    hint: str | None = None
+    if invocation.form.name == REPOSITORY:
+        what = f"syncing snapshots {parts['direction']} a repository is"
+        if "snapshot" in parts:
+            hint = missing_snapshot_hint(parts["snapshot"], parts["peer"], lambda path: Path(path).is_dir())
+    elif invocation.form.name == DATABASE:
+        what = "replicating a database is"
+        hint = "to mirror a file or directory: plait sync SOURCE DEST"
+    else:
+        what = f"{invocation.command} of a {parts['kind']} is"
+        hint = "--as tree takes the location for a tree of files"
+    raise NotSupportedError(f"{what} not in this version yet", hint=hint)

@@ -1,0 +1,34 @@
+"""Where Plait keeps its own files: configuration, state (run records) and caches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def configuration_directory(environment: Mapping[str, str]) -> Path:
+    """Where `plait.toml` lies: `PLAIT_CONFIG_DIR`, else as the system has it (`~/.config/plait`)."""
+    return _directory(environment, "PLAIT_CONFIG_DIR", "user_config_path")
+
+
+def state_directory(environment: Mapping[str, str]) -> Path:
+    """Where run records lie: `PLAIT_STATE_DIR`, else as the system has it (`~/.local/state/plait`)."""
+    return _directory(environment, "PLAIT_STATE_DIR", "user_state_path")
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """What may be deleted at any time: `PLAIT_CACHE_DIR`, else as the system has it (`~/.cache/plait`)."""
+    return _directory(environment, "PLAIT_CACHE_DIR", "user_cache_path")
+
+
+def _directory(environment: Mapping[str, str], variable: str, function: str) -> Path:
+    named = environment.get(variable)
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    found: Path = getattr(platformdirs, function)("plait", appauthor=False)
+    return found

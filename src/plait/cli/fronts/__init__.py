@@ -1,0 +1,1 @@
+"""Faces of other programs: their verbs, options, words and exit codes."""

@@ -1,0 +1,153 @@
+"""The rclone front: rclone's verbs, flags, words and exit codes over Plait's mirror."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from plait.cli.binding import BadValueError, bind, environment_settings
+from plait.cli.dialects import PFLAG
+from plait.cli.forms import Form, Invocation, load
+from plait.cli.fronts.rclone_types import bad_value, quoted
+from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
+from plait.cli.grammar import Fault, Lexicon, OptionWordError, split
+from plait.cli.output.log import Log
+from plait.engine.events import Level
+from plait.model.errors import ConfigurationError, ExitCode, PlaitError
+from plait.model.options import OptionSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plait.cli.grammar import Line
+
+_RUN = {
+    "check": "plait.cli.commands.check:run",
+    "copy": "plait.cli.commands.transfer:run",
+    "ls": "plait.cli.commands.ls:run",
+    "move": "plait.cli.commands.transfer:run",
+    "size": "plait.cli.commands.size:run",
+    "sync": "plait.cli.commands.transfer:run",
+    "version": "plait.cli.fronts.rclone_version:run",
+}
+_ROOT = OptionSet((HELP, VERSION))
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs a command line as rclone does. Errors that rclone words by itself are printed here."""
+    root = Lexicon((GLOBAL, _ROOT))
+    try:
+        lead = split(arguments, root, replace(PFLAG, anywhere=False))
+    except OptionWordError as error:
+        return _fatal_usage(flag_words(error), "")
+    if not lead.words or lead.words[0].literal:
+        return _without_verb(lead)
+    verb = lead.texts[0]
+    if verb == "help":
+        return _help(lead.texts[1:])
+    if verb not in VERBS:
+        return _unknown_command(verb)
+    place = lead.words[0].index
+    rest = [*arguments[:place], *arguments[place + 1 :]]
+    try:
+        line = split(rest, Lexicon((VERBS[verb].options,)), PFLAG)
+    except OptionWordError as error:
+        return _fatal_usage(flag_words(error), verb)
+    return run_verb(verb, line, environment, tuple(arguments))
+
+
+def flag_words(error: OptionWordError) -> str:
+    """Pflag's words for an option word that cannot be read."""
+    letter = error.letters[:1]
+    match error.fault:
+        case Fault.UNKNOWN:
+            return f"unknown flag: --{error.name}"
+        case Fault.UNKNOWN_LETTER:
+            return f"unknown shorthand flag: '{letter}' in -{error.letters}"
+        case Fault.NEEDS_VALUE:
+            return f"flag needs an argument: {f'--{error.name}' if error.name else f'{letter!r} in -{error.letters}'}"
+        case Fault.SYNTAX:
+            return f"bad flag syntax: {error.spelled}"
+
+
+def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: tuple[str, ...]) -> int:
+    """Runs a verb whose words are split already."""
+    from plait.cli.fronts.rclone_help import verb_help, verb_usage
+
+    front = VERBS[verb]
+    if any(given.name == "help" or given.letter == "h" for given in line.given):
+        return _print(verb_help(verb))
+    log = Log(Level.NOTICE)
+    try:
+        values = bind(
+            front.options, line.given, environment_settings(front.options, environment, prefixes=("RCLONE_",))
+        )
+    except BadValueError as error:
+        return _fatal_usage(bad_value(error.option, error.text, error.reason), verb)
+    except ConfigurationError as error:
+        log.critical(error.message)
+        return ExitCode.FAILED
+    count = len(line.words)
+    least, most = front.takes
+    if not least <= count <= most:
+        bound = f"{least} arguments minimum" if count < least else f"{most} arguments maximum"
+        words = " ".join(quoted(word) for word in line.texts)
+        _complain(
+            f"{verb_usage(verb)}\nCommand {verb} needs {bound}: you provided {count} non flag arguments: [{words}]"
+        )
+        return ExitCode.USAGE
+    if values.verbose and values.quiet:
+        log.critical("Can't set -v and -q")
+        return ExitCode.FAILED
+    form = Form("mirror", front.words, front.takes, _RUN[verb], front.options)
+    try:
+        return int(load(form.run)(Invocation(verb, form, line.texts, values, {}, "rclone", environment, arguments)))
+    except PlaitError as error:
+        log.critical(error.message)
+        return error.exit_code
+
+
+def _without_verb(line: Line) -> int:
+    from plait.cli.fronts.rclone_help import overview, root_help
+
+    names = {given.name or given.letter for given in line.given}
+    if names & {"help", "h"}:
+        return _print(root_help())
+    if names & {"version", "V"}:
+        return int(load(_RUN["version"])(None))
+    _complain(overview())
+    return ExitCode.USAGE
+
+
+def _help(words: Sequence[str]) -> int:
+    from plait.cli.fronts.rclone_help import flags_help, overview
+
+    return _print(flags_help(" ".join(words[1:])) if words[:1] == ("flags",) else overview())
+
+
+def _unknown_command(name: str) -> int:
+    words = f'unknown command "{name}" for "rclone"'
+    _complain(f"Error: {words}\nRun 'rclone --help' for usage.\n")
+    return _fatal(words)
+
+
+def _fatal_usage(words: str, verb: str) -> int:
+    from plait.cli.fronts.rclone_help import root_usage, verb_usage
+
+    _complain(f"Error: {words}\n{verb_usage(verb) if verb else root_usage()}\n")
+    return _fatal(words)
+
+
+def _fatal(words: str) -> int:
+    Log(Level.NOTICE).write(Level.NOTICE, f"Fatal error: {words}")
+    return ExitCode.USAGE
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _print(text: str) -> int:
+    print(text)
+    return ExitCode.DONE

@@ -1,0 +1,82 @@
+"""Help of the rclone front, in the shape that rclone's has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from plait.cli.fronts.rclone_types import default_text, help_name
+from plait.cli.fronts.rclone_verbs import GLOBAL, GROUPS, HELP, VERBS, VERSION, group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plait.model.options import Option
+
+FOOTER: Final = """\
+Use "rclone [command] --help" for more information about a command.
+Use "rclone help flags" for to see the global flags."""
+
+
+def overview() -> str:
+    """What `rclone help` prints."""
+    summaries = {name: verb.summary for name, verb in VERBS.items()} | {"help": "Show help for commands and flags."}
+    width = max(map(len, summaries)) + 2
+    lines = ["Usage:", "  rclone [flags]", "  rclone [command]", "", "Available commands:"]
+    lines += [f"  {name:<{width}}{summaries[name]}" for name in sorted(summaries)]
+    return "\n".join([*lines, "", FOOTER])
+
+
+def root_help() -> str:
+    """What `rclone --help` prints."""
+    return f"Plait in the place of rclone: the same verbs, flags, output and exit codes.\n\n{overview()}"
+
+
+def verb_usage(name: str) -> str:
+    """The usage of a verb, as it is printed after an error."""
+    verb = VERBS[name]
+    words = f"{verb.words} " if verb.words else ""
+    lines = ["Usage:", f"  rclone {name} {words}[flags]", "", "Flags:", *_flags((*verb.own.options, HELP), name), ""]
+    for group in verb.groups:
+        found = [option for option in GLOBAL.options if group_of(option) == group]
+        if found:
+            lines += [f"{GROUPS[group]} (flag group {group}):", *_flags(found), ""]
+    return "\n".join([*lines, FOOTER])
+
+
+def verb_help(name: str) -> str:
+    """What `rclone VERB --help` prints."""
+    return f"{VERBS[name].summary}\n\n{verb_usage(name)}"
+
+
+def root_usage() -> str:
+    """The usage that follows an error before any verb."""
+    flags = "\n".join(_flags((HELP, VERSION), "rclone"))
+    return f"{overview().removesuffix(FOOTER)}Flags:\n{flags}\n\n{FOOTER}"
+
+
+def flags_help(words: str = "") -> str:
+    """What `rclone help flags` prints: the global flags, or those that hold `words`."""
+    lines: list[str] = []
+    for group, heading in GROUPS.items():
+        found = [
+            option
+            for option in GLOBAL.options
+            if group_of(option) == group and words.lower() in f"{option.name} {option.help}".lower()
+        ]
+        if found:
+            lines += [f"{heading} (flag group {group}):", *_flags(found), ""]
+    return "\n".join(lines).removesuffix("\n")
+
+
+def _flags(found: Iterable[Option], verb: str = "") -> list[str]:
+    options = sorted(found, key=lambda option: option.name)
+    heads = [f"--{option.name} {help_name(option)}".rstrip() for option in options]
+    width = max(map(len, heads), default=0)
+    return [_flag(option, head, width, verb) for option, head in zip(options, heads, strict=True)]
+
+
+def _flag(option: Option, head: str, width: int, verb: str) -> str:
+    text = f"help for {verb}" if option is HELP and verb else option.help
+    default = default_text(option)
+    short = f"-{option.short}, " if option.short else "    "
+    return f"  {short}{head:<{width}}   {text}{f' (default {default})' if default else ''}"

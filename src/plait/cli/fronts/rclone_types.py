@@ -1,0 +1,70 @@
+"""How rclone's help and error lines name the types of flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from plait.mirror import option_types as types
+from plait.model.options import Repeat
+
+if TYPE_CHECKING:
+    from plait.model.options import Option, ValueType
+
+_HELP_NAMES: Final[dict[ValueType, str]] = {
+    types.SWITCH: "",
+    types.COUNT: "count",
+    types.INTEGER: "int",
+    types.NUMBER: "float",
+    types.SIZE: "SizeSuffix",
+    types.DURATION: "Duration",
+    types.BANDWIDTH: "BwTimetable",
+    types.COMMAND: "SpaceSepList",
+}
+_GO_NAMES: Final[dict[ValueType, str]] = {
+    types.SWITCH: "bool",
+    types.INTEGER: "int",
+    types.NUMBER: "float64",
+    types.SIZE: "fs.SizeSuffix",
+    types.DURATION: "time.Duration",
+    types.BANDWIDTH: "fs.BwTimetable",
+}
+_GO_NAMES_BY_OPTION: Final = {"max-delete": "int64", "max-age": "fs.Duration", "min-age": "fs.Duration"}
+
+
+def help_name(option: Option) -> str:
+    """What stands after the flag in help: `int`, `stringArray`, `` for a switch."""
+    if option.repeat is Repeat.APPEND:
+        return "stringArray"
+    if option.type.choices:
+        return "|".join(option.type.choices)
+    return _HELP_NAMES.get(option.type, "string")
+
+
+def default_text(option: Option) -> str:
+    """What help says of the default, "" where it is nothing worth saying."""
+    default = option.default
+    if default in ("", (), None, False) or (default == 0 and option.type is not types.DURATION):
+        return "off" if option.type is types.SIZE and default is None else ""
+    text = option.type.show(default)
+    return f'"{text}"' if help_name(option) == "string" else text
+
+
+def bad_value(option: Option, text: str, reason: str) -> str:
+    """The words for a value that a flag does not take."""
+    flag = f"-{option.short}, --{option.name}" if option.short else f"--{option.name}"
+    name = _GO_NAMES_BY_OPTION.get(option.name) or _GO_NAMES.get(option.type)
+    if option.type.choices:
+        reason = f"invalid choice {quoted(text)} from: {', '.join(option.type.choices)}"
+    elif option.type is types.SWITCH:
+        reason = f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax"
+    elif option.type is types.INTEGER:
+        reason = "expected integer"
+    parsing = f"parsing {quoted(text)} as {name} failed: " if name else ""
+    return f"invalid argument {quoted(text)} for {quoted(flag)} flag: {parsing}{reason}"
+
+
+def quoted(text: str) -> str:
+    """`text` as Go's `%q` writes it."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,100 @@
+"""What stands between a command and the person: errors become lines, signals and closed pipes exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from plait.model.errors import ExitCode, PlaitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CLOSED_PIPE = 141
+"""The exit code of a process that SIGPIPE ended (128 + 13), which is what a shell expects of `plait ls | head`."""
+
+
+def guarded(face: str, arguments: Sequence[str]) -> int:
+    """Runs `arguments` on a face and returns the exit code."""
+    debug = wants_debug(arguments)
+    try:
+        code = _run(face)(arguments)
+        sys.stdout.flush()
+    except PlaitError as error:
+        if debug:
+            _traceback()
+        say_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001  (the last line of defence: a person sees a line, not a traceback)
+        if debug:
+            _traceback()
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        say_lines("error", f"this is a defect of Plait: {reason}")
+        if not debug:
+            say_lines("hint", "with --debug it shows where it happened; please report it")
+        return ExitCode.FAILED
+    return code
+
+
+def wants_debug(arguments: Sequence[str]) -> bool:
+    """True where `--debug` stands among the words: it must be known even where they cannot be parsed."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return bool({"--debug", "-debug", "--debug=true"} & set(before)) or os.environ.get("PLAIT_DEBUG") in {"1", "true"}
+
+
+def say_error(error: PlaitError) -> None:
+    """One line for the message, one for the hint."""
+    about = f"{error.key}: " if error.key is not None and error.key not in error.message else ""
+    say_lines("error", about + error.message)
+    if error.hint:
+        say_lines("hint", error.hint)
+
+
+def say_lines(kind: str, text: str) -> None:
+    """`plait: KIND: TEXT` on standard error; further lines of the text stand below the first."""
+    lead = f"plait: {kind}: "
+    try:
+        print(lead + printable(text).replace("\n", "\n" + " " * len(lead)), file=sys.stderr, flush=True)
+    except OSError:
+        # Standard error is closed: there is nobody to tell.
+        return
+
+
+def printable(text: str) -> str:
+    r"""`text` for a terminal: undecodable bytes as `\xNN`, control characters but newlines as in Python's repr."""
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in shown)
+
+
+def _run(face: str) -> Callable[[Sequence[str]], int]:
+    if face == "rclone":
+        from plait.cli.fronts.rclone import run as run_rclone
+
+        return lambda arguments: run_rclone(arguments, os.environ)
+    if face != "plait":
+        from plait.cli.fronts.later import refuse
+
+        return lambda _: refuse(face)
+    from plait.cli.face import run
+
+    return lambda arguments: run(arguments, os.environ)
+
+
+def _traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _forget_output() -> None:
+    """Points standard output at nothing, so that the interpreter's own flush at exit finds no broken pipe."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

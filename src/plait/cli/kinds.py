@@ -1,0 +1,105 @@
+"""What kind of thing a location holds (tree, repository, replica), and so which form of a shared verb is meant."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from plait.cli.forms import Choice
+from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, PlaitError, UsageError
+from plait.model.items import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plait.cli.forms import Situation
+    from plait.stores.base import Store
+
+TREE: Final = "tree"
+REPOSITORY: Final = "repository"
+REPLICA: Final = "replica"
+DATABASE: Final = "database"
+OTHER: Final = "other"
+
+_MAGIC: Final = b"_KLOSET_"
+"""How the file `CONFIG` of a Kloset repository begins."""
+_LTX_PLACES: Final = ("ltx/0/", "0000/")
+"""Where the first level of a replica lies: on files, and on an object store."""
+_LTX_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.ltx")
+
+
+def decide_one(situation: Situation) -> Choice:
+    """The form of a verb that takes one location. Raises UsageError."""
+    words = situation.line.texts
+    if situation.at is not None:
+        return Choice(OTHER, {"kind": REPOSITORY, "at": situation.at})
+    if len(words) != 1:
+        return Choice(TREE)
+    kind = asked_kind(situation) or _kind_of(words[0], situation)
+    return Choice(TREE) if kind == TREE else Choice(OTHER, {"kind": kind})
+
+
+def decide_check(situation: Situation) -> Choice:
+    """The form of `check`: two locations are compared, one is verified. Raises UsageError."""
+    words = situation.line.texts
+    if situation.at is None and len(words) == 2:
+        return Choice(TREE)
+    choice = decide_one(situation)
+    if choice.form == TREE and len(words) == 1:
+        raise UsageError(
+            f"{words[0]} is a tree: check compares it with another one", hint=f"usage: plait check {words[0]} DEST"
+        )
+    return choice
+
+
+def asked_kind(situation: Situation) -> str:
+    """The value of `--as`, "" where it was not given."""
+    asked = [given.text or "" for given in situation.line.given if given.name == "as"]
+    return asked[-1].lower() if asked else ""
+
+
+def find_kind(store: Store) -> str:
+    """What an opened location holds. A location that is missing, or is a file, counts as a tree.
+
+    Raises UsageError where it looks like two kinds at once.
+    """
+    found = [kind for kind, holds in ((REPOSITORY, _is_repository), (REPLICA, _is_replica)) if holds(store)]
+    if len(found) == 2:
+        raise UsageError(
+            f"{store.description} looks like a repository and like a replica", hint="say which: --as repository|replica"
+        )
+    return found[0] if found else TREE
+
+
+def _kind_of(word: str, situation: Situation) -> str:
+    from plait.stores.location import LocationKind, parse_location
+
+    if parse_location(word).kind is LocationKind.SNAPSHOT:
+        return REPOSITORY
+    from plait.cli.opening import open_store
+
+    with open_store(word, situation.environment, situation.line) as store:
+        return find_kind(store)
+
+
+def _is_repository(store: Store) -> bool:
+    try:
+        if store.stat("CONFIG").kind is not Kind.FILE:
+            return False
+        with store.read("CONFIG", 0, len(_MAGIC)) as reader:
+            return reader.read() == _MAGIC
+    except (ObjectNotFoundError, DirectoryNotFoundError):
+        return False
+
+
+def _is_replica(store: Store) -> bool:
+    return any(_LTX_NAME.fullmatch(name) for place in _LTX_PLACES for name in _first_names(store, place))
+
+
+def _first_names(store: Store, place: str) -> Sequence[str]:
+    try:
+        page = next(iter(store.list(place)), None)
+    except PlaitError:
+        # Not there, or not to be read as a directory: then it is no replica.
+        return ()
+    return [] if page is None else list(page.names)

@@ -1,0 +1,43 @@
+"""The entry of the command: finds the face, runs it, and turns what happened into an exit code.
+
+Nothing is imported at the top but `sys`: `plait --version` answers before anything else is loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FRONTS = ("rclone", "plakar", "litestream")
+"""Programs as which Plait can be started, or that it plays as `plait FRONT …`."""
+_VERSION_WORDS = ("--version", "-version", "-V")
+
+
+def main(arguments: Sequence[str] | None = None, program: str | None = None) -> int:
+    """Runs a command line and returns the exit code.
+
+    `arguments` are those after the program's name, `program` is that name; both default to how this process was
+    started. Nothing escapes as a traceback, except under `--debug`.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    name = (sys.argv[0] if program is None else program).rpartition("/")[2]
+    if name not in FRONTS and len(words) == 1 and words[0] in _VERSION_WORDS:
+        from plait import __version__
+
+        return _say(f"plait {__version__}")
+    if name not in FRONTS and words and words[0] in FRONTS:
+        name = words.pop(0)
+    from plait.cli.guard import guarded
+
+    return guarded(name if name in FRONTS else "plait", words)
+
+
+def _say(line: str) -> int:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        return 141
+    return 0

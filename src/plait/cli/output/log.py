@@ -1,0 +1,104 @@
+"""The log: rclone's line format (reference, section 1.12) and its JSON lines.
+
+2026/11/21 02:44:19 NOTICE: object: message
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from plait.engine.events import Level
+
+CRITICAL: Final = "CRITICAL"
+"""The level of what ends a command before it began; above every threshold."""
+
+
+class Log:
+    """Writes log lines of `threshold` and above to one stream. Safe to use from several threads.
+
+    `print_line` takes the finished line without its newline; a progress display puts itself there. A stream that is
+    closed at the other end is not written to again.
+    """
+
+    def __init__(self, threshold: Level, stream: TextIO | None = None, *, as_json: bool = False) -> None:
+        self.threshold: Final = threshold
+        self.as_json: Final = as_json
+        self.stream: Final = sys.stderr if stream is None else stream
+        self.print_line: Callable[[str], None] = self._print
+        self._lock = Lock()
+        self._closed = False
+
+    def wants(self, level: Level) -> bool:
+        """True where a line of this level is written."""
+        return level >= self.threshold
+
+    def write(self, level: Level, text: str, subject: str = "", **facts: Any) -> None:
+        """Writes a line, if its level is wanted. `facts` are further fields of a JSON line."""
+        if self.wants(level):
+            self._emit(level.name, text, subject, facts)
+
+    def critical(self, text: str) -> None:
+        """Writes a line of the highest level."""
+        self._emit(CRITICAL, text, "", {})
+
+    def _emit(self, level: str, text: str, subject: str, facts: Mapping[str, Any]) -> None:
+        line = json_line(time.time_ns(), level, text, subject, facts) if self.as_json else plain(level, text, subject)
+        with self._lock:
+            self.print_line(line)
+
+    def _print(self, line: str) -> None:
+        if self._closed:
+            return
+        try:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+        except OSError:
+            # A log that nobody reads any more must not end the run that it tells of.
+            self._closed = True
+
+
+def plain(level: str, text: str, subject: str = "", at: float | None = None) -> str:
+    """A log line; `at` in seconds since the epoch, now where None."""
+    stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(at))
+    about = f"{subject}: " if subject else ""
+    return safe(f"{stamp} {level:<6}: {about}{text}")
+
+
+def json_line(at: int, level: str, text: str, subject: str, facts: Mapping[str, Any]) -> str:
+    """A log line as a JSON object; `at` in nanoseconds since the epoch."""
+    import msgspec
+
+    record: dict[str, Any] = {"time": rfc3339(at), "level": level.lower(), "msg": safe(text), **facts}
+    if subject:
+        record["object"] = safe(subject)
+    return msgspec.json.encode(record).decode()
+
+
+def rfc3339(at: int) -> str:
+    """A time with nanoseconds in the local zone, without trailing zeros, as Go writes it."""
+    seconds, nanoseconds = divmod(at, 1_000_000_000)
+    local = time.localtime(seconds)
+    fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local) + fraction + zone(local)
+
+
+def zone(local: time.struct_time) -> str:
+    """`Z` or `+HH:MM`."""
+    offset = local.tm_gmtoff
+    if offset == 0:
+        return "Z"
+    hours, minutes = divmod(abs(offset) // 60, 60)
+    return f"{'-' if offset < 0 else '+'}{hours:02d}:{minutes:02d}"
+
+
+def safe(text: str) -> str:
+    r"""`text` as it can be written in UTF-8: undecodable bytes as `\xNN`."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,85 @@
+"""The forms of the commands that belong to no strand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from plait.cli.forms import Example, Form
+from plait.cli.options import COMMON
+from plait.mirror import options
+from plait.mirror.option_types import INTEGER, SWITCH
+from plait.model.options import Option, OptionSet, Section
+
+JSON = Option("json", SWITCH, default=False, help="Print JSON, one object a line", section=Section.OUTPUT)
+_VERBOSE = Option("verbose", SWITCH, default=False, help="Show which parts run", section=Section.MAIN, short="v")
+_LIMIT = Option("limit", INTEGER, default=20, help="Show so many runs, the newest", section=Section.MAIN)
+_MAN = Option("man", SWITCH, default=False, help="Print the page in the format of man", section=Section.MAIN)
+
+PLAN_SHOW: Final = Form(
+    "plan",
+    "FILE",
+    (1, 1),
+    "plait.cli.commands.plan:show",
+    COMMON | OptionSet((JSON,)),
+    purpose="Prints what a plan will create, replace, rename and delete, and how many bytes that is.",
+    completes=("file",),
+)
+APPLY: Final = Form(
+    "plan",
+    "FILE",
+    (1, 1),
+    "plait.cli.commands.plan:apply",
+    COMMON | options.GLOBAL | options.PREVIEW,
+    purpose="""\
+Executes a plan that `plait plan sync` wrote: nothing else, and each item only where both sides are still as they were
+when the plan was made. What has changed since is reported and left alone.""",
+    examples=(Example("plait apply photos.plan", "do what was planned"),),
+    completes=("file",),
+)
+RUNS: Final = Form(
+    "runs",
+    "",
+    (0, 0),
+    "plait.cli.commands.runs:listing",
+    COMMON | OptionSet((JSON, _LIMIT)),
+    purpose="Lists recorded runs, the newest first. A run given --no-record is not among them.",
+)
+RUNS_SHOW: Final = Form(
+    "runs",
+    "ID",
+    (1, 1),
+    "plait.cli.commands.runs:show",
+    COMMON | OptionSet((JSON,)),
+    purpose="Shows one run: what was created, replaced and deleted, and where the old is kept.",
+)
+COMPLETION: Final = Form(
+    "completion",
+    "SHELL",
+    (1, 1),
+    "plait.cli.commands.completion:run",
+    COMMON,
+    purpose="Prints a completion script for bash, zsh or fish.",
+    examples=(
+        Example("plait completion bash > ~/.local/share/bash-completion/completions/plait", "for bash"),
+        Example("plait completion zsh > ~/.zfunc/_plait", "for zsh"),
+        Example("plait completion fish > ~/.config/fish/completions/plait.fish", "for fish"),
+    ),
+    completes=("shell",),
+)
+VERSION: Final = Form(
+    "version",
+    "",
+    (0, 0),
+    "plait.cli.commands.version:run",
+    COMMON | OptionSet((_VERBOSE, JSON)),
+    purpose="Prints the version; with --verbose also which native code and which libraries run.",
+)
+HELP: Final = Form(
+    "help",
+    "[COMMAND]",
+    (0, 2),
+    "plait.cli.commands.help:run",
+    COMMON | OptionSet((_MAN,)),
+    purpose="Shows what Plait does, or how one command is used.",
+    completes=("command",),
+)

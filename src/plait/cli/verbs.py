@@ -1,0 +1,36 @@
+"""The table of verbs: what a strand registers. Everything is a dotted name, loaded when the verb is used."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from plait.cli.forms import Verb
+
+_MIRROR = "plait.cli.mirror_forms:"
+_LATER = "plait.cli.later_forms:"
+_OWN = "plait.cli.own_forms:"
+
+VERBS: Final[dict[str, Verb]] = {
+    "sync": Verb(
+        "Make a destination identical to its source",
+        (_MIRROR + "SYNC", _LATER + "SYNC_REPOSITORY", _LATER + "SYNC_DATABASE"),
+        "plait.cli.sync_forms:decide_sync",
+    ),
+    "copy": Verb("Copy what a destination lacks or has otherwise; delete nothing", (_MIRROR + "COPY",)),
+    "move": Verb("Copy, and delete from the source what has arrived", (_MIRROR + "MOVE",)),
+    "check": Verb(
+        "Compare two trees, or verify what is kept in one place",
+        (_MIRROR + "CHECK", _LATER + "CHECK"),
+        "plait.cli.kinds:decide_check",
+    ),
+    "ls": Verb("List what a location holds", (_MIRROR + "LS", _LATER + "LS"), "plait.cli.kinds:decide_one"),
+    "size": Verb("Count items and bytes", (_MIRROR + "SIZE", _LATER + "SIZE"), "plait.cli.kinds:decide_one"),
+    "plan sync": Verb("Write down what a sync would do", (_MIRROR + "PLAN_SYNC",)),
+    "plan show": Verb("Show a written plan", (_OWN + "PLAN_SHOW",)),
+    "apply": Verb("Execute a written plan where both sides are still as planned", (_OWN + "APPLY",)),
+    "runs": Verb("List the runs so far", (_OWN + "RUNS",)),
+    "runs show": Verb("Show what one run did, item by item", (_OWN + "RUNS_SHOW",)),
+    "completion": Verb("Print a completion script for a shell", (_OWN + "COMPLETION",)),
+    "version": Verb("Show the version", (_OWN + "VERSION",)),
+    "help": Verb("Show help for a command", (_OWN + "HELP",)),
+}
