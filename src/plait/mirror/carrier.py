@@ -1,0 +1,313 @@
+"""The mirror's carrier: executes actions through the two stores (reference, sections 1.5, 1.7 and 1.8).
+
+What an outcome says of itself is in rclone's words. Whatever goes wrong with one action is the outcome of that action;
+only a cancellation and errors that end the whole run are raised.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from plait.engine.events import Carried
+from plait.engine.transfer import Manner
+from plait.model.actions import Action, Outcome, Status, Verb
+from plait.model.errors import CancelledError, NotSupportedError, PlaitError, StoreError
+from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from plait.engine.events import Event
+    from plait.engine.transfer import Carriage, Transfer
+    from plait.mirror.keeping import Keeper
+    from plait.model.items import Item
+    from plait.stores.base import CopyResult, Store
+
+COPIED_NEW = "Copied (new)"
+COPIED_OVER = "Copied (replaced existing)"
+COPIED_THERE = "Copied (server-side copy)"
+COPIED_IN_PARTS_NEW = "Multi-thread Copied (new)"
+COPIED_IN_PARTS_OVER = "Multi-thread Copied (replaced existing)"
+SET_TIME = "Updated modification time in destination"
+SET_DIRECTORY_TIME = "Set directory modification time"
+SET_DIRECTORY_METADATA = "Updated directory metadata"
+DELETED = "Deleted"
+KEPT = "Moved into backup dir"
+MADE_DIRECTORY = "Made directory"
+REMOVED_DIRECTORY = "Removing directory"
+
+METADATA_OF_ITS_OWN = "mtime"
+"""The metadata key that says what the modification time says; the time itself is carried, not this."""
+
+
+class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to carry.
+
+    `moves`: the source is deleted once its copy has arrived. `metadata`: user metadata of files and directories is
+    carried. `set_times`: directories get their times. `partial_suffix`: what the name of a file that waits for its
+    predecessor to be kept ends with. `transfers`: how many at once, None for as many as the stores take.
+    """
+
+    moves: bool = False
+    metadata: bool = False
+    durable: bool = False
+    in_place: bool = False
+    partial_suffix: str = ".partial"
+    transfers: int | None = None
+
+
+class MirrorCarrier:
+    """Carries between the stores of `transfer`; may be called from several threads."""
+
+    def __init__(
+        self,
+        transfer: Transfer,
+        settings: CarrierSettings,
+        keeper: Keeper | None,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._transfer = transfer
+        self._source: Store = transfer.source
+        self._destination: Store = transfer.destination
+        self._settings = settings
+        self._keeper = keeper
+        self._emit = emit
+        self._how = Outgoing(durable=settings.durable, in_place=settings.in_place)
+        self._batches = transfer.batched and not settings.metadata
+        self._verbs: dict[Verb, Callable[[Sequence[Action], Callable[[], bool]], Iterator[Outcome]]] = {
+            Verb.CREATE: self._carry_files,
+            Verb.REPLACE: self._carry_files,
+            Verb.DELETE: self._delete,
+            Verb.DELETE_SOURCE: self._delete_source,
+            Verb.TOUCH: self._each(self._touch),
+            Verb.MAKE_DIRECTORY: self._each(self._make_directory),
+            Verb.REMOVE_DIRECTORY: self._each(self._remove_directory),
+            Verb.REMOVE_SOURCE_DIRECTORY: self._each(self._remove_source_directory),
+            Verb.TOUCH_DIRECTORY: self._each(self._touch_directory),
+        }
+
+    @property
+    def batched(self) -> bool:
+        """True where a directory's actions are best handed over together."""
+        return self._batches
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls of `carry` may run at once."""
+        if self._batches:
+            return os.cpu_count() or 1
+        if self._settings.transfers is not None:
+            return self._settings.transfers
+        return min(self._source.features.concurrency, self._destination.features.concurrency)
+
+    def carry(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
+        """Executes actions of one verb and directory."""
+        if not actions:
+            return iter(())
+        carry = self._verbs.get(actions[0].verb)
+        if carry is None:
+            raise NotSupportedError(f"a mirror does not {actions[0].verb}")
+        return carry(actions, cancelled)
+
+    def _each(
+        self, execute: Callable[[Action], Outcome]
+    ) -> Callable[[Sequence[Action], Callable[[], bool]], Iterator[Outcome]]:
+        def run(actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
+            for action in actions:
+                _check(cancelled)
+                try:
+                    yield execute(action)
+                except PlaitError as error:
+                    yield _failed(action, error)
+
+        return run
+
+    # Files
+
+    def _carry_files(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
+        keeps = self._keeper is not None and actions[0].verb is Verb.REPLACE
+        if not self._batches or keeps or len(actions) == 1:
+            yield from self._each(self._carry_file)(actions, cancelled)
+            return
+        by_key = {action.key: action for action in actions}
+        requests = [
+            CopyRequest(_source(action), action.key, None if action.destination is None else action.destination.stat)
+            for action in actions
+        ]
+        results = self._transfer.carry_batch(
+            requests, self._how, lambda request, size: self._emit(Carried(by_key[request.key], size))
+        )
+        for result in results:
+            yield self._outcome_of_result(by_key[result.request.key], result)
+
+    def _outcome_of_result(self, action: Action, result: CopyResult) -> Outcome:
+        if result.error is not None:
+            return _failed(action, result.error)
+        detail = COPIED_NEW if action.verb is Verb.CREATE else COPIED_OVER
+        return self._arrived(action, Outcome(action, Status.DONE, detail, carried=_source(action).size or 0))
+
+    def _carry_file(self, action: Action) -> Outcome:
+        old = action.destination
+        if self._keeper is None or old is None:
+            carriage = self._carry_to(action, action.key)
+            return self._arrived(action, _copied(action, carriage))
+        if self._keeper.renames and isinstance(self._destination, Renames):
+            return self._arrived(action, self._exchange(action, old, self._keeper, self._destination))
+        kept = self._keeper.keep(old)
+        carriage = self._carry_to(action, action.key)
+        return self._arrived(action, msgspec.structs.replace(_copied(action, carriage), kept=kept))
+
+    def _exchange(self, action: Action, old: Item, keeper: Keeper, store: Renames) -> Outcome:
+        """Carries beside; only when the new file is there is the old one taken away, and the new one put in its place.
+
+        Killed in between, the old file is where it is kept, and the new one is carried again.
+        """
+        aside = _aside(action.key, self._settings.partial_suffix)
+        carriage = self._carry_to(action, aside)
+        try:
+            kept = keeper.keep(old)
+            store.rename(aside, action.key, replace=True, durable=self._settings.durable)
+        except PlaitError:
+            for _ in self._destination.delete([aside]):
+                pass
+            raise
+        # A file that took the place of another is no new one, but its predecessor is.
+        return msgspec.structs.replace(_copied(action, carriage, new=True), kept=kept)
+
+    def _carry_to(self, action: Action, key: str) -> Carriage:
+        item = _source(action)
+        how = self._how
+        if self._settings.metadata:
+            how = msgspec.structs.replace(how, metadata=self._metadata_of(item))
+        replaces = action.destination.stat if action.destination is not None and key == action.key else None
+        return self._transfer.carry(item, key, how, lambda size: self._emit(Carried(action, size)), replaces)
+
+    def _metadata_of(self, item: Item) -> Mapping[str, str] | None:
+        """What the destination can hold of the source's metadata."""
+        if not self._destination.features.metadata:
+            return None
+        metadata = item.stat.metadata
+        if metadata is None:
+            metadata = self._source.stat(item.key).metadata or {}
+        return {name: value for name, value in metadata.items() if name != METADATA_OF_ITS_OWN}
+
+    def _arrived(self, action: Action, outcome: Outcome) -> Outcome:
+        """The outcome of a file that has arrived; a move then deletes its source."""
+        if self._settings.moves:
+            for deleted in self._source.delete([_source(action).key]):
+                if deleted.error is not None:
+                    return _failed(action, deleted.error, outcome)
+        return outcome
+
+    def _touch(self, action: Action) -> Outcome:
+        if not isinstance(self._destination, SetsAttributes):
+            raise NotSupportedError("the destination cannot set modification times", key=action.key)
+        self._destination.set_attributes(action.key, modified=self._time_of(_source(action)))
+        return Outcome(action, Status.DONE, SET_TIME)
+
+    def _time_of(self, item: Item) -> int | None:
+        return self._source.stat(item.key).modified if item.modified is None else item.modified
+
+    def _delete(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
+        if self._keeper is not None:
+            return self._each(self._keep_and_delete)(actions, cancelled)
+        return self._delete_from(self._destination, actions)
+
+    def _delete_source(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
+        _check(cancelled)
+        return self._delete_from(self._source, actions)
+
+    @staticmethod
+    def _delete_from(store: Store, actions: Sequence[Action]) -> Iterator[Outcome]:
+        by_key = {action.key: action for action in actions}
+        for deleted in store.delete(list(by_key)):
+            action = by_key[deleted.key]
+            yield Outcome(action, Status.DONE, DELETED) if deleted.error is None else _failed(action, deleted.error)
+
+    def _keep_and_delete(self, action: Action) -> Outcome:
+        if self._keeper is None or action.destination is None:
+            raise AssertionError("only what is there is kept")
+        kept = self._keeper.keep(action.destination)
+        if not self._keeper.renames:
+            for deleted in self._destination.delete([action.key]):
+                if deleted.error is not None:
+                    raise deleted.error
+        return Outcome(action, Status.DONE, KEPT, kept=kept)
+
+    # Directories
+
+    def _make_directory(self, action: Action) -> Outcome:
+        if isinstance(self._destination, Directories):
+            self._destination.make_directory(action.key)
+        return Outcome(action, Status.DONE, MADE_DIRECTORY)
+
+    def _remove_directory(self, action: Action) -> Outcome:
+        return _remove_empty(self._destination, action)
+
+    def _remove_source_directory(self, action: Action) -> Outcome:
+        return _remove_empty(self._source, action)
+
+    def _touch_directory(self, action: Action) -> Outcome:
+        if not isinstance(self._destination, SetsAttributes):
+            raise NotSupportedError("the destination cannot set modification times", key=action.key)
+        source = _source(action)
+        metadata = self._metadata_of(source) if self._settings.metadata else None
+        self._destination.set_attributes(action.key, modified=source.modified, metadata=metadata)
+        return Outcome(action, Status.DONE, SET_DIRECTORY_METADATA if metadata else SET_DIRECTORY_TIME)
+
+
+def _remove_empty(store: Store, action: Action) -> Outcome:
+    """Removes a directory; one that still holds something (excluded files) stays, which is no error."""
+    if not isinstance(store, Directories):
+        return Outcome(action, Status.SKIPPED)
+    try:
+        store.remove_directory(action.key)
+    except StoreError as error:
+        return Outcome(action, Status.SKIPPED, error.message)
+    return Outcome(action, Status.DONE, REMOVED_DIRECTORY)
+
+
+def _copied(action: Action, carriage: Carriage, *, new: bool | None = None) -> Outcome:
+    if new is None:
+        new = action.verb is Verb.CREATE
+    match carriage.manner:
+        case Manner.SERVER_SIDE:
+            detail = COPIED_THERE
+        case Manner.PARTS:
+            detail = COPIED_IN_PARTS_NEW if new else COPIED_IN_PARTS_OVER
+        case _:
+            detail = COPIED_NEW if new else COPIED_OVER
+    return Outcome(action, Status.DONE, detail, carried=carriage.size)
+
+
+def _failed(action: Action, error: PlaitError, arrived: Outcome | None = None) -> Outcome:
+    """A failed outcome; raises instead where the run is to end. `arrived` is what was done all the same."""
+    if error.fatal:
+        raise error
+    if arrived is None:
+        return Outcome(action, Status.FAILED, error=error)
+    return msgspec.structs.replace(arrived, status=Status.FAILED, error=error)
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise CancelledError("interrupted")
+
+
+def _source(action: Action) -> Item:
+    if action.source is None:
+        raise AssertionError(f"{action.verb} {action.key} has no source")
+    return action.source
+
+
+def _aside(key: str, suffix: str) -> str:
+    """The name under which a file waits until its predecessor is kept; the last of the names that a partial may have,
+    so that a later run knows it for a leftover and no writer of the same file uses it.
+    """
+    from plait.stores.local.partials import WRITERS, partial_name
+
+    directory, slash, leaf = key.rpartition("/")
+    return directory + slash + partial_name(leaf, suffix, WRITERS - 1)
