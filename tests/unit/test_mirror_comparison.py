@@ -1,4 +1,4 @@
-"""Each sentence of the rules by which a file is already right (reference, section 1.2)."""
+"""Each sentence of the rules by which a file is already right."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The mirror's carrier: executes actions through the two stores (reference, sections 1.5, 1.7 and 1.8).
+"""The mirror's carrier: executes actions through the two stores.
 
 What an outcome says of itself is in rclone's words. Whatever goes wrong with one action is the outcome of that action;
 only a cancellation and errors that end the whole run are raised.

@@ -1,4 +1,4 @@
-"""Is a file already right? The decision about one matched pair, without any I/O (reference, section 1.2).
+"""Is a file already right? The decision about one matched pair, without any I/O.
 
 `compare` decides from what is known. Where a time or a hash must be looked up first it says so with a `Need`; the
 caller looks it up and asks again.

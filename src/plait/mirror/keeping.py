@@ -1,4 +1,4 @@
-"""Keeping what a mirror replaces or deletes: `--backup-dir`, `--suffix` (reference, section 1.7)."""
+"""Keeping what a mirror replaces or deletes: `--backup-dir`, `--suffix`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The value types of the mirror's options, as rclone spells them (reference, section 2.5).
+"""The value types of the mirror's options, as rclone spells them.
 
 Parsers are imported when a value is first parsed: a command line holds few of the options that it could.
 """

@@ -1,4 +1,4 @@
-"""The mirror's planner: steps of the merge in, actions out (reference, sections 1.2 to 1.4 and 1.8).
+"""The mirror's planner: steps of the merge in, actions out.
 
 It does no I/O. What the listings do not tell becomes a `Question`, whose answer asks the `Lookups` on a worker. What
 was found about each pair is told to the event stream, from which the reports are made.

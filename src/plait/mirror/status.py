@@ -1,0 +1,31 @@
+"""The exit status of a mirror."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait.model.actions import Verb
+from plait.model.errors import ExitCode, NothingTransferredError
+
+if TYPE_CHECKING:
+    from plait.engine.executor import Result
+    from plait.model.errors import PlaitError
+
+_PLAIN_FAILURES = frozenset({ExitCode.FILE_NOT_FOUND, ExitCode.BUSY, ExitCode.PARTLY})
+"""What one file's failure is called elsewhere; a mirror in which a file failed has failed."""
+
+
+def exit_code(error: PlaitError | None) -> ExitCode:
+    """The exit code of a run that this error decides, None for one without errors."""
+    if error is None:
+        return ExitCode.DONE
+    if error.exit_code in _PLAIN_FAILURES:
+        return ExitCode.FAILED
+    return error.exit_code
+
+
+def check_transferred(result: Result) -> None:
+    """For `--error-on-no-transfer`: raises NothingTransferredError where no file was transferred."""
+    transferred = sum(result.done.get(verb, 0) for verb in (Verb.CREATE, Verb.REPLACE))
+    if result.error is None and not transferred:
+        raise NothingTransferredError("nothing was transferred")
