@@ -7,63 +7,29 @@ directories that their keys imply.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import os
+from typing import TYPE_CHECKING
 
-import msgspec
+from plait.engine.events import Listed
+from plait.engine.implied import imply_directories, is_path, unsafe
+from plait.engine.selecting import Selector
+from plait.engine.selection import EntryFailed, Selection
+from plait.engine.workers import read_ahead
+from plait.model.errors import DirectoryNotFoundError, PlaitError, StoreError, from_os_error
+from plait.model.items import Kind, Page, order_bytes, precedes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from plait.engine.events import EventStream
     from plait.engine.steps import Side
-    from plait.model.errors import PlaitError
-    from plait.model.items import Page
     from plait.stores.base import Store
 
+__all__ = ["EntryFailed", "Selection", "TreeListing"]
 
-class Selection(Protocol):
-    """Which items of a listing count; the strand's filter rules. Keys are relative to the location."""
-
-    @property
-    def active(self) -> bool:
-        """False where everything is included: then no item is looked at one by one."""
-        ...
-
-    @property
-    def needs_stat(self) -> bool:
-        """True where rules need a time or metadata: what a listing does not carry is then looked up, item by item."""
-        ...
-
-    @property
-    def max_depth(self) -> int | None:
-        """How many levels are listed: 1 is the root's own items; None is all."""
-        ...
-
-    @property
-    def exclude_if_present(self) -> Sequence[str]:
-        """File names; a directory that holds one of them is left out."""
-        ...
-
-    def includes_file(
-        self, path: str, size: int | None, modified: int | None, metadata: Mapping[str, str] | None
-    ) -> bool:
-        """True where the file (or link) counts. `modified` in nanoseconds."""
-        ...
-
-    def includes_directory(self, path: str) -> bool:
-        """True where something below the directory may count; else it is neither yielded nor entered."""
-        ...
-
-
-class EntryFailed(msgspec.Struct, frozen=True):
-    """One entry of a directory could not be listed: its attributes cannot be read, or its name is unsafe.
-
-    `name` is its name in `directory`, None where it has none that could stand on another side.
-    """
-
-    directory: str
-    name: str | None
-    error: PlaitError
+_UNREADABLE = bytes((Kind.UNREADABLE,))
+_PAGES_AHEAD = 4
+_ITEMS_AN_EVENT = 1000
 
 
 class TreeListing:
@@ -81,12 +47,110 @@ class TreeListing:
         selection: Selection | None = None,
         events: EventStream | None = None,
         missing_is_empty: bool = False,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        raise NotImplementedError
+        self._store = store
+        self._side = side
+        self._selection = selection if selection is not None and _selects(selection) else None
+        self._events = events
+        self._missing_is_empty = missing_is_empty
+        self._cancelled = cancelled
 
     def pages(self, prefix: str = "", descend: Callable[[str], bool] | None = None) -> Iterator[Page | EntryFailed]:
         """The tree below `prefix`. `descend(key)` is asked before a directory is entered, as late as the store allows.
 
         Raises DirectoryNotFoundError at the first step where the root is missing, fatal errors, nothing else.
         """
-        raise NotImplementedError
+        selector = Selector(self._store, self._selection, descend, self._cancelled)
+        if not prefix and selector.excludes_root():
+            return
+        has_directories = self._store.features.directories
+        raw = self._counted(_in_order(self._raw(prefix, selector.enters), prefix))
+        pages = _readable(raw) if has_directories else imply_directories(raw, prefix)
+        yield from pages if self._selection is None and has_directories else selector.pages(pages)
+
+    def _raw(self, prefix: str, enters: Callable[[str], bool]) -> Iterator[Page]:
+        """The store's pages; an error that ends the listing becomes a page."""
+        started = False
+        try:
+            pages = self._store.list(prefix, descend=enters)
+            if self._store.features.depends_on_network:
+                pages = read_ahead(pages, _PAGES_AHEAD)
+            for page in pages:
+                started = True
+                yield page
+        except PlaitError as error:
+            missing = isinstance(error, DirectoryNotFoundError) and not prefix and not started
+            if error.fatal or (missing and not self._missing_is_empty):
+                raise
+            if not missing:
+                yield Page.failed(prefix[:-1], error)
+
+    def _counted(self, pages: Iterable[Page]) -> Iterator[Page]:
+        if self._events is None:
+            yield from pages
+            return
+        items = 0
+        for page in pages:
+            items += len(page.names)
+            if items >= _ITEMS_AN_EVENT:
+                self._events.emit(Listed(self._side, items))
+                items = 0
+            yield page
+        if items:
+            self._events.emit(Listed(self._side, items))
+
+
+def _selects(selection: Selection) -> bool:
+    return selection.active or selection.max_depth is not None or bool(selection.exclude_if_present)
+
+
+def _in_order(pages: Iterable[Page], prefix: str) -> Iterator[Page]:
+    """The pages, up to the first that is not in the total order: a merge of such a listing would see false absences."""
+    last = ""
+    for page in pages:
+        if page.names:
+            orders = page.names
+            if page.kinds[-1] == Kind.DIRECTORY:
+                orders = [*orders[:-1], orders[-1] + "/"]
+            first = page.prefix + orders[0]
+            if (last and not precedes(last, first)) or not _ascending(orders):
+                yield Page.failed(prefix[:-1], StoreError("the listing is out of order", key=first))
+                return
+            last = page.prefix + orders[-1]
+        yield page
+
+
+def _ascending(orders: Iterable[str]) -> bool:
+    listed = list(orders)
+    return listed == (sorted(listed) if "".join(listed).isascii() else sorted(listed, key=order_bytes))
+
+
+def _readable(pages: Iterable[Page]) -> Iterator[Page | EntryFailed]:
+    """The pages without entries whose attributes could not be read or whose names are no names."""
+    for page in pages:
+        if _UNREADABLE not in page.kinds and is_path(page.names) and "/" not in "".join(page.names):
+            yield page
+        else:
+            yield from _without_refused(page)
+
+
+def _without_refused(page: Page) -> Iterator[Page | EntryFailed]:
+    start = 0
+    for position, name in enumerate(page.names):
+        error: PlaitError | None = None
+        if page.kinds[position] == Kind.UNREADABLE:
+            number = page.stat(position).size or 0
+            reason = OSError(number, os.strerror(number))
+            error = from_os_error(reason, "failed to read directory entry", key=page.prefix + name)
+        elif "/" in name or not is_path((name,)):
+            error = unsafe(page.prefix + name)
+        if error is not None:
+            if position > start:
+                yield page.slice(start, position)
+            yield EntryFailed(page.prefix[:-1], name, error)
+            start = position + 1
+    if start < len(page.names):
+        yield page.slice(start, len(page.names))
+    if page.error is not None:
+        yield Page.failed(page.prefix[:-1], page.error)

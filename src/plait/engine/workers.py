@@ -1,8 +1,23 @@
-"""Worker threads of our own, and the token that stops them."""
+"""Worker threads of our own, and the token that stops them.
+
+The threads are daemons: a call that hangs holds its thread, not the process. Who waits looks at the token every
+`POLL` seconds, so that `cancel` needs no lock and a signal handler may call it.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Generic, TypeVar
+
 from plait.model.errors import CancelledError, PlaitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+
+POLL = 0.1
 
 
 class Cancellation:
@@ -29,3 +44,141 @@ class Cancellation:
         """Raises the reason once cancelled."""
         if self._reason is not None:
             raise self._reason
+
+
+class Workers(Generic[T]):
+    """Threads that call `work(item)` for items from a bounded queue.
+
+    The threads start with the first item, one with each item up to `count`. An exception of `work` is a defect of the
+    run: it stops the workers and is raised again in `submit` or `finish`.
+    """
+
+    def __init__(
+        self, work: Callable[[T], None], count: int, backlog: int, cancellation: Cancellation, name: str = "worker"
+    ) -> None:
+        self._work = work
+        self._count = count
+        self._backlog = backlog
+        self._cancellation = cancellation
+        self._name = name
+        self._threads: list[Thread] = []
+        self._queue: deque[tuple[T, int]] = deque()
+        self._weight = 0
+        self._idle = 0
+        self._changed = Condition()
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def submit(self, item: T, weight: int = 1) -> None:
+        """Queues an item; waits while items of `backlog` weights are queued. Raises the reason of a cancellation."""
+        with self._changed:
+            while self._weight >= self._backlog and not self._stopped():
+                self._changed.wait(POLL)
+            self._raise()
+            self._queue.append((item, weight))
+            self._weight += weight
+            if not self._idle and len(self._threads) < self._count:
+                thread = Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Waits until everything queued is done, or, once cancelled, until what is under way is done.
+
+        Raises an exception of `work`; a cancellation is not raised.
+        """
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(POLL)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while (item := self._next()) is not None:
+            try:
+                self._work(item[0])
+            except BaseException as error:  # noqa: BLE001  (raised again in the thread that waits)
+                with self._changed:
+                    self._error = self._error or error
+
+    def _next(self) -> tuple[T, int] | None:
+        with self._changed:
+            self._idle += 1
+            try:
+                while not self._queue and not self._closed and not self._stopped():
+                    self._changed.wait(POLL)
+                if not self._queue or self._stopped():
+                    return None
+                item = self._queue.popleft()
+                self._weight -= item[1]
+                self._changed.notify_all()
+                return item
+            finally:
+                self._idle -= 1
+
+    def _stopped(self) -> bool:
+        return self._error is not None or self._cancellation.cancelled()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._cancellation.raise_if_cancelled()
+
+
+def read_ahead(items: Iterable[T], count: int) -> Iterator[T]:
+    """The items, of which up to `count` are produced ahead by a thread. Errors come where they were raised."""
+    ahead = _Ahead(items, count)
+    Thread(target=ahead.produce, name="read-ahead", daemon=True).start()
+    try:
+        yield from ahead.consume()
+    finally:
+        ahead.stop()
+
+
+class _Ahead(Generic[T]):
+    def __init__(self, items: Iterable[T], count: int) -> None:
+        self._items = items
+        self._count = count
+        self._ready: deque[T] = deque()
+        self._changed = Condition()
+        self._ended = False
+        self._stopped = False
+        self._error: BaseException | None = None
+
+    def produce(self) -> None:
+        try:
+            for item in self._items:
+                with self._changed:
+                    self._ready.append(item)
+                    self._changed.notify_all()
+                    while len(self._ready) >= self._count and not self._stopped:
+                        self._changed.wait()
+                    if self._stopped:
+                        break
+        except BaseException as error:  # noqa: BLE001  (raised again in the thread that reads)
+            self._error = error
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def consume(self) -> Iterator[T]:
+        while True:
+            with self._changed:
+                while not self._ready and not self._ended:
+                    self._changed.wait(POLL)
+                if not self._ready:
+                    break
+                item = self._ready.popleft()
+                self._changed.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
