@@ -7,7 +7,7 @@ else is set by the strongest source alone. That is how rclone merges the command
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from plait.model.errors import ConfigurationError, UsageError
 from plait.model.options import Repeat, Values
@@ -20,12 +20,23 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = "command line"
 
+_ALLOWED: Final = {
+    "N": ("not a whole number", None),
+    "X": ("not a number", None),
+    "SIZE": ("not a size", "a size is a number with B, K, M, G, T or P (K where there is none), or off"),
+    "DURATION": ("not a duration", "a duration is like 90, 500ms, 1h30m or 2d; or off"),
+    "AGE": ("not an age", "an age is a duration (1h30m, 2d, 3M), a date or time (2026-01-31), or off"),
+    "RATE": ("not a bandwidth", "a bandwidth is a size a second, UP:DOWN, or a timetable: 08:00,512K 19:00,off"),
+}
+"""By the name of a type in help: what a bad value is not, and what is allowed."""
+
 
 class BadValueError(UsageError):
     """A value on the command line that its option does not take; `reason` is what the parser of the type said."""
 
     def __init__(self, option: Option, given: Given, reason: str) -> None:
-        super().__init__(f"{given.spelled}={given.text}: {reason}", hint=allowed(option.type))
+        what, hint = allowed(option.type)
+        super().__init__(f"{given.spelled}={given.text}: {what or reason}", hint=hint)
         self.option = option
         self.text = given.text or ""
         self.reason = reason
@@ -61,7 +72,8 @@ def bind(options: OptionSet, given: Sequence[Given], settings: Iterable[Setting]
             try:
                 value = option.type.parse(text)
             except ValueError as error:
-                raise ConfigurationError(f"{setting.source}: {error}", hint=allowed(option.type)) from None
+                what, hint = allowed(option.type)
+                raise ConfigurationError(f"{setting.source}: {what or error}", hint=hint) from None
             _collect(parsed, option, value, counted=False)
         sources[option.destination] = setting.source
     for one in given:
@@ -92,9 +104,13 @@ def environment_settings(
     return found
 
 
-def allowed(kind: ValueType) -> str | None:
-    """What values a type takes, where that is a short list."""
-    return f"use one of {', '.join(kind.choices)}" if kind.choices else None
+def allowed(kind: ValueType) -> tuple[str, str | None]:
+    """What a bad value is not ("" where only its parser can say), and what the type takes."""
+    if kind.choices:
+        return "no such choice", f"use one of {', '.join(kind.choices)}"
+    if kind.is_switch:
+        return "not true or false", "use true or false"
+    return _ALLOWED.get(kind.metavar, ("", None))
 
 
 def _option(options: OptionSet, given: Given) -> Option | None:

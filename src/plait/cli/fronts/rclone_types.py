@@ -17,6 +17,7 @@ _HELP_NAMES: Final[dict[ValueType, str]] = {
     types.NUMBER: "float",
     types.SIZE: "SizeSuffix",
     types.DURATION: "Duration",
+    types.AGE: "Duration",
     types.BANDWIDTH: "BwTimetable",
     types.COMMAND: "SpaceSepList",
 }
@@ -26,9 +27,26 @@ _GO_NAMES: Final[dict[ValueType, str]] = {
     types.NUMBER: "float64",
     types.SIZE: "fs.SizeSuffix",
     types.DURATION: "time.Duration",
+    types.AGE: "fs.Duration",
     types.BANDWIDTH: "fs.BwTimetable",
 }
-_GO_NAMES_BY_OPTION: Final = {"max-delete": "int64", "max-age": "fs.Duration", "min-age": "fs.Duration"}
+_GO_NAMES_BY_OPTION: Final = {"max-delete": "int64"}
+_PARSED_BY_PFLAG: Final = frozenset(
+    {
+        "create-empty-src-dirs",
+        "delete-empty-src-dirs",
+        "delete-after",
+        "delete-before",
+        "delete-during",
+        "download",
+        "one-way",
+        "json",
+        "help",
+        "quiet",
+        "version",
+    }
+)
+"""Switches that rclone declares with pflag itself; its words for a bad value are shorter there."""
 
 
 def help_name(option: Option) -> str:
@@ -52,13 +70,9 @@ def default_text(option: Option) -> str:
 def bad_value(option: Option, text: str, reason: str) -> str:
     """The words for a value that a flag does not take."""
     flag = f"-{option.short}, --{option.name}" if option.short else f"--{option.name}"
-    name = _GO_NAMES_BY_OPTION.get(option.name) or _GO_NAMES.get(option.type)
-    if option.type.choices:
-        reason = f"invalid choice {quoted(text)} from: {', '.join(option.type.choices)}"
-    elif option.type is types.SWITCH:
+    name = None if option.name in _PARSED_BY_PFLAG else _GO_NAMES_BY_OPTION.get(option.name, _GO_NAMES.get(option.type))
+    if option.type is types.SWITCH:
         reason = f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax"
-    elif option.type is types.INTEGER:
-        reason = "expected integer"
     parsing = f"parsing {quoted(text)} as {name} failed: " if name else ""
     return f"invalid argument {quoted(text)} for {quoted(flag)} flag: {parsing}{reason}"
 
