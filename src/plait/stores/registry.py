@@ -1,0 +1,261 @@
+"""Opening locations: from a parsed location to a store, through one table of backends.
+
+Backends whose store lives higher up, or in somebody else's package, are found by dotted name too: the table below, and
+the entry-point group `plait.stores`. Nothing is imported before it is opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, ObjectNotFoundError
+from plait.model.items import Kind
+from plait.stores.base import Deadlines
+from plait.stores.local.options import LocalOptions
+from plait.stores.location import LocationKind, join_root, parse_rclone_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from plait.stores.base import Store
+    from plait.stores.location import Location
+
+ENTRY_POINTS = "plait.stores"
+LONGEST_ALIAS_CHAIN = 16
+
+OPENERS: Mapping[str, str] = {
+    "local": "plait.stores.local.opening:open_local",
+    "memory": "plait.stores.memory:open_memory",
+    "s3": "plait.stores.objects.opening:open_s3_location",
+}
+"""By rclone's name of the backend: the function that opens a path on it (`Opener`), as `module:name`."""
+
+KNOWN_ELSEWHERE = frozenset(
+    [
+        "azureblob",
+        "azurefiles",
+        "b2",
+        "box",
+        "cache",
+        "chunker",
+        "combine",
+        "compress",
+        "crypt",
+        "drive",
+        "dropbox",
+        "fichier",
+        "filelu",
+        "filescom",
+        "ftp",
+        "gofile",
+        "googlecloudstorage",
+        "googlephotos",
+        "hasher",
+        "hdfs",
+        "hidrive",
+        "http",
+        "iclouddrive",
+        "imagekit",
+        "internetarchive",
+        "jottacloud",
+        "koofr",
+        "linkbox",
+        "mailru",
+        "mega",
+        "netstorage",
+        "onedrive",
+        "opendrive",
+        "oos",
+        "pcloud",
+        "pikpak",
+        "pixeldrain",
+        "premiumizeme",
+        "protondrive",
+        "putio",
+        "qingstor",
+        "quatrix",
+        "seafile",
+        "sftp",
+        "sharefile",
+        "sia",
+        "smb",
+        "storj",
+        "sugarsync",
+        "swift",
+        "tardigrade",
+        "ulozto",
+        "union",
+        "uptobox",
+        "webdav",
+        "yandex",
+        "zoho",
+    ]
+)
+"""Backends of rclone that Plait does not open; spaces are left out of the names."""
+
+
+class Remotes(Protocol):
+    """The remotes that are configured; see `plait.stores.rclone_config`."""
+
+    def backend(self, name: str) -> str:
+        """The type of a remote. Raises ConfigurationError where there is no such remote."""
+        ...
+
+    def options(self, name: str, backend: str, overrides: Mapping[str, str]) -> Mapping[str, str]:
+        """The options of a remote ("" for one on the fly), revealed, by rclone's precedence."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is known when locations are opened.
+
+    `local` holds the command line's wishes for local stores. `notice(key, text)` is told what a listing leaves out.
+    `wrap` puts the wrappers round each store that is opened (retries, limits).
+    """
+
+    remotes: Remotes
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    local: LocalOptions = field(default_factory=LocalOptions)
+    notice: Callable[[str, str], None] = lambda _, __: None
+    wrap: Callable[[Store], Store] = lambda store: store
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """An opened location.
+
+    `store` is rooted at the location, or at its directory where the location names one file, `file`. `root` is the
+    full path of that root within the store's identity, for overlap. `text` names the location without secrets.
+    `remote` is what rclone calls the remote: two locations are on the same one where it is equal.
+    """
+
+    store: Store
+    text: str
+    remote: str
+    root: str
+    file: str | None = None
+
+
+class Opener(Protocol):
+    """Opens `path` on a backend; the path need not exist."""
+
+    def __call__(self, path: str, options: Mapping[str, str], opening: Opening) -> tuple[Store, str]:
+        """The store rooted at `path`, and the full path of its root."""
+        ...
+
+
+def open_location(location: Location, opening: Opening) -> Opened:
+    """Opens a location as a tree.
+
+    Raises ConfigurationError (unknown remote, unknown or absent backend, bad option), MissingExtraError.
+    """
+    return _open(location, opening, location.text, LONGEST_ALIAS_CHAIN)
+
+
+def open_source(location: Location, opening: Opening) -> Opened:
+    """Opens a location that may name a single file; then `file` is its name in the opened directory."""
+    opened = open_location(location, opening)
+    parent, name = _split(location)
+    if not name or _is_directory(opened.store) or _is_bucket(opened):
+        return opened
+    above = open_location(msgspec.structs.replace(location, path=parent), opening)
+    try:
+        kind = above.store.stat(name).kind
+    except (ObjectNotFoundError, DirectoryNotFoundError, NotSupportedError):
+        kind = Kind.DIRECTORY
+    if kind is Kind.DIRECTORY:
+        above.store.close()
+        return opened
+    opened.store.close()
+    return msgspec.structs.replace(above, file=name, text=opened.text)
+
+
+def _is_directory(store: Store) -> bool:
+    """True where the root is known to be a directory; an object store cannot tell."""
+    if not store.features.directories:
+        return False
+    try:
+        return store.stat("").kind is Kind.DIRECTORY
+    except (ObjectNotFoundError, DirectoryNotFoundError):
+        return False
+
+
+def _is_bucket(opened: Opened) -> bool:
+    """True where nothing but a bucket is named."""
+    return not opened.store.features.directories and "/" not in opened.root
+
+
+def _split(location: Location) -> tuple[str, str]:
+    """The path above, and the last name; "" where the path can name no file."""
+    path = location.path
+    if path.endswith("/") or path.rpartition("/")[2] in {"", ".", ".."}:
+        return path, ""
+    parent, slash, name = path.rpartition("/")
+    if not slash and location.kind is LocationKind.LOCAL:
+        return ".", name
+    return parent + ("/" if slash and not parent else ""), name
+
+
+def _open(location: Location, opening: Opening, text: str, aliases: int) -> Opened:
+    backend, options = _backend(location, opening)
+    if backend == "alias":
+        return _open_alias(location, options, opening, text, aliases)
+    store, root = _opener(backend)(location.path, options, opening)
+    return Opened(opening.wrap(store), text, _remote(location, backend), root)
+
+
+def _open_alias(location: Location, options: Mapping[str, str], opening: Opening, text: str, aliases: int) -> Opened:
+    target = options.get("remote", "")
+    if not target:
+        raise ConfigurationError("alias can't point to an empty remote - check the value of the remote setting")
+    if target.startswith(location.name + ":") and location.name:
+        raise ConfigurationError("can't point alias remote at itself - check the value of the remote setting")
+    if aliases == 0:
+        raise ConfigurationError(f"{location.name}: aliases point at each other in a circle")
+    return _open(parse_rclone_location(join_root(target, location.path)), opening, text, aliases - 1)
+
+
+def _backend(location: Location, opening: Opening) -> tuple[str, Mapping[str, str]]:
+    if location.kind is LocationKind.REMOTE:
+        backend = opening.remotes.backend(location.name)
+        return backend, opening.remotes.options(location.name, backend, location.options)
+    if location.kind is LocationKind.SNAPSHOT:
+        raise NotSupportedError(f"{location.text}: snapshots as trees are not in this version yet")
+    return location.backend, opening.remotes.options("", location.backend, location.options)
+
+
+def _opener(backend: str) -> Opener:
+    dotted = OPENERS.get(backend) or _entry_point(backend)
+    if dotted is None:
+        if backend.replace(" ", "") in KNOWN_ELSEWHERE:
+            raise NotSupportedError(
+                f"stores of type {backend!r} are not in this version yet", hint="it opens local, s3, memory and alias"
+            )
+        raise ConfigurationError(f'didn\'t find backend called "{backend}"')
+    module, _, name = dotted.partition(":")
+    opener: Opener = getattr(import_module(module), name)
+    return opener
+
+
+def _entry_point(backend: str) -> str | None:
+    from importlib.metadata import entry_points
+
+    found = [point.value for point in entry_points(group=ENTRY_POINTS) if point.name == backend]
+    return found[0] if found else None
+
+
+def _remote(location: Location, backend: str) -> str:
+    """Rclone's name of the remote; options in the location make it another one."""
+    if location.kind is LocationKind.LOCAL:
+        return "local"
+    name = location.name or ":" + backend
+    if not location.options:
+        return name
+    from hashlib import sha256
+
+    digest = sha256(repr(sorted(location.options.items())).encode("utf-8", "surrogateescape"))
+    return f"{name}{{{digest.hexdigest()[:5]}}}"
