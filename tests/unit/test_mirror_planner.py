@@ -211,29 +211,11 @@ def test_a_move_takes_away_what_is_right_already() -> None:
     assert Planned(settings(moves=True, empties_source=True), steps).lines == ["remove source directory d"]
 
 
-def test_links_and_special_files_are_left_alone_aloud() -> None:
-    link, pipe = file("l", kind=Kind.SYMLINK), file("p", kind=Kind.SPECIAL)
-    steps: list[Step] = [Pair(link, None), Pair(pipe, None), Pair(None, link), Pair(None, pipe)]
-    loud = Planned(settings(deletes=True), steps)
-    assert loud.lines == []
-    assert (
-        loud.messages
-        == [
-            "l: Can't follow symlink without -L/--copy-links",
-            "p: Can't transfer non file/directory",
-        ]
-        * 2
-    )
-    assert Planned(settings(deletes=True, skip_links=True, skip_specials=True), steps).messages == []
-    kept: list[Step] = [Pair(link, None), Pair(None, file("m", kind=Kind.SYMLINK))]
-    assert Planned(settings(deletes=True, links=True), kept).lines == ["create l", "delete m"]
-
-
-def test_a_link_in_the_way_of_a_new_file_is_replaced_knowingly() -> None:
-    link = file("l", kind=Kind.SYMLINK)
-    planned = Planned(settings(), [Pair(file("l"), link)])
-    assert planned.verdicts == ["+ l"]
-    assert [(action.verb, action.destination) for action in planned.actions] == [(Verb.REPLACE, link)]
+def test_what_is_no_file_is_left_alone_aloud() -> None:
+    pipe = file("p", kind=Kind.SPECIAL)
+    planned = Planned(settings(deletes=True), [Pair(pipe, None), Pair(None, pipe), Pair(file("q"), pipe)])
+    assert planned.lines == ["create q"]
+    assert planned.messages == ["p: Can't transfer non file/directory"] * 3
 
 
 def test_new_items_go_into_the_matched_directory_whatever_its_spelling() -> None:

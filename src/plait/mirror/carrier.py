@@ -14,7 +14,7 @@ import msgspec
 from plait.engine.events import Carried
 from plait.engine.transfer import Manner
 from plait.model.actions import Action, Outcome, Status, Verb
-from plait.model.errors import CancelledError, NotSupportedError, PlaitError, StoreError
+from plait.model.errors import CancelledError, NotSupportedError, PlaitError
 from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
 
 if TYPE_CHECKING:
@@ -265,7 +265,9 @@ def _remove_empty(store: Store, action: Action) -> Outcome:
         return Outcome(action, Status.SKIPPED)
     try:
         store.remove_directory(action.key)
-    except StoreError as error:
+    except PlaitError as error:
+        if error.fatal:
+            raise
         return Outcome(action, Status.SKIPPED, error.message)
     return Outcome(action, Status.DONE, REMOVED_DIRECTORY)
 

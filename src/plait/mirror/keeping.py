@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from plait.stores.base import Outgoing, Renames, Store
+from plait.model.errors import NotSupportedError
+from plait.stores.base import Outgoing
 
 if TYPE_CHECKING:
+    from plait.engine.transfer import Transfer
     from plait.model.items import Item
-    from plait.stores.base import Copies
+    from plait.stores.base import Copies, Renames, Store
 
 
 class KeptNames(msgspec.Struct, frozen=True):
@@ -46,25 +48,40 @@ class RenamingKeeper:
     """Keeps by renaming, within one store that holds both the destination and the place of what is kept.
 
     `destination` and `kept` are the keys of both in `store`, "" or ending with "/"; `shown` is the location of the
-    latter.
+    latter. `across` carries from the destination to there where that is another file system.
     """
 
     renames = True
 
     def __init__(
-        self, store: Renames, destination: str, kept: str, shown: str, names: KeptNames, *, durable: bool
+        self,
+        store: Renames,
+        destination: str,
+        kept: str,
+        shown: str,
+        names: KeptNames,
+        across: Transfer,
+        *,
+        durable: bool,
     ) -> None:
         self._store = store
         self._destination = destination
         self._kept = kept
         self._shown = shown
         self._names = names
+        self._across = across
         self._durable = durable
 
     def keep(self, item: Item) -> str:
         """Renames the file."""
         name = self._names.name(item.key)
-        self._store.rename(self._destination + item.key, self._kept + name, replace=True, durable=self._durable)
+        try:
+            self._store.rename(self._destination + item.key, self._kept + name, replace=True, durable=self._durable)
+        except NotSupportedError:
+            self._across.carry(item, name, Outgoing(durable=self._durable), lambda _: None)
+            for deleted in self._across.source.delete([item.key]):
+                if deleted.error is not None:
+                    raise deleted.error from None
         return shown_below(self._shown, name)
 
 

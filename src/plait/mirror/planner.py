@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from plait.engine.steps import Step
     from plait.model.items import Stat
 
-FOLLOW_LINK = "Can't follow symlink without -L/--copy-links"
-NO_SPECIAL = "Can't transfer non file/directory"
+NO_FILE = "Can't transfer non file/directory"
 IMMUTABLE = "Source and destination exist but do not match: immutable file modified"
 
 
@@ -45,8 +44,8 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     `deletes`: what only the destination has is deleted (sync). `moves`: the source's files go (move);
     `empties_source`: its directories too. `directories`: the destination has directories of its own;
     `create_empty`: also those without a selected file are made. `directory_times`: they get the source's times;
-    `compare_directory_times`: also where nothing in them changes. `links`: symbolic links are carried as such.
-    `times_in_listing`: both listings carry modification times.
+    `compare_directory_times`: also where nothing in them changes. `times_in_listing`: both listings carry modification
+    times.
     """
 
     comparison: ComparisonSettings
@@ -57,9 +56,6 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     create_empty: bool = False
     directory_times: bool = True
     compare_directory_times: bool = True
-    links: bool = False
-    skip_links: bool = False
-    skip_specials: bool = False
     times_in_listing: bool = True
 
 
@@ -119,18 +115,18 @@ class MirrorPlanner:
         either = source or destination
         if either is None or either.is_directory:
             return self._enter(source, destination)
-        hidden = None
         if source is not None and source.kind is not Kind.FILE:
-            source = self._visible(source)
+            self._leave_out(source)
+            source = None
         if destination is not None and destination.kind is not Kind.FILE:
-            hidden = destination
-            destination = self._visible(destination)
+            self._leave_out(destination)
+            destination = None
         directory = self._open[-1]
         if source is None:
             return () if destination is None else self._plan_extra(directory, destination)
         directory.has_files = True
         if destination is None:
-            return self._plan_new(directory, source, hidden)
+            return self._plan_new(directory, source)
         return self._plan_matched(directory, source, destination)
 
     def _enter(self, source: Item | None, destination: Item | None) -> Iterable[Action]:
@@ -150,19 +146,14 @@ class MirrorPlanner:
         directory.changed = True
         return (Action(Verb.DELETE, destination.key, None, destination, "not in source"),)
 
-    def _plan_new(self, directory: _Directory, source: Item, hidden: Item | None) -> Iterable[Action]:
-        """`hidden` is something at the destination that is no file of the mirror but has the name: a link."""
+    def _plan_new(self, directory: _Directory, source: Item) -> Iterable[Action]:
         self._emit(Compared("+", source, None))
         directory.changed = True
-        verb = Verb.CREATE if hidden is None else Verb.REPLACE
-        return (Action(verb, self._place(directory, source.key), source, hidden, "not in destination"),)
+        return (Action(Verb.CREATE, self._place(directory, source.key), source, None, "not in destination"),)
 
     def _plan_matched(self, directory: _Directory, source: Item, destination: Item) -> Iterable[Action | Question]:
-        if source.kind is not destination.kind:
-            decision: Decision | Need = Decision(Verdict.DIFFERENT, "kinds differ")
-        else:
-            known = self.settings.times_in_listing
-            decision = compare(self.settings.comparison, source.stat, destination.stat, times_known=known)
+        known = self.settings.times_in_listing
+        decision = compare(self.settings.comparison, source.stat, destination.stat, times_known=known)
         if isinstance(decision, Decision) and decision.verdict is not Verdict.IMMUTABLE:
             return self._act(directory, source, destination, decision)
         return (self._ask(directory, Pair(source, destination), decision),)
@@ -287,16 +278,9 @@ class MirrorPlanner:
             return False
         return not (comparison.update and difference > 0)
 
-    def _visible(self, item: Item) -> Item | None:
-        """The item, or None where the mirror leaves its kind alone; says so."""
-        if item.kind is Kind.SYMLINK:
-            if self.settings.links:
-                return item
-            if not self.settings.skip_links:
-                self._emit(Message(Level.NOTICE, FOLLOW_LINK, item.key))
-        elif not self.settings.skip_specials:
-            self._emit(Message(Level.NOTICE, NO_SPECIAL, item.key))
-        return None
+    def _leave_out(self, item: Item) -> None:
+        """What is neither file nor directory is no part of a mirror; stores show what is as one of them."""
+        self._emit(Message(Level.NOTICE, NO_FILE, item.key))
 
     def _tell_duplicate(self, step: Duplicate) -> None:
         what = "directory" if step.item.is_directory else "object"

@@ -217,7 +217,7 @@ def from_os_error(error: OSError, what: str, *, key: str | None = None) -> Plait
 
     `what` begins the message ("failed to open source"); the operating system's own words follow.
     """
-    import errno  # noqa: PLC0415  (start-up: only error paths need it)
+    import errno
 
     reason = (error.strerror or str(error)).lower()
     message = f"{what}: {reason}"
@@ -235,5 +235,6 @@ def from_os_error(error: OSError, what: str, *, key: str | None = None) -> Plait
         errno.EAGAIN: TemporaryError,
         errno.ETIMEDOUT: UnknownOutcomeError,
         errno.EBUSY: BusyError,
+        errno.EXDEV: NotSupportedError,
     }
     return kinds.get(error.errno, StoreError)(message, key=key)

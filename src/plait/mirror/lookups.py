@@ -1,0 +1,77 @@
+"""What a comparison has to ask the stores: times that no listing carries, and hashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from plait.engine.events import Checking, Level, Message
+from plait.mirror.comparison import HashAnswer
+from plait.model.errors import PlaitError
+from plait.stores.base import Hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.engine.events import Event
+    from plait.model.items import Item, Stat
+    from plait.stores.base import Store
+
+
+class StoreLookups:
+    """Asks two stores; may be used from several threads."""
+
+    def __init__(
+        self, source: Store, destination: Store, common_hash: str | None, emit: Callable[[Event], None]
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._hash = common_hash
+        self._emit = emit
+
+    def times(self, source: Item, destination: Item) -> tuple[Stat, Stat]:
+        """Both stats with their modification times."""
+        return _with_time(self._source, source), _with_time(self._destination, destination)
+
+    def hashes(self, source: Item, destination: Item) -> HashAnswer:
+        """Compares the common hash.
+
+        Raises what the source raises. A destination that cannot be hashed is one to be replaced.
+        """
+        if self._hash is None:
+            return HashAnswer.NONE
+        self._emit(Checking(source.key, source.size, done=False))
+        try:
+            ours = hash_of(self._source, source, self._hash)
+            if ours is None:
+                return HashAnswer.NONE
+            try:
+                theirs = hash_of(self._destination, destination, self._hash)
+            except PlaitError as error:
+                self._emit(Message(Level.ERROR, f"Failed to calculate dst hash: {error}", destination.key, error))
+                return HashAnswer.DIFFERENT
+            if theirs is None:
+                return HashAnswer.NONE
+            return HashAnswer.EQUAL if ours == theirs else HashAnswer.DIFFERENT
+        finally:
+            self._emit(Checking(source.key, source.size, done=True))
+
+
+def hash_of(store: Store, item: Item, name: str) -> str | None:
+    """One hash of an item as lower-case hex; None where the store has none for it."""
+    known = item.stat.hashes.get(name)
+    if known is not None:
+        return known
+    if not isinstance(store, Hashes):
+        return None
+    return store.hash(item.key, name, expected=item.stat)
+
+
+def _with_time(store: Store, item: Item) -> Stat:
+    """The item's stat with a time: where the store keeps none for it, the time at which it was stored stands in."""
+    if item.modified is not None:
+        return item.stat
+    stat = store.stat(item.key)
+    modified = stat.stored_at if stat.modified is None else stat.modified
+    return msgspec.structs.replace(item.stat, modified=modified)
