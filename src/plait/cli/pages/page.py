@@ -39,7 +39,10 @@ EXIT_CODES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An option as help lists it: `flags` (`-c, --checksum`), `value` (`N` or ""), what it says, where else it is set."""
+    """An option as help lists it: `flags` (`-c, --checksum`), `value` (`N`, `PATTERN…` or ""), and what it says.
+
+    `environment` names the variables that set it.
+    """
 
     flags: str
     value: str
@@ -126,15 +129,11 @@ def _entry(option: Option) -> Entry:
     short = f"-{option.short}, " if option.short else ""
     names = ", ".join(f"--{name}" for name in (option.name, *option.aliases))
     value = "|".join(option.type.choices) if option.type.choices else option.type.metavar
+    if option.repeat is Repeat.APPEND:
+        value += "…"
     return Entry(short + names, value, option.help + _more(option), option.environment_names)
 
 
 def _more(option: Option) -> str:
-    if option.repeat is Repeat.APPEND:
-        return " (may be given several times)"
-    unset = option.default is None or option.default is False or option.default in {"", -1, 0}
-    return (
-        ""
-        if unset or option.repeat is Repeat.COUNT or option.default == ()
-        else f" [{option.type.show(option.default)}]"
-    )
+    unset = option.default is None or option.default in {"", (), False, -1}
+    return "" if unset else f" [{option.type.show(option.default)}]"

@@ -29,6 +29,9 @@ def page_text(page: Page) -> str:
         _write_part(formatter, part)
     for group in page.groups:
         _write_list(formatter, f"{group.title}:", [(_flags(entry), entry.says) for entry in group.entries])
+    if any(entry.value.endswith("…") for group in page.groups for entry in group.entries):
+        formatter.write_paragraph()
+        formatter.write_text("An option whose value ends in … may be given several times.")
     return formatter.getvalue().rstrip("\n")
 
 
