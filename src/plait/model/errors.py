@@ -145,6 +145,8 @@ class TemporaryError(PlaitError):
 
     exit_code = ExitCode.TEMPORARY
     retry = Retry.SOON
+    retry_after: float | None = None
+    """Seconds that the server asks to wait before the next attempt, where it says so."""
 
 
 class UnknownOutcomeError(TemporaryError):
