@@ -14,6 +14,11 @@ from hypothesis import HealthCheck, settings
 
 from plait.testing import servers
 
+# A failed assertion of a shipped suite shows its values, as those of the tests do.
+pytest.register_assert_rewrite(
+    "plait.testing.conformance", "plait.testing.conformance_optional", "plait.testing.store_tools"
+)
+
 RCLONE_VERSION = "rclone v1.75.2"
 
 # No deadlines: a test machine may be busy, and no test judges by the clock.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from plait.model.errors import IntegrityError, SourceChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from plait.model.items import Stat
     from plait.stores.base import Source
@@ -38,6 +39,33 @@ def blocks(content: Source, size: int | None, key: str, block: int = BLOCK) -> I
         yield data
     if content.read(1):
         raise IntegrityError(f"corrupted on transfer: sizes differ: expected {size}, content goes on", key=key)
+
+
+class BytesReader:
+    """Content that is in memory."""
+
+    def __init__(self, content: bytes, stat: Stat) -> None:
+        self._content = memoryview(content)
+        self._position = 0
+        self.stat = stat
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes; all that is left for -1."""
+        end = len(self._content) if size < 0 else self._position + size
+        data = bytes(self._content[self._position : end])
+        self._position += len(data)
+        return data
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self.close()
 
 
 def check_expected(expected: Stat | None, found: Stat, key: str) -> None:

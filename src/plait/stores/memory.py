@@ -9,7 +9,7 @@ import time
 from bisect import bisect_left, bisect_right, insort
 from hashlib import md5
 from threading import RLock
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,16 +23,16 @@ from plait.model.errors import (
 )
 from plait.model.items import Kind, Page, Stat, order_bytes
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
-from plait.stores.content import blocks, check_expected
+from plait.stores.content import BytesReader, blocks, check_expected
 from plait.stores.hashes import Digests
 from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from plait.model.items import Item
     from plait.stores.base import Source, Store
+    from plait.stores.registry import Opening
 
 PAGE = 1000
 PART_SIZE = 5 << 20
@@ -168,11 +168,11 @@ class MemoryStore:
 
     def read(
         self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
-    ) -> MemoryReader:
+    ) -> BytesReader:
         held = self._held(key)
         check_expected(expected, held.stat, key)
         end = len(held.content) if length is None else offset + length
-        return MemoryReader(held.content[offset:end], held.stat)
+        return BytesReader(held.content[offset:end], held.stat)
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
         full = self.full(key)
@@ -236,31 +236,10 @@ class MemoryStore:
         return held
 
 
-class MemoryReader:
-    """Content of an object, as it was when the reading began."""
-
-    def __init__(self, content: bytes, stat: Stat) -> None:
-        self._content = memoryview(content)
-        self._position = 0
-        self.stat = stat
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; all that is left for -1."""
-        end = len(self._content) if size < 0 else self._position + size
-        data = bytes(self._content[self._position : end])
-        self._position += len(data)
-        return data
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
+def open_memory(path: str, _: Mapping[str, str], __: Opening) -> tuple[MemoryStore, str]:
+    """Opens a path of the memory that this process shares; see `plait.stores.registry.Opener`."""
+    root = path.strip("/")
+    return MemoryStore(SHARED, root), root
 
 
 class MemoryParts:

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plait.model.errors import (
-    NameTooLongError,
-    NotSupportedError,
-    ObjectNotFoundError,
-    UnsafeNameError,
-)
+from plait.model.errors import NameTooLongError, NotSupportedError, ObjectNotFoundError, UnsafeNameError
 from plait.model.items import Kind, order_bytes
-from plait.stores.base import (
-    Outgoing,
-    Store,
-)
-from plait.testing.generators import (
-    as_source,
-)
+from plait.stores.base import Outgoing, Store
+from plait.testing.generators import ORDERED_KEYS, as_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +58,13 @@ def implied(names: Sequence[str]) -> list[str]:
         parts = name.split("/")
         tree.update("/".join(parts[:depth]) + "/" for depth in range(1, len(parts)))
     return sorted(tree, key=order_bytes)
+
+
+def ordered_keys(store: Store) -> list[str]:
+    """Keys in the total order; where directories exist by themselves, none is both a file and a directory."""
+    if not store.features.directories:
+        return list(ORDERED_KEYS)
+    return [key for key in ORDERED_KEYS if not any(other.startswith(key + "/") for other in ORDERED_KEYS)]
 
 
 def holds(store: Store, key: str) -> bool:

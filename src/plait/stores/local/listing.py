@@ -1,0 +1,277 @@
+"""Walking a local tree in the total order: whole directories as columns, nothing done for each entry.
+
+The walk is a stack of open directories. A directory's entries are read in one native call, and given out as one page up
+to each subdirectory, which is then walked before the rest. Symbolic links, special files and entries that could not be
+read are rare: only a directory that holds some is touched entry by entry.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+from plait.model.errors import DirectoryNotFoundError, StoreError, from_os_error
+from plait.model.items import POSIX_FIELDS, Kind, Page, Posix, order_bytes
+from plait.stores.local.attributes import posix_of
+from plait.stores.local.columns import NO_SIZE, WIDTH, Columns, Row
+from plait.stores.local.options import LINK_SUFFIX, Links
+from plait.stores.local.partials import is_partial_name
+from plait.stores.local.paths import components
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from plait.model.errors import PlaitError
+    from plait.stores.local.options import LocalOptions
+    from plait.stores.local.paths import Root
+
+KEPT_OPEN = 200
+"""Directories of the stack beyond this depth are closed while others are read, to spare descriptors."""
+_DEVICE = Posix.__struct_fields__.index("device")
+_INODE = Posix.__struct_fields__.index("inode")
+_UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]), bytes([Kind.UNREADABLE]))
+
+
+class _Level:
+    """A directory of the stack: what of it is still to come."""
+
+    __slots__ = ("columns", "descriptor", "identity", "parts", "position", "prefix", "rest")
+
+    def __init__(self, descriptor: int, parts: tuple[str, ...], prefix: str) -> None:
+        self.descriptor: int | None = descriptor
+        self.parts = parts
+        self.prefix = prefix
+        self.rest: str | None = None
+        self.columns = Columns([], b"", b"", b"", b"")
+        self.position = 0
+        self.identity: tuple[int, int] | None = None
+
+
+class Walk:
+    """One listing of a tree. `left_over` is told the key of each partial file that is left out."""
+
+    def __init__(
+        self,
+        root: Root,
+        options: LocalOptions,
+        notice: Callable[[str, str], None],
+        left_over: Callable[[str], None],
+        descend: Callable[[str], bool] | None,
+    ) -> None:
+        from plait.native import scan
+
+        self._scan = scan
+        self._root = root
+        self._options = options
+        self._notice = notice
+        self._left_over = left_over
+        self._descend = descend
+        self._device: int | None = None
+        self._stack: list[_Level] = []
+
+    def pages(self, prefix: str, start_after: str) -> Iterator[Page]:
+        """The pages of everything below `prefix` that stands after `start_after`.
+
+        Raises DirectoryNotFoundError where `prefix` is missing, the catalogue's error where it cannot be read.
+        """
+        rest = _rest(prefix, start_after)
+        if rest is None:
+            return
+        parts = components(prefix.removesuffix("/"))
+        try:
+            descriptor = self._root.open(parts)
+        except (FileNotFoundError, NotADirectoryError):
+            raise DirectoryNotFoundError("directory not found", key=prefix.removesuffix("/")) from None
+        except OSError as error:
+            raise from_os_error(error, f'failed to open directory "{prefix}"', key=prefix.removesuffix("/")) from None
+        if self._options.one_file_system:
+            self._device = os.fstat(self._root.descriptor()).st_dev
+        try:
+            yield from self._enter(descriptor, parts, prefix, rest)
+            while self._stack:
+                yield from self._step(self._stack[-1])
+        finally:
+            for level in self._stack:
+                _close(level)
+
+    def _step(self, level: _Level) -> Iterator[Page]:
+        """One run of the uppermost directory: up to its next subdirectory, and into that."""
+        columns, start = level.columns, level.position
+        index = columns.next_directory(start)
+        if index < 0:
+            self._pop()
+            if start < len(columns):
+                yield columns.page(level.prefix, start, len(columns))
+            return
+        level.position = index + 1
+        name, rest = columns.names[index], ""
+        if level.rest is not None:
+            # The directory that the listing goes on below; itself it stands before the point of departure.
+            rest, level.rest = level.rest, None
+        else:
+            yield columns.page(level.prefix, start, index + 1)
+        key = level.prefix + name
+        if self._descend is not None and not self._descend(key):
+            return
+        parts = (*level.parts, name)
+        try:
+            descriptor = self._open_below(level, name)
+        except OSError as error:
+            yield Page.failed(key, from_os_error(error, f'failed to open directory "{key}"', key=key))
+            return
+        if level.position == len(columns) and self._options.links is not Links.FOLLOW:
+            self._pop()
+        yield from self._enter(descriptor, parts, key + "/", rest)
+
+    def _pop(self) -> None:
+        _close(self._stack.pop())
+
+    def _open_below(self, level: _Level, name: str) -> int:
+        if level.descriptor is None:
+            return self._root.open((*level.parts, name))
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        if self._options.links is not Links.FOLLOW:
+            flags |= os.O_NOFOLLOW
+        return os.open(name, flags, dir_fd=level.descriptor)
+
+    def _enter(self, descriptor: int, parts: tuple[str, ...], prefix: str, rest: str) -> Iterator[Page]:
+        """Reads a directory and puts it on the stack; yields what went wrong."""
+        level = _Level(descriptor, parts, prefix)
+        directory = prefix.removesuffix("/")
+        try:
+            loop = self._options.links is Links.FOLLOW and self._leads_back(level, descriptor)
+            if not loop:
+                level.columns = Columns(*self._scan(descriptor))
+        except OSError as error:
+            _close(level)
+            yield Page.failed(directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory))
+            return
+        if loop:
+            _close(level)
+            message = f'failed to open directory "{directory}": a symbolic link leads back to a directory above it'
+            yield Page.failed(directory, StoreError(message, key=directory))
+            return
+        self._stack.append(level)
+        for failure in self._adjust(level, descriptor):
+            yield Page.failed(directory, failure)
+        if rest:
+            self._skip(level, rest)
+        if len(self._stack) > KEPT_OPEN:
+            _close(level)
+
+    def _leads_back(self, level: _Level, descriptor: int) -> bool:
+        found = os.fstat(descriptor)
+        level.identity = (found.st_dev, found.st_ino)
+        return any(above.identity == level.identity for above in self._stack)
+
+    def _skip(self, level: _Level, rest: str) -> None:
+        """Goes on after `rest`, which is relative to the directory."""
+        name, slash, below = rest.partition("/")
+        start = level.columns.after(order_bytes(name + slash))
+        if slash and start and level.columns.names[start - 1] == name:
+            start -= 1
+            level.rest = below
+        level.position = start
+
+    def _adjust(self, level: _Level, descriptor: int) -> list[PlaitError]:
+        """Takes out, with a notice, what a listing does not show, and turns links into what they are shown as."""
+        columns = level.columns
+        errors: list[PlaitError] = []
+        suffix = self._options.partial_suffix
+        if suffix + "\0" in "\0".join((*columns.names, "")):
+            partial = [i for i, name in enumerate(columns.names) if self._is_left_over(level, i, name)]
+            columns = columns.without(partial)
+        if any(kind in columns.kinds for kind in _UNUSUAL):
+            unreadable = list(columns.indexes(Kind.UNREADABLE))
+            errors += filter(None, (_unreadable(columns, level, index) for index in unreadable))
+            columns = columns.without(unreadable)
+            columns, broken = self._links(columns, level, descriptor)
+            errors += broken
+            columns = self._without_specials(columns, level)
+        if self._device is not None:
+            away = [i for i in columns.indexes(Kind.DIRECTORY) if columns.detail(i, _DEVICE) != self._device]
+            columns = columns.without(away)
+        level.columns = columns
+        return errors
+
+    def _is_left_over(self, level: _Level, index: int, name: str) -> bool:
+        suffix = self._options.partial_suffix
+        if level.columns.kinds[index] not in {Kind.FILE, Kind.SYMLINK} or not is_partial_name(name, suffix):
+            return False
+        self._left_over(level.prefix + name)
+        return True
+
+    def _without_specials(self, columns: Columns, level: _Level) -> Columns:
+        special = list(columns.indexes(Kind.SPECIAL))
+        if not self._options.skip_specials:
+            for index in special:
+                self._notice(level.prefix + columns.names[index], "Can't transfer non file/directory")
+        return columns.without(special)
+
+    def _links(self, columns: Columns, level: _Level, descriptor: int) -> tuple[Columns, list[PlaitError]]:
+        links = list(columns.indexes(Kind.SYMLINK))
+        if not links:
+            return columns, []
+        if self._options.links is Links.SKIP:
+            if not self._options.skip_links:
+                for index in links:
+                    self._notice(level.prefix + columns.names[index], "Can't follow symlink without -L/--copy-links")
+            return columns.without(links), []
+        if self._options.links is Links.TRANSLATE:
+            return columns.replaced({index: _translated(columns.row(index)) for index in links}), []
+        rows: dict[int, Row | None] = {}
+        errors: list[PlaitError] = []
+        for index in links:
+            try:
+                rows[index] = _followed(columns.row(index), descriptor)
+            except OSError as error:
+                key = level.prefix + columns.names[index]
+                errors.append(from_os_error(error, f"Listing error: symlink: stat {key}", key=key))
+                rows[index] = None
+        return columns.replaced(rows), errors
+
+
+def _rest(prefix: str, start_after: str) -> str | None:
+    """`start_after` relative to `prefix`; "" where everything below the prefix follows it, None where nothing does."""
+    if not start_after or order_bytes(start_after) <= order_bytes(prefix):
+        return ""
+    if start_after.startswith(prefix):
+        return start_after[len(prefix) :]
+    return None
+
+
+def _unreadable(columns: Columns, level: _Level, index: int) -> PlaitError | None:
+    number = columns.number(columns.sizes, index)
+    if number == errno.ENOENT:
+        return None  # it went away between the reading of its name and of its attributes
+    key = level.prefix + columns.names[index]
+    return from_os_error(OSError(number, os.strerror(number)), f"failed to read directory entry {key}", key=key)
+
+
+def _translated(link: Row) -> Row:
+    return Row(link.name + LINK_SUFFIX, Kind.FILE, link.size, link.modified, link.detail)
+
+
+def _followed(link: Row, directory: int) -> Row:
+    """The row of what a link leads to, under the link's name. Raises OSError."""
+    found = os.stat(link.name, dir_fd=directory)
+    posix = posix_of(found)
+    kind = Kind.SPECIAL
+    size = found.st_size.to_bytes(WIDTH, sys.byteorder, signed=True)
+    if modes.S_ISDIR(found.st_mode):
+        kind, size = Kind.DIRECTORY, NO_SIZE
+    elif modes.S_ISREG(found.st_mode):
+        kind = Kind.FILE
+    fields = [getattr(posix, name) for name in Posix.__struct_fields__]
+    detail = struct.pack(f"={POSIX_FIELDS}q", *fields)
+    return Row(link.name, kind, size, found.st_mtime_ns.to_bytes(WIDTH, sys.byteorder, signed=True), detail)
+
+
+def _close(level: _Level) -> None:
+    if level.descriptor is not None:
+        os.close(level.descriptor)
+        level.descriptor = None
