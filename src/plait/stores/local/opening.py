@@ -1,0 +1,68 @@
+"""Opening a local store from rclone's options of the `local` backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from plait.model.errors import ConfigurationError
+from plait.model.values.flags import parse_bool
+from plait.stores.local.options import Links, LocalOptions
+from plait.stores.local.store import LocalStore
+from plait.stores.location import clean_local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plait.stores.registry import Opening
+
+SWITCHES = {
+    "skip_links": "skip_links",
+    "skip_specials": "skip_specials",
+    "one_file_system": "one_file_system",
+    "no_check_updated": "no_check_updated",
+    "no_set_modtime": "no_set_modtime",
+    "metadata_restore_special_bits": "restore_special_bits",
+}
+"""rclone's names of switches, and the fields they set."""
+LINK_MODES = {"links": Links.TRANSLATE, "copy_links": Links.FOLLOW}
+CASES = {"case_sensitive": True, "case_insensitive": False}
+
+
+def open_local(path: str, options: Mapping[str, str], opening: Opening) -> tuple[LocalStore, str]:
+    """Opens a local path, which need not exist; see `plait.stores.registry.Opener`."""
+    store = LocalStore(clean_local_path(path), local_options(options, opening.local), opening.notice)
+    return store, store.path
+
+
+def local_options(options: Mapping[str, str], base: LocalOptions) -> LocalOptions:
+    """`base` with rclone's options of the backend applied.
+
+    Options that change nothing here (`no_preallocate`, `encoding` …) and keys that rclone does not know either are
+    passed over, as rclone does. Raises ConfigurationError for what cannot be honoured.
+    """
+    changes: dict[str, object] = {}
+    for name, value in options.items():
+        if name in SWITCHES:
+            changes[SWITCHES[name]] = _switch(name, value)
+        elif name in LINK_MODES and _switch(name, value):
+            changes["links"] = LINK_MODES[name]
+        elif name in CASES and _switch(name, value):
+            changes["case_sensitive"] = CASES[name]
+        elif name == "time_type" and value != "mtime":
+            raise ConfigurationError(f"local: time_type {value!r} is not supported", hint="leave it out: mtime")
+    if _both_link_modes(options):
+        raise ConfigurationError("can't use -l/--links with -L/--copy-links")
+    return msgspec.structs.replace(base, **changes)
+
+
+def _both_link_modes(options: Mapping[str, str]) -> bool:
+    return all(_switch(name, options.get(name, "false")) for name in ("links", "copy_links"))
+
+
+def _switch(name: str, value: str) -> bool:
+    try:
+        return parse_bool(value)
+    except ValueError as error:
+        raise ConfigurationError(f"local: option {name}: {error}") from None
