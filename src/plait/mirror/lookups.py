@@ -32,7 +32,7 @@ class StoreLookups:
 
     def times(self, source: Item, destination: Item) -> tuple[Stat, Stat]:
         """Both stats with their modification times."""
-        return _with_time(self._source, source), _with_time(self._destination, destination)
+        return with_time(self._source, source), with_time(self._destination, destination)
 
     def hashes(self, source: Item, destination: Item) -> HashAnswer:
         """Compares the common hash.
@@ -68,7 +68,7 @@ def hash_of(store: Store, item: Item, name: str) -> str | None:
     return store.hash(item.key, name, expected=item.stat)
 
 
-def _with_time(store: Store, item: Item) -> Stat:
+def with_time(store: Store, item: Item) -> Stat:
     """The item's stat with a time: where the store keeps none for it, the time at which it was stored stands in."""
     if item.modified is not None:
         return item.stat

@@ -11,6 +11,8 @@ from plait.model.errors import FatalError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plait.stores.registry import Opened
+
 OVERLAPPING = "can't sync or move files on overlapping remotes (try excluding the destination with a filter rule)"
 BACKUP_ELSEWHERE = "parameter to --backup-dir has to be on the same remote as destination"
 BACKUP_IN_DESTINATION = "destination and parameter to --backup-dir mustn't overlap"
@@ -32,6 +34,12 @@ class Root(msgspec.Struct, frozen=True):
         path = self.path.strip("/")
         path = path + "/" if path else ""
         return path if self.case_sensitive else path.lower()
+
+
+def root_of(opened: Opened) -> Root:
+    """Where an opened tree lies."""
+    features = opened.store.features
+    return Root(features.identity, opened.root, features.case_sensitive)
 
 
 def same(one: Root, other: Root) -> bool:

@@ -1,0 +1,314 @@
+"""Sync, copy and move: two opened trees, made alike as the options say.
+
+A `Mirror` joins the parts: listings and filters, the merge, the planner, the carrier, the executor. What only a dry
+run or a saved plan needs are its actions; what a run needs is `run`.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from plait.engine.accounting import Errors
+from plait.engine.events import EventStream, Failed, Level, Message
+from plait.engine.executor import Executor, Result, run_attempts
+from plait.engine.listing import TreeListing
+from plait.engine.merge import merge
+from plait.engine.planning import decide
+from plait.engine.steps import Pair, Side
+from plait.engine.transfer import Transfer
+from plait.engine.workers import Cancellation
+from plait.mirror import settings
+from plait.mirror.carrier import MirrorCarrier
+from plait.mirror.lookups import StoreLookups
+from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
+from plait.mirror.planner import MirrorPlanner
+from plait.mirror.questions import Confirmations
+from plait.mirror.settings import SECOND, Mode
+from plait.model.errors import (
+    ConfigurationError,
+    DirectoryNotFoundError,
+    FatalError,
+    ObjectNotFoundError,
+    PlaitError,
+)
+from plait.model.items import Item, Kind
+from plait.stores.base import Leftovers
+from plait.stores.location import parse_location
+from plait.stores.registry import open_location, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from plait.engine.selection import Selection
+    from plait.engine.steps import Step
+    from plait.mirror.keeping import Keeper
+    from plait.mirror.overlap import Root
+    from plait.mirror.questions import Answer
+    from plait.model.actions import Action
+    from plait.model.options import Values
+    from plait.stores.base import Store
+    from plait.stores.location import Location
+    from plait.stores.registry import Opened, Opening
+
+SAME = "Nothing to do as source and destination are the same"
+NOTHING = Result(done={}, skipped={}, failed={})
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What a verb has around it.
+
+    `ask` puts a question of `--interactive` to a person: what is to be done, and to which key. `parse` reads the
+    location in an option's value. `read_lines` reads a file of rules or names; `now` is the time that ages count from,
+    in nanoseconds since the epoch, None for the clock.
+    """
+
+    events: EventStream = msgspec.field(default_factory=EventStream)
+    cancellation: Cancellation = msgspec.field(default_factory=Cancellation)
+    ask: Callable[[str, str], Answer] | None = None
+    parse: Callable[[str], Location] = parse_location
+    read_lines: Callable[[str], Iterable[str]] | None = None
+    now: int | None = None
+
+
+class Mirror:
+    """One sync, copy or move, from opening both sides to closing them; a context manager.
+
+    Made from locations; raises what must be refused before anything is touched: ConfigurationError (contradicting
+    options, a bad rule, a destination that is a file), FatalError (overlap, a bad --backup-dir).
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        source: Location,
+        destination: Location,
+        values: Values,
+        opening: Opening,
+        around: Surroundings,
+    ) -> None:
+        settings.check_values(mode, values)
+        self.mode = mode
+        self.values = values
+        self.around = around
+        self.selection = compile_selection(values, around)
+        self._closing = ExitStack()
+        self._stores: dict[Root, Store] = {}
+        with ExitStack() as closing:
+            self.source = self._open(closing, open_source(source, opening))
+            self.destination = self._open(closing, open_source(destination, opening))
+            if self.destination.file is not None:
+                raise ConfigurationError(f'destination "{self.destination.text}" is a file not directory')
+            self.is_same = self._check_places()
+            self._keeper = self._open_keeper(closing, opening)
+            self._closing = closing.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes all stores."""
+        self._closing.close()
+
+    def run(self) -> Result:
+        """Does it all, in as many attempts as it takes."""
+        if self.is_same:
+            self.around.events.emit(Message(Level.ERROR, SAME, self.destination.text))
+            return NOTHING
+        executor = Executor(self.carrier(), self.around.events, self._execution(), self.around.cancellation)
+
+        def attempt(_: int) -> Result:
+            errors = Errors()
+            return executor.run(self.actions(errors), errors)
+
+        pause = (self.values.retries_sleep or 0) / SECOND
+        result = run_attempts(attempt, max(1, self.values.retries), pause, self.around.events, self.around.cancellation)
+        if not self.values.dry_run:
+            self._remove_leftovers()
+        return result
+
+    def actions(self, errors: Errors, *, ordered: bool = False) -> Iterator[Action]:
+        """The actions that make both sides alike, from fresh listings; what fails on the way goes into `errors`.
+
+        With `ordered` they come in the order of the listings, as a plan for reading has them.
+        """
+        source, destination = self.source.store, self.destination.store
+        planner_settings = settings.planner_settings(self.mode, self.values, source, destination)
+        emit = self.around.events.emit
+        planner = MirrorPlanner(
+            planner_settings, StoreLookups(source, destination, planner_settings.comparison.common_hash, emit), emit
+        )
+        steps = self._steps(runs=planner_settings.comparison.trusts_equal_columns)
+        return decide(
+            steps,
+            planner,
+            self.around.events,
+            errors,
+            self.around.cancellation,
+            checkers=settings.checkers(self.values, source, destination),
+            ordered=ordered,
+        )
+
+    def carrier(self) -> MirrorCarrier:
+        """What carries out the actions, also those of a saved plan."""
+        transfer = Transfer(
+            self.source.store,
+            self.destination.store,
+            settings.transfer_settings(self.values),
+            cancelled=self.around.cancellation.cancelled,
+        )
+        carrying = settings.carrier_settings(self.mode, self.values)
+        return MirrorCarrier(transfer, carrying, self._keeper, self.around.events.emit)
+
+    def _steps(self, *, runs: bool) -> Iterable[Step]:
+        if self.source.file is not None:
+            return self._steps_of_file(self.source.file)
+        source = self._listing(self.source.store, Side.SOURCE, self.selection)
+        chosen = None if self.mode is Mode.SYNC and self.values.delete_excluded else self.selection
+        destination = self._listing(self.destination.store, Side.DESTINATION, chosen)
+        names = settings.matching_names(self.values, self.destination.store.features)
+        return merge(source.pages, destination.pages, names=names, runs=runs)
+
+    def _listing(self, store: Store, side: Side, selection: Selection | None) -> TreeListing:
+        return TreeListing(
+            store,
+            side,
+            selection=selection,
+            events=self.around.events,
+            missing_is_empty=side is Side.DESTINATION,
+            cancelled=self.around.cancellation.cancelled,
+        )
+
+    def _steps_of_file(self, name: str) -> Iterator[Step]:
+        """A source that is one file: filters do not count, and nothing is deleted."""
+        source = Item(name, self.source.store.stat(name))
+        yield Pair(source, _found(self.destination.store, name))
+
+    def _execution(self) -> settings.ExecutionSettings:
+        confirm = None
+        if self.values.interactive and self.around.ask is not None:
+            keeps = bool(self._keeper)
+            confirm = Confirmations(self.around.ask, moves=self.mode is Mode.MOVE, keeps=keeps)
+        return settings.execution_settings(self.mode, self.values, confirm, self.destination.text)
+
+    def _open(self, closing: ExitStack, opened: Opened) -> Opened:
+        closing.callback(opened.store.close)
+        self._stores[root_of(opened)] = opened.store
+        return opened
+
+    def _open_keeper(self, closing: ExitStack, opening: Opening) -> Keeper | None:
+        values = self.values
+        if not values.backup_dir and not values.suffix:
+            return None
+        from plait.mirror.backups import BackupPlaces
+
+        backup = None
+        if values.backup_dir:
+            backup = self._open(closing, open_location(self.around.parse(values.backup_dir), opening))
+        places = BackupPlaces(self.source, self.destination, backup)
+        places.check(self._includes_directory)
+        return places.keeper(values, opening, closing, self.around.cancellation.cancelled)
+
+    def _check_places(self) -> bool:
+        """Refuses places that overlap; True where source and destination are the same and nothing is to be done."""
+        source, destination = root_of(self.source), root_of(self.destination)
+        if same(source, destination) and (self.source.file is not None or self.mode is not Mode.SYNC):
+            return True
+        if self.mode is Mode.COPY or self.source.file is not None:
+            return False
+        if overlapping(source, destination, self._includes_directory):
+            raise FatalError(OVERLAPPING)
+        return False
+
+    def _includes_directory(self, outer: Root, path: str) -> bool:
+        """True where the filters let a listing of `outer` enter the directory `path`."""
+        if not self.selection.includes_directory(path):
+            return False
+        store = self._stores[outer]
+        return not any(_exists(store, f"{path}/{name}") for name in self.selection.exclude_if_present)
+
+    def _remove_leftovers(self) -> None:
+        store = self.destination.store
+        if not isinstance(store, Leftovers):
+            return
+        for deleted in store.remove_leftovers():
+            if deleted.error is not None:
+                self.around.events.emit(Failed(deleted.error, deleted.key))
+            else:
+                self.around.events.emit(Message(Level.INFO, "Removed left-over partial file", deleted.key))
+
+
+def compile_selection(values: Values, around: Surroundings) -> Selection:
+    """The filter rules of the options. Raises ConfigurationError for a bad rule or a file that cannot be read."""
+    import time
+
+    from plait.mirror.filters import compile_filters
+
+    now = time.time_ns() if around.now is None else around.now
+    return compile_filters(values, now, around.read_lines or read_lines)
+
+
+def read_lines(path: str) -> Iterator[str]:
+    """The lines of a file, without their ends. Raises ConfigurationError."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # noqa: PTH123
+            for line in file:
+                yield line.removesuffix("\n")
+    except OSError as error:
+        raise ConfigurationError(f"failed to open {path}: {error.strerror}") from error
+
+
+def _found(store: Store, key: str) -> Item | None:
+    try:
+        item = Item(key, store.stat(key))
+    except (ObjectNotFoundError, DirectoryNotFoundError):
+        return None
+    return None if item.kind is Kind.DIRECTORY else item
+
+
+def _exists(store: Store, key: str) -> bool:
+    try:
+        return store.stat(key).kind is not Kind.DIRECTORY
+    except PlaitError:
+        return False
+
+
+def sync(
+    source: Location, destination: Location, values: Values, opening: Opening, around: Surroundings | None = None
+) -> Result:
+    """Makes the destination identical to the source, changing the destination only."""
+    return _run(Mode.SYNC, source, destination, values, opening, around)
+
+
+def copy(
+    source: Location, destination: Location, values: Values, opening: Opening, around: Surroundings | None = None
+) -> Result:
+    """Copies what the destination lacks or has otherwise; deletes nothing."""
+    return _run(Mode.COPY, source, destination, values, opening, around)
+
+
+def move(
+    source: Location, destination: Location, values: Values, opening: Opening, around: Surroundings | None = None
+) -> Result:
+    """Copies, and deletes each file of the source once it has arrived."""
+    return _run(Mode.MOVE, source, destination, values, opening, around)
+
+
+def _run(
+    mode: Mode,
+    source: Location,
+    destination: Location,
+    values: Values,
+    opening: Opening,
+    around: Surroundings | None,
+) -> Result:
+    with Mirror(mode, source, destination, values, opening, around or Surroundings()) as mirror:
+        return mirror.run()

@@ -1,0 +1,178 @@
+"""From option values and the stores' features to the settings of a mirror's parts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from plait.engine.executor import DeleteWhen, ExecutionSettings
+from plait.engine.names import Names
+from plait.engine.transfer import TransferSettings
+from plait.mirror.carrier import CarrierSettings
+from plait.mirror.comparison import ComparisonSettings, common_hash, modify_window
+from plait.mirror.planner import PlannerSettings
+from plait.model.errors import ConfigurationError
+from plait.stores.base import Deadlines, SetsAttributes
+from plait.stores.local.options import Links, LocalOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.model.actions import Action
+    from plait.model.options import Values
+    from plait.stores.base import Features, Store
+
+SECOND = 1_000_000_000
+LONGEST_PARTIAL_SUFFIX = 16
+
+
+class Mode(StrEnum):
+    """What a mirror does with its two trees."""
+
+    SYNC = "sync"
+    """Makes the destination identical to the source."""
+    COPY = "copy"
+    """Copies what is new or different, deletes nothing."""
+    MOVE = "move"
+    """Copies, and deletes at the source what has arrived."""
+
+
+def check_values(mode: Mode, values: Values) -> None:
+    """Raises ConfigurationError where options contradict each other or hold what cannot be."""
+    if mode is Mode.SYNC and sum((values.delete_before, values.delete_during, values.delete_after)) > 1:
+        raise ConfigurationError("Only one of --delete-before, --delete-during or --delete-after can be used.")
+    length = len(values.partial_suffix.encode("utf-8", "surrogateescape"))
+    if length > LONGEST_PARTIAL_SUFFIX:
+        raise ConfigurationError(
+            f"expecting length of --partial-suffix to be not greater than {LONGEST_PARTIAL_SUFFIX} but got {length}"
+        )
+
+
+def local_options(values: Values, *, writes: bool = True) -> LocalOptions:
+    """How local stores are opened for a verb; `writes`: one that has the options of carrying."""
+    if values.links and values.copy_links:
+        raise ConfigurationError("can't use -l/--links with -L/--copy-links")
+    links = Links.TRANSLATE if values.links else Links.FOLLOW if values.copy_links else Links.SKIP
+    options = {
+        "links": links,
+        "skip_links": values.skip_links,
+        "skip_specials": values.skip_specials,
+        "one_file_system": values.one_file_system,
+    }
+    if writes:
+        options |= {
+            "partial_suffix": values.partial_suffix,
+            "durable": values.durable,
+            "metadata": values.metadata,
+        }
+    return LocalOptions(**options)
+
+
+def deadlines(values: Values) -> Deadlines:
+    """How long stores wait; 0 and `off` are for ever."""
+    return Deadlines(connect=_seconds(values.contimeout), idle=_seconds(values.timeout))
+
+
+def matching_names(values: Values, destination: Features) -> Names:
+    """Which names match."""
+    fold = values.ignore_case_sync or not destination.case_sensitive
+    return Names(unicode=not values.no_unicode_normalization, fold=fold)
+
+
+def comparison_settings(values: Values, source: Store, destination: Store) -> ComparisonSettings:
+    """How files are compared by sync, copy and move."""
+    return ComparisonSettings(
+        checksum=values.checksum,
+        size_only=values.size_only,
+        ignore_existing=values.ignore_existing,
+        ignore_times=values.ignore_times,
+        ignore_size=values.ignore_size,
+        update=values.update,
+        immutable=values.immutable,
+        refresh_times=values.refresh_times,
+        update_times=not values.no_update_modtime,
+        window=modify_window(values.modify_window or 0, source.features, destination.features),
+        common_hash=common_hash(source.features, destination.features),
+        can_set_time=destination.features.set_times and isinstance(destination, SetsAttributes),
+    )
+
+
+def planner_settings(mode: Mode, values: Values, source: Store, destination: Store) -> PlannerSettings:
+    """How a mirror is planned."""
+    ours, theirs = source.features, destination.features
+    return PlannerSettings(
+        comparison=comparison_settings(values, source, destination),
+        deletes=mode is Mode.SYNC,
+        moves=mode is Mode.MOVE,
+        empties_source=mode is Mode.MOVE and values.delete_empty_src_dirs,
+        directories=theirs.directories,
+        create_empty=values.create_empty_src_dirs,
+        directory_times=ours.directories and theirs.directory_times and not values.no_update_dir_modtime,
+        compare_directory_times=not (values.size_only or values.immutable or values.ignore_existing),
+        times_in_listing=ours.times_in_listing and theirs.times_in_listing,
+    )
+
+
+def carrier_settings(mode: Mode, values: Values) -> CarrierSettings:
+    """How a mirror's actions are carried out."""
+    return CarrierSettings(
+        moves=mode is Mode.MOVE,
+        metadata=values.metadata,
+        durable=values.durable,
+        in_place=values.inplace,
+        partial_suffix=values.partial_suffix,
+        transfers=values.transfers if values.was_given("transfers") else None,
+    )
+
+
+def transfer_settings(values: Values) -> TransferSettings:
+    """How content is carried."""
+    return TransferSettings(
+        streams=values.multi_thread_streams,
+        parts_from=values.multi_thread_cutoff if values.was_given("multi_thread_cutoff") else None,
+        verify=values.verify,
+        ignore_size=values.ignore_size,
+        ignore_hash=values.ignore_checksum,
+        tries=values.low_level_retries,
+    )
+
+
+def execution_settings(
+    mode: Mode, values: Values, confirm: Callable[[Action], bool] | None, subject: str
+) -> ExecutionSettings:
+    """How a plan is executed; `subject` names the destination in messages."""
+    limits = {}
+    if mode is Mode.SYNC:
+        limits = {
+            "max_delete": values.max_delete if values.max_delete >= 0 else None,
+            "max_delete_size": values.max_delete_size,
+            "ignore_errors": values.ignore_errors,
+        }
+    return ExecutionSettings(
+        delete_when=_delete_when(mode, values),
+        dry_run=values.dry_run,
+        confirm=confirm,
+        transfers=values.transfers if values.was_given("transfers") else None,
+        check_first=values.check_first,
+        subject=subject,
+        **limits,
+    )
+
+
+def checkers(values: Values, source: Store, destination: Store) -> int:
+    """How many comparisons ask the stores at once."""
+    if values.was_given("checkers"):
+        return max(1, int(values.checkers))
+    return max(source.features.concurrency, destination.features.concurrency)
+
+
+def _delete_when(mode: Mode, values: Values) -> DeleteWhen:
+    if mode is not Mode.SYNC:
+        return DeleteWhen.AFTER if mode is Mode.MOVE else DeleteWhen.NEVER
+    if values.delete_before:
+        return DeleteWhen.BEFORE
+    return DeleteWhen.DURING if values.delete_during else DeleteWhen.AFTER
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return nanoseconds / SECOND if nanoseconds else None
