@@ -46,24 +46,21 @@ def test_free_ports_differ() -> None:
     assert len(set(free_ports(20))) == 20
 
 
-def test_a_server_ends_with_the_process_that_started_it() -> None:
+def test_a_server_and_its_data_end_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = (
-        "import os\n"
+        "import os, sys\n"
+        "from pathlib import Path\n"
         "from plait.testing.servers import seaweedfs\n"
-        "with seaweedfs() as endpoint:\n"
+        "with seaweedfs(Path(sys.argv[1])) as endpoint:\n"
         "    print(endpoint.url, flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
     assert run.returncode == -9
-    url = run.stdout.strip()
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except ConnectionError:
-            return
-        except OSError as error:
-            if isinstance(getattr(error, "reason", None), ConnectionError):
-                return
+    for _ in range(400):
+        if not list(tmp_path.iterdir()):
+            break
         time.sleep(0.05)
-    pytest.fail(f"{url} still answers")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(run.stdout.strip(), timeout=5)

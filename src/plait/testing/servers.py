@@ -124,21 +124,18 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def seaweedfs(directory: Path | None = None) -> Iterator[S3Endpoint]:
-    """A SeaweedFS S3 server on loopback, with its data in `directory` (default: a temporary one, removed at the end).
+    """A SeaweedFS S3 server on loopback, with its data in a new folder of `directory` (default: the temporary one).
 
-    The server has one identity with every right, creates no bucket by itself, and is killed when the context ends or
-    this process does. Raises `ServerError` when it does not come up.
+    The server has one identity with every right and creates no bucket by itself. It is killed and its data removed
+    when the context ends, or this process does. Raises `ServerError` when it does not come up.
     """
     with contextlib.ExitStack() as stack:
-        if directory is None:
-            root = stack.enter_context(tempfile.TemporaryDirectory(prefix="plait-s3-", ignore_cleanup_errors=True))
-            directory = Path(root)
         yield _first_start(stack, directory, START_ATTEMPTS)
 
 
-def _first_start(stack: contextlib.ExitStack, directory: Path, attempts: int) -> S3Endpoint:
+def _first_start(stack: contextlib.ExitStack, directory: Path | None, attempts: int) -> S3Endpoint:
     try:
-        return stack.enter_context(_started(directory / f"start-{attempts}"))
+        return stack.enter_context(_started(directory))
     except ServerError:
         if attempts == 1:
             raise
@@ -146,29 +143,33 @@ def _first_start(stack: contextlib.ExitStack, directory: Path, attempts: int) ->
 
 
 @contextlib.contextmanager
-def _started(home: Path) -> Iterator[S3Endpoint]:
-    home.mkdir(parents=True)
-    names = ["master.port", "volume.port", "filer.port", "s3.port"]
-    names += [f"{name}.grpc" for name in names]
+def _started(directory: Path | None) -> Iterator[S3Endpoint]:
+    home = Path(tempfile.mkdtemp(prefix="plait-s3-", dir=directory))
+    services = ("master", "volume", "filer", "s3")
+    names = [f"{service}.port{kind}" for service in services for kind in ("", ".grpc")]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
+    # Its place is fixed, and a killed server leaves it.
+    sockets = [f"/tmp/seaweedfs-{service}-grpc-{ports[f'{service}.port.grpc']}.sock" for service in services]  # noqa: S108
     endpoint = S3Endpoint(f"http://127.0.0.1:{ports['s3.port']}", "plait-test-key", "plait-test-secret")
     log = home / "log"
-    command = [sys.executable, "-m", "plait.testing.leash", *_weed_command(home, endpoint, ports)]
-    # The pipe is the leash: it closes with this process, and the server ends.
+    leash = [sys.executable, "-m", "plait.testing.leash", "--remove", str(home), *sockets, "--"]
+    command = [*leash, *_weed_command(home, endpoint, ports)]
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output) as leash,
+        # A session of its own, so that Ctrl-C reaches the server through the leash only.
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+        ) as server,
     ):
         try:
-            _wait_until_ready(endpoint, leash, log)
+            _wait_until_ready(endpoint, server, log)
             yield endpoint
         finally:
-            if leash.stdin is not None:
-                leash.stdin.close()
-            leash.wait()
-            # It makes these beside its own folder, and does not remove them when it is killed.
-            for service in ("master", "volume", "filer", "s3"):
-                Path(f"/tmp/seaweedfs-{service}-grpc-{ports[f'{service}.port.grpc']}.sock").unlink(missing_ok=True)  # noqa: S108
+            if server.stdin is not None:
+                server.stdin.close()
+            server.wait()
+            # Where the server ended by itself, its folder is still there.
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _weed_command(home: Path, endpoint: S3Endpoint, ports: dict[str, int]) -> list[str]:
@@ -209,12 +210,12 @@ def _weed_command(home: Path, endpoint: S3Endpoint, ports: dict[str, int]) -> li
     ]
 
 
-def _wait_until_ready(endpoint: S3Endpoint, leash: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(endpoint: S3Endpoint, server: subprocess.Popen[bytes], log: Path) -> None:
     """Return when a bucket and an object in it can be made, which needs all four services."""
     deadline = time.monotonic() + START_SECONDS
     bucket = "plait-ready"
     reason: Exception | None = None
-    while time.monotonic() < deadline and leash.poll() is None:
+    while time.monotonic() < deadline and server.poll() is None:
         try:
             with contextlib.suppress(ServerError):
                 endpoint.make_bucket(bucket)
