@@ -6,118 +6,372 @@ source was listed completely and without an error, and with `DeleteWhen.AFTER` n
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Generator
+from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
-import msgspec
+from plait.engine.attempts import run_attempts
+from plait.engine.batches import Batches
+from plait.engine.events import Carried, Event, EventStream, Failed, Finished, Level, Message, Planned, Started
+from plait.engine.limits import Limits, duration_error
+from plait.engine.settings import Cutoff, DeleteWhen, ExecutionSettings, Result
+from plait.engine.spill import Spill
+from plait.engine.workers import Cancellation, Workers
+from plait.model.actions import Action, Outcome, Status, Verb
+from plait.model.errors import CancelledError, PlaitError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from plait.engine.accounting import Errors
-    from plait.engine.events import EventStream
     from plait.engine.protocols import Carrier
-    from plait.engine.workers import Cancellation
-    from plait.model.actions import Action
-    from plait.model.errors import PlaitError
 
+__all__ = ["Cutoff", "DeleteWhen", "ExecutionSettings", "Executor", "Result", "run_attempts"]
 
-class DeleteWhen(StrEnum):
-    """When deletions happen; in every mode the source is listed first."""
+DRY_RUN = "dry run"
+REFUSED = "refused"
+GATE_CLOSED = "there were errors"
+"""`Outcome.detail` of what was skipped, and why."""
 
-    BEFORE = "before"
-    """Before the transfers, which wait until the listing is complete."""
-    DURING = "during"
-    """Beside the transfers, once the listing is complete."""
-    AFTER = "after"
-    """After the transfers, and only if nothing failed."""
-    NEVER = "never"
+NOT_DELETING_FILES = "not deleting files as there were IO errors"
+NOT_DELETING_DIRECTORIES = "not deleting directories as there were IO errors"
 
-
-class Cutoff(StrEnum):
-    """What reaching `--max-transfer` or `--max-duration` does."""
-
-    HARD = "hard"
-    """Running transfers are cancelled."""
-    SOFT = "soft"
-    """Running transfers end, no other begins."""
-    CAUTIOUS = "cautious"
-    """No transfer begins that would pass the limit."""
-
-
-class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a plan is executed.
-
-    `max_delete`, `max_delete_size`: so many files or bytes are deleted, the next deletion is a fatal error. `transfers`
-    overrides the carrier's concurrency. `check_first`: transfers wait until everything is compared. `confirm` is asked
-    before each action, one at a time; what it refuses is skipped. `max_transfer` in bytes, `max_duration` in seconds
-    from the beginning of the first attempt. `subject` names the destination in messages.
-    """
-
-    delete_when: DeleteWhen = DeleteWhen.AFTER
-    ignore_errors: bool = False
-    max_delete: int | None = None
-    max_delete_size: int | None = None
-    dry_run: bool = False
-    confirm: Callable[[Action], bool] | None = None
-    transfers: int | None = None
-    max_backlog: int = 10_000
-    check_first: bool = False
-    max_transfer: int | None = None
-    max_duration: float | None = None
-    cutoff: Cutoff = Cutoff.HARD
-    subject: str = ""
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt did.
-
-    `done`, `skipped` and `failed` count outcomes by verb. `error` is the one that decides the exit code: the last fatal
-    one, else the last normal one, else the last that no retry can mend. `may_retry`: another attempt may help.
-    """
-
-    done: dict[str, int]
-    skipped: dict[str, int]
-    failed: dict[str, int]
-    carried: int = 0
-    deleted_size: int = 0
-    errors: int = 0
-    error: PlaitError | None = None
-    may_retry: bool = False
-    cancelled: bool = False
+_REMOVALS = frozenset({Verb.REMOVE_DIRECTORY, Verb.REMOVE_SOURCE_DIRECTORY})
+_DELETIONS = frozenset({Verb.DELETE, Verb.DELETE_SOURCE})
+_WITH_CONTENT = frozenset({Verb.CREATE, Verb.REPLACE})
+_FEWEST_TOGETHER, _MOST_TOGETHER = 100, 1000
+"""Bounds of a group of actions that cost a request each, or one together."""
+_LEVEL_IN_MEMORY = 1000
+_SHOWN_ALONE = 1 << 20
+"""From this size on, an item of a batch is told as started by itself."""
 
 
 class Executor:
     """Executes plans with one carrier; what it counts against limits is counted over all its attempts."""
 
     def __init__(
-        self,
-        carrier: Carrier,
-        events: EventStream,
-        settings: ExecutionSettings,
-        cancellation: Cancellation,
+        self, carrier: Carrier, events: EventStream, settings: ExecutionSettings, cancellation: Cancellation
     ) -> None:
-        raise NotImplementedError
+        self._carrier = carrier
+        self._events = events
+        self._settings = settings
+        self._cancellation = cancellation
+        self._limits = Limits(settings)
+        self._attempt: _Attempt | None = None
+        if settings.max_transfer is not None:
+            events.subscribe(self._watch)
 
     def run(self, actions: Iterable[Action], errors: Errors) -> Result:
         """Executes one attempt.
 
         `actions` is consumed as it comes (`planning.decide`, or a plan file); when it ends, the listing is complete,
         and `errors` holds what failed on the way. An error raised by `actions` ends the attempt without deletions.
-        Directory actions may come in any order.
+        Directory actions may come in any order: they are executed deepest first.
+
+        Raises only what is no `PlaitError`: a defect of the planner, the carrier or a subscriber.
         """
-        raise NotImplementedError
+        self._attempt = _Attempt(self._carrier, self._events, self._settings, self._limits, self._cancellation, errors)
+        return self._attempt.run(actions)
+
+    def _watch(self, event: Event) -> None:
+        if isinstance(event, Carried) and self._attempt is not None:
+            error = self._limits.carry(event.size)
+            if error is not None:
+                self._attempt.abort(error)
 
 
-def run_attempts(
-    attempt: Callable[[int], Result],
-    attempts: int,
-    pause: float,
-    events: EventStream,
-    cancellation: Cancellation,
-) -> Result:
-    """Calls `attempt(number)` (from 1) until one ends without errors, a retry cannot help, or all are used.
+class _Attempt:
+    """One execution of a plan.
 
-    `pause` seconds lie between two attempts. Every attempt lists afresh.
+    `_abort` ends what is under way, too; `_stop`, its child, only lets nothing begin.
     """
-    raise NotImplementedError
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        events: EventStream,
+        settings: ExecutionSettings,
+        limits: Limits,
+        cancellation: Cancellation,
+        errors: Errors,
+    ) -> None:
+        self._carrier = carrier
+        self._events = events
+        self._settings = settings
+        self._limits = limits
+        self._cancellation = cancellation
+        self._errors = errors
+        self._abort = Cancellation(cancellation)
+        self._stop = Cancellation(self._abort)
+        self._concurrency = carrier.concurrency if settings.transfers is None else settings.transfers
+        self._transfers = self._crew("transfer")
+        self._batches = Batches(lambda actions: self._transfers.submit(actions, len(actions)))
+        self._late = Spill()
+        self._deletions = Spill()
+        self._removals: dict[int, Spill] = {}
+        self._times: dict[int, Spill] = {}
+        self._complete = False
+        self._refused: tuple[Action, PlaitError] | None = None
+        self._lock = Lock()
+        self._counts: dict[Status, dict[str, int]] = {status: {} for status in Status}
+        self._carried = 0
+        self._deleted_size = 0
+
+    def run(self, actions: Iterable[Action]) -> Result:
+        """Executes everything and says what was done."""
+        settings = self._settings
+        seconds = self._limits.seconds_left
+        timer = None if seconds is None else Timer(seconds, lambda: self.abort(duration_error()))
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            self._plan(actions)
+            if settings.delete_when is DeleteWhen.BEFORE:
+                self._delete()
+                self._remove()
+            for action in self._late:
+                if self._stop.cancelled() or self._refused is not None:
+                    break
+                self._start(action)
+            self._batches.flush()
+            if settings.delete_when is DeleteWhen.DURING:
+                self._delete()
+            self._transfers.finish()
+            self._end_refused()
+            if settings.delete_when in {DeleteWhen.AFTER, DeleteWhen.NEVER}:
+                self._delete()
+            if settings.delete_when is not DeleteWhen.BEFORE:
+                self._remove()
+            self._deepest_first(self._times)
+        except BaseException:
+            self._abort.cancel()
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            for spill in (self._late, self._deletions, *self._removals.values(), *self._times.values()):
+                spill.close()
+        return self._result()
+
+    def abort(self, error: PlaitError) -> None:
+        """Ends the attempt, and what is under way with it."""
+        self._abort.cancel(error)
+
+    # Planning
+
+    def _plan(self, actions: Iterable[Action]) -> None:
+        """Reads the plan; starts what may start and sets the rest aside."""
+        try:
+            for action in actions:
+                if self._stop.cancelled() or self._refused is not None:
+                    return
+                self._events.emit(Planned(action))
+                self._sort_in(action)
+            self._complete = not self._stop.cancelled() and self._refused is None
+        except PlaitError as error:
+            if isinstance(error, CancelledError):
+                self.abort(error)
+            elif error is not self._errors.fatal:
+                self._errors.add(error)
+                self._events.emit(Failed(error, error.key or ""))
+            if error.fatal:
+                self.abort(error)
+        finally:
+            if isinstance(actions, Generator):
+                actions.close()
+
+    def _sort_in(self, action: Action) -> None:
+        verb = action.verb
+        if verb is Verb.DELETE:
+            self._deletions.append(action)
+        elif verb in _REMOVALS:
+            _level(self._removals, action).append(action)
+        elif verb is Verb.TOUCH_DIRECTORY:
+            _level(self._times, action).append(action)
+        elif self._settings.check_first or self._settings.delete_when is DeleteWhen.BEFORE:
+            self._late.append(action)
+        else:
+            self._start(action)
+
+    # Execution
+
+    def _start(self, action: Action) -> None:
+        """Hands a transfer to the workers."""
+        if not self._admits(action):
+            return
+        if self._carrier.batched:
+            self._batches.add(action)
+        else:
+            self._transfers.submit((action,))
+
+    def _delete(self) -> None:
+        """Deletes what only the destination has, if the gate is open."""
+        settings, errors = self._settings, self._errors
+        if self._cancellation.cancelled() or settings.delete_when is DeleteWhen.NEVER:
+            return
+        failed = errors.count > 0 if settings.delete_when is DeleteWhen.AFTER else errors.source_listing_failed
+        if self._stop.cancelled() or not self._complete or (failed and not settings.ignore_errors):
+            if errors.count:
+                self._events.emit(Message(Level.ERROR, NOT_DELETING_FILES, settings.subject))
+            self._skip(self._deletions)
+            return
+        self._together(self._deletions, "deletion")
+
+    def _remove(self) -> None:
+        """Removes directories that are no longer wanted, deepest first, if the gate is open."""
+        settings, errors = self._settings, self._errors
+        if self._cancellation.cancelled():
+            return
+        closed = self._stop.cancelled() or not self._complete or (errors.count > 0 and not settings.ignore_errors)
+        if closed and errors.count and settings.delete_when is not DeleteWhen.NEVER:
+            self._events.emit(Message(Level.ERROR, NOT_DELETING_DIRECTORIES, settings.subject))
+        self._deepest_first(self._removals, closed=closed)
+
+    def _deepest_first(self, levels: dict[int, Spill], *, closed: bool = False) -> None:
+        for depth in sorted(levels, reverse=True):
+            if closed:
+                self._skip(action for action in levels[depth] if action.verb is Verb.REMOVE_DIRECTORY)
+                self._together((a for a in levels[depth] if a.verb is not Verb.REMOVE_DIRECTORY), "directory")
+            else:
+                self._together(levels[depth], "directory")
+
+    def _together(self, actions: Iterable[Action], name: str) -> None:
+        """Executes actions that do not depend on each other, and waits for them."""
+        crew = self._crew(name)
+        batched = self._carrier.batched
+        batches = Batches(lambda batch: crew.submit(batch, len(batch)))
+        group: list[Action] = []
+        count = len(actions) if isinstance(actions, Spill) else 0
+        size = min(max(count // self._concurrency, _FEWEST_TOGETHER), _MOST_TOGETHER)
+        for action in actions:
+            if self._stop.cancelled() or self._refused is not None:
+                break
+            if not self._admits(action):
+                continue
+            if batched:
+                batches.add(action)
+            else:
+                if group and (len(group) >= size or group[0].verb is not action.verb):
+                    crew.submit(group, len(group))
+                    group = []
+                group.append(action)
+        batches.flush()
+        if group:
+            crew.submit(group, len(group))
+        crew.finish()
+        self._end_refused()
+
+    def _crew(self, name: str) -> Workers[Sequence[Action]]:
+        return Workers(self._carry, self._concurrency, self._settings.max_backlog, self._stop, name)
+
+    def _admits(self, action: Action) -> bool:
+        """True where the action is to be carried out: no limit, dry run or person is against it."""
+        if action.verb in _DELETIONS:
+            error = self._limits.delete(action)
+            if error is not None:
+                self._refused = action, error
+                return False
+        if self._settings.dry_run:
+            self._account(Outcome(action, Status.SKIPPED, DRY_RUN))
+            return False
+        if self._settings.confirm is not None and not self._confirm(self._settings.confirm, action):
+            self._account(Outcome(action, Status.SKIPPED, REFUSED))
+            return False
+        return True
+
+    def _confirm(self, confirm: Callable[[Action], bool], action: Action) -> bool:
+        try:
+            return confirm(action)
+        except PlaitError as error:
+            self.abort(error)
+            return False
+
+    def _end_refused(self) -> None:
+        """Ends the run with the deletion that a limit forbade; those before it have happened."""
+        if self._refused is not None:
+            action, error = self._refused
+            self._refused = None
+            self._account(Outcome(action, Status.FAILED, error=error))
+
+    def _carry(self, actions: Sequence[Action]) -> None:
+        """Executes a batch on a worker."""
+        actions = self._begin(actions)
+        left = {action.key: action for action in actions}
+        for position, action in enumerate(actions):
+            if not position or action.size >= _SHOWN_ALONE:
+                self._events.emit(Started(action))
+        error: PlaitError = StoreError("the carrier did not say what became of it")
+        try:
+            for outcome in self._carrier.carry(actions, self._abort.cancelled):
+                left.pop(outcome.action.key, None)
+                self._account(outcome)
+        except PlaitError as raised:
+            error = raised
+            if isinstance(error, CancelledError):
+                self.abort(error)
+        if not self._abort.cancelled():
+            for action in left.values():
+                self._account(Outcome(action, Status.FAILED, error=error))
+                if error.fatal:
+                    break
+
+    def _begin(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """The actions that the limits let begin; the first that they do not stops the attempt."""
+        if actions[0].verb not in _WITH_CONTENT:
+            return actions
+        for position, action in enumerate(actions):
+            error = self._limits.begin(action)
+            if error is not None:
+                self._stop.cancel(error)
+                return actions[:position]
+        return actions
+
+    # Accounts
+
+    def _skip(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self._account(Outcome(action, Status.SKIPPED, GATE_CLOSED))
+
+    def _account(self, outcome: Outcome) -> None:
+        error, verb = outcome.error, outcome.action.verb
+        interrupted = isinstance(error, CancelledError)
+        with self._lock:
+            self._carried += outcome.carried
+            if not interrupted:
+                counts = self._counts[outcome.status]
+                counts[verb] = counts.get(verb, 0) + 1
+            if verb in _DELETIONS and outcome.status is Status.DONE:
+                self._deleted_size += outcome.action.size
+        if error is not None and not interrupted and outcome.status is Status.FAILED:
+            self._errors.add(error)
+            if error.fatal:
+                self.abort(error)
+        self._events.emit(Finished(outcome))
+
+    def _result(self) -> Result:
+        errors, reason = self._errors, self._stop.reason
+        cancelled = isinstance(reason, CancelledError)
+        if reason is not None and not cancelled and reason is not errors.fatal:
+            errors.add(reason)
+        return Result(
+            done=self._counts[Status.DONE],
+            skipped=self._counts[Status.SKIPPED],
+            failed=self._counts[Status.FAILED],
+            carried=self._carried,
+            deleted_size=self._deleted_size,
+            errors=errors.count,
+            error=errors.fatal or reason or errors.deciding,
+            may_retry=reason is None and errors.may_retry,
+            cancelled=cancelled,
+            complete=self._complete,
+        )
+
+
+def _level(levels: dict[int, Spill], action: Action) -> Spill:
+    """The sequence of the directories at the depth of this one."""
+    depth = action.key.count("/")
+    level = levels.get(depth)
+    if level is None:
+        level = levels[depth] = Spill(_LEVEL_IN_MEMORY)
+    return level

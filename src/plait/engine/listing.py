@@ -65,8 +65,8 @@ class TreeListing:
         if not prefix and selector.excludes_root():
             return
         has_directories = self._store.features.directories
-        raw = self._counted(_in_order(self._raw(prefix, selector.enters), prefix))
-        pages = _readable(raw) if has_directories else imply_directories(raw, prefix)
+        raw = _in_order(self._raw(prefix, selector.enters), prefix)
+        pages = self._counted(_readable(raw) if has_directories else imply_directories(raw, prefix))
         yield from pages if self._selection is None and has_directories else selector.pages(pages)
 
     def _raw(self, prefix: str, enters: Callable[[str], bool]) -> Iterator[Page]:
@@ -75,7 +75,7 @@ class TreeListing:
         try:
             pages = self._store.list(prefix, descend=enters)
             if self._store.features.depends_on_network:
-                pages = read_ahead(pages, _PAGES_AHEAD)
+                pages = read_ahead(pages, _PAGES_AHEAD, self._cancelled)
             for page in pages:
                 started = True
                 yield page
@@ -86,13 +86,14 @@ class TreeListing:
             if not missing:
                 yield Page.failed(prefix[:-1], error)
 
-    def _counted(self, pages: Iterable[Page]) -> Iterator[Page]:
+    def _counted(self, pages: Iterable[Page | EntryFailed]) -> Iterator[Page | EntryFailed]:
         if self._events is None:
             yield from pages
             return
         items = 0
         for page in pages:
-            items += len(page.names)
+            if isinstance(page, Page):
+                items += len(page.names)
             if items >= _ITEMS_AN_EVENT:
                 self._events.emit(Listed(self._side, items))
                 items = 0

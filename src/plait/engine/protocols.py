@@ -20,7 +20,7 @@ class Question(msgspec.Struct, frozen=True):
     """A decision that needs more than the listings hold: a hash, a time that only `stat` gives.
 
     `answer` looks it up (it blocks, and runs on a worker) and returns the actions. Questions are answered concurrently;
-    their actions take the question's place in the plan.
+    their actions take the question's place in the plan, or come when they are known where order does not matter.
     """
 
     pair: Pair
@@ -52,7 +52,10 @@ class Carrier(Protocol):
         ...
 
     def carry(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
-        """Executes the actions (of one kind and one directory) and yields one outcome for each, as they end.
+        """Executes the actions and yields one outcome for each, as they end.
+
+        They are of one verb. Where `batched`, their keys share a directory and their sources do, too; else it is one
+        action, or, for deletions and directories, up to a thousand from anywhere, of which none depends on another.
 
         An action that cannot be done yields a failed outcome with its error; the iterator itself raises only where
         the whole run must end (a fatal error, a cancellation).

@@ -21,9 +21,13 @@ POLL = 0.1
 
 
 class Cancellation:
-    """A token that every loop checks. `cancel` takes no lock, so that a signal handler may call it."""
+    """A token that every loop checks; it is cancelled, too, once `parent` is.
 
-    def __init__(self) -> None:
+    `cancel` takes no lock, so that a signal handler may call it.
+    """
+
+    def __init__(self, parent: Cancellation | None = None) -> None:
+        self._parent = parent
         self._reason: PlaitError | None = None
 
     def cancel(self, reason: PlaitError | None = None) -> None:
@@ -32,25 +36,26 @@ class Cancellation:
             self._reason = reason or CancelledError("interrupted")
 
     def cancelled(self) -> bool:
-        """True once `cancel` was called."""
-        return self._reason is not None
+        """True once `cancel` was called, here or on a parent."""
+        return self._reason is not None or (self._parent is not None and self._parent.cancelled())
 
     @property
     def reason(self) -> PlaitError | None:
         """Why, None while not cancelled."""
-        return self._reason
+        return self._reason or (None if self._parent is None else self._parent.reason)
 
     def raise_if_cancelled(self) -> None:
         """Raises the reason once cancelled."""
-        if self._reason is not None:
-            raise self._reason
+        reason = self.reason
+        if reason is not None:
+            raise reason
 
 
 class Workers(Generic[T]):
     """Threads that call `work(item)` for items from a bounded queue.
 
-    The threads start with the first item, one with each item up to `count`. An exception of `work` is a defect of the
-    run: it stops the workers and is raised again in `submit` or `finish`.
+    The threads start with the first items, as long as none of them is idle, up to `count`. Once cancelled, what is
+    queued is dropped. An exception of `work` stops the workers and is raised again in `submit` or `finish`.
     """
 
     def __init__(
@@ -69,12 +74,15 @@ class Workers(Generic[T]):
         self._closed = False
         self._error: BaseException | None = None
 
-    def submit(self, item: T, weight: int = 1) -> None:
-        """Queues an item; waits while items of `backlog` weights are queued. Raises the reason of a cancellation."""
+    def submit(self, item: T, weight: int = 1) -> bool:
+        """Queues an item; waits while items that weigh `backlog` or more are queued. False: cancelled, not taken."""
         with self._changed:
             while self._weight >= self._backlog and not self._stopped():
                 self._changed.wait(POLL)
-            self._raise()
+            if self._error is not None:
+                raise self._error
+            if self._cancellation.cancelled():
+                return False
             self._queue.append((item, weight))
             self._weight += weight
             if not self._idle and len(self._threads) < self._count:
@@ -82,12 +90,10 @@ class Workers(Generic[T]):
                 self._threads.append(thread)
                 thread.start()
             self._changed.notify_all()
+            return True
 
     def finish(self) -> None:
-        """Waits until everything queued is done, or, once cancelled, until what is under way is done.
-
-        Raises an exception of `work`; a cancellation is not raised.
-        """
+        """Waits until everything queued is done, or, once cancelled, until what is under way is done."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -123,15 +129,13 @@ class Workers(Generic[T]):
     def _stopped(self) -> bool:
         return self._error is not None or self._cancellation.cancelled()
 
-    def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._cancellation.raise_if_cancelled()
 
+def read_ahead(items: Iterable[T], count: int, cancelled: Callable[[], bool]) -> Iterator[T]:
+    """The items, of which up to `count` are produced ahead by a thread. Errors come where they were raised.
 
-def read_ahead(items: Iterable[T], count: int) -> Iterator[T]:
-    """The items, of which up to `count` are produced ahead by a thread. Errors come where they were raised."""
-    ahead = _Ahead(items, count)
+    Raises CancelledError once `cancelled()`, even while the next item hangs.
+    """
+    ahead = _Ahead(items, count, cancelled)
     Thread(target=ahead.produce, name="read-ahead", daemon=True).start()
     try:
         yield from ahead.consume()
@@ -140,7 +144,8 @@ def read_ahead(items: Iterable[T], count: int) -> Iterator[T]:
 
 
 class _Ahead(Generic[T]):
-    def __init__(self, items: Iterable[T], count: int) -> None:
+    def __init__(self, items: Iterable[T], count: int, cancelled: Callable[[], bool]) -> None:
+        self._cancelled = cancelled
         self._items = items
         self._count = count
         self._ready: deque[T] = deque()
@@ -168,8 +173,10 @@ class _Ahead(Generic[T]):
     def consume(self) -> Iterator[T]:
         while True:
             with self._changed:
-                while not self._ready and not self._ended:
+                while not self._ready and not self._ended and not self._cancelled():
                     self._changed.wait(POLL)
+                if self._cancelled():
+                    raise CancelledError("interrupted")
                 if not self._ready:
                     break
                 item = self._ready.popleft()
