@@ -13,6 +13,7 @@ import msgspec
 
 from plait.engine.events import Carried
 from plait.engine.transfer import Manner
+from plait.mirror.lookups import with_time
 from plait.model.actions import Action, Outcome, Status, Verb
 from plait.model.errors import CancelledError, NotSupportedError, PlaitError
 from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
@@ -195,7 +196,7 @@ class MirrorCarrier:
         return {name: value for name, value in metadata.items() if name != METADATA_OF_ITS_OWN}
 
     def _arrived(self, action: Action, outcome: Outcome) -> Outcome:
-        """The outcome of a file that has arrived; a move then deletes its source."""
+        """The outcome of a file that is right now; a move then deletes its source."""
         if self._settings.moves:
             for deleted in self._source.delete([_source(action).key]):
                 if deleted.error is not None:
@@ -205,11 +206,8 @@ class MirrorCarrier:
     def _touch(self, action: Action) -> Outcome:
         if not isinstance(self._destination, SetsAttributes):
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
-        self._destination.set_attributes(action.key, modified=self._time_of(_source(action)))
-        return Outcome(action, Status.DONE, SET_TIME)
-
-    def _time_of(self, item: Item) -> int | None:
-        return self._source.stat(item.key).modified if item.modified is None else item.modified
+        self._destination.set_attributes(action.key, modified=with_time(self._source, _source(action)).modified)
+        return self._arrived(action, Outcome(action, Status.DONE, SET_TIME))
 
     def _delete(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
         if self._keeper is not None:

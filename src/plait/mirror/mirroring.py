@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from plait.engine.accounting import Errors
+from plait.engine.attempts import run_attempts
 from plait.engine.events import EventStream, Failed, Level, Message
-from plait.engine.executor import Executor, Result, run_attempts
+from plait.engine.executor import Executor
 from plait.engine.listing import TreeListing
 from plait.engine.merge import merge
 from plait.engine.planning import decide
+from plait.engine.settings import ExecutionSettings, Result
 from plait.engine.steps import Pair, Side
 from plait.engine.transfer import Transfer
 from plait.engine.workers import Cancellation
@@ -192,7 +194,7 @@ class Mirror:
         source = Item(name, self.source.store.stat(name))
         yield Pair(source, _found(self.destination.store, name))
 
-    def _execution(self) -> settings.ExecutionSettings:
+    def _execution(self) -> ExecutionSettings:
         confirm = None
         if self.values.interactive and self.around.ask is not None:
             keeps = bool(self._keeper)

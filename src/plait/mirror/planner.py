@@ -166,7 +166,7 @@ class MirrorPlanner:
             return (Action(Verb.REPLACE, destination.key, source, destination, reason),)
         self._emit(Compared("=", source, destination))
         if verdict is Verdict.SET_TIME:
-            return (Action(Verb.TOUCH, destination.key, source, destination, reason), *self._take_away(source))
+            return (Action(Verb.TOUCH, destination.key, source, destination, reason),)
         return self._take_away(source)
 
     def _take_away(self, source: Item) -> Sequence[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Self
 
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, Finished
+from plait.engine.executor import GATE_CLOSED
 from plait.model.actions import Status, Verb
 from plait.model.errors import ConfigurationError
 from plait.model.items import order_bytes
@@ -112,4 +113,4 @@ def _is_error(outcome: Outcome) -> bool:
     """True for a file that failed, or that was not deleted because something else had failed."""
     if outcome.action.verb not in _FILE_VERBS:
         return False
-    return outcome.status is Status.FAILED or (outcome.status is Status.SKIPPED and outcome.error is not None)
+    return outcome.status is Status.FAILED or outcome.detail == GATE_CLOSED

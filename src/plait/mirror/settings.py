@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from plait.engine.executor import DeleteWhen, ExecutionSettings
 from plait.engine.names import Names
+from plait.engine.settings import DeleteWhen, ExecutionSettings
 from plait.engine.transfer import TransferSettings
 from plait.mirror.carrier import CarrierSettings
 from plait.mirror.comparison import ComparisonSettings, common_hash, modify_window
@@ -168,7 +168,7 @@ def checkers(values: Values, source: Store, destination: Store) -> int:
 
 def _delete_when(mode: Mode, values: Values) -> DeleteWhen:
     if mode is not Mode.SYNC:
-        return DeleteWhen.AFTER if mode is Mode.MOVE else DeleteWhen.NEVER
+        return DeleteWhen.NEVER
     if values.delete_before:
         return DeleteWhen.BEFORE
     return DeleteWhen.DURING if values.delete_during else DeleteWhen.AFTER

@@ -8,7 +8,7 @@ from plait.model.actions import Verb
 from plait.model.errors import ExitCode, NothingTransferredError
 
 if TYPE_CHECKING:
-    from plait.engine.executor import Result
+    from plait.engine.settings import Result
     from plait.model.errors import PlaitError
 
 _PLAIN_FAILURES = frozenset({ExitCode.FILE_NOT_FOUND, ExitCode.BUSY, ExitCode.PARTLY})
