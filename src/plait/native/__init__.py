@@ -1,1 +1,26 @@
-"""The optional C extension and its pure-Python twin. Imports nothing else of Plait."""
+"""The few loops that pay in C, and the same in Python: reading a directory with its attributes, copying files.
+
+The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
+another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
+`"python"`. The functions of both are documented in `plait.native.pure`. Those in C do their work without the GIL, so
+that several threads may work at once, each on directories of its own.
+
+Imports nothing else of Plait.
+"""
+
+from typing import Literal
+
+from plait.native.pure import Scan
+
+IMPLEMENTATION: Literal["c", "python"]
+
+try:
+    from plait.native._native import scan
+except ImportError:
+    from plait.native.pure import scan
+
+    IMPLEMENTATION = "python"
+else:
+    IMPLEMENTATION = "c"
+
+__all__ = ["IMPLEMENTATION", "Scan", "scan"]

@@ -1,0 +1,25 @@
+/* The module plait.native._native: its method table, and nothing else. */
+
+#include "native.h"
+
+static PyMethodDef methods[] = {
+    {"scan", plait_scan, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "plait.native._native",
+    .m_doc = "The C half of plait.native; each function is documented at its twin in plait.native.pure.",
+    .m_size = 0,
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC
+PyInit__native(void)
+{
+    return PyModuleDef_Init(&definition);
+}

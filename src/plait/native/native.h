@@ -1,0 +1,52 @@
+/* What every C file of plait.native._native shares: platform switches, and the functions behind the method table.
+ *
+ * One subject a file; module.c only lists. The extension uses the stable ABI of CPython 3.11 (Py_LIMITED_API), and
+ * every function has a twin of the same name and results in pure.py, whose docstring says what it does.
+ */
+
+#ifndef PLAIT_NATIVE_H
+#define PLAIT_NATIVE_H
+
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030B0000
+#endif
+#define PY_SSIZE_T_CLEAN
+
+#include <Python.h> /* first: it chooses what the system's headers declare */
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef __APPLE__
+#define PLAIT_MTIME(st) ((st)->st_mtimespec)
+#define PLAIT_CTIME(st) ((st)->st_ctimespec)
+#define PLAIT_ATIME(st) ((st)->st_atimespec)
+#else
+#define PLAIT_MTIME(st) ((st)->st_mtim)
+#define PLAIT_CTIME(st) ((st)->st_ctim)
+#define PLAIT_ATIME(st) ((st)->st_atim)
+#endif
+
+/* Nanoseconds since the epoch; a time beyond the range becomes the nearest end of it. tv_nsec counts upwards from
+ * tv_sec before the epoch as well. */
+static inline int64_t
+plait_nanoseconds(struct timespec time)
+{
+    int64_t seconds = (int64_t)time.tv_sec, rest = (int64_t)time.tv_nsec, result;
+    if (seconds < 0) { /* the first of the range is not a whole second: come from above */
+        seconds += 1;
+        rest -= 1000000000;
+    }
+    if (__builtin_mul_overflow(seconds, (int64_t)1000000000, &result) ||
+        __builtin_add_overflow(result, rest, &result)) {
+        return time.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return result;
+}
+
+/* scan.c */
+PyObject *plait_scan(PyObject *module, PyObject *directory);
+
+#endif

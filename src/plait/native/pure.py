@@ -1,0 +1,98 @@
+"""What the C extension does, in Python: the twin that runs where there is no compiler, and the documentation of both.
+
+Descriptors of directories are only ever used to find names below them: their offset neither matters nor moves.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+from array import array
+from errno import ENOENT
+from typing import TypeAlias
+
+Scan: TypeAlias = tuple[list[str], bytes, bytes, bytes, bytes]
+"""Names, kinds, sizes, modification times, details: one row an entry, columns of native int64 but for the kinds."""
+
+_FILE, _DIRECTORY, _SYMLINK, _SPECIAL, _UNREADABLE = 0, 1, 2, 3, 255
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+_NO_DETAILS: tuple[int, ...] = (0,) * 9
+
+
+def scan(directory: int, /) -> Scan:
+    """Reads a directory that is open under the descriptor `directory`, with the attributes of every entry.
+
+    Returns (names, kinds, sizes, modified, details) in the bytewise order of the names, each directory's with `/`
+    appended. The names are decoded from UTF-8 with surrogateescape and end without a slash. The columns:
+
+    - kinds: a byte an entry: 0 file, 1 directory, 2 symbolic link, 3 special, 255 attributes could not be read;
+    - sizes: bytes; for an entry of kind 255 the errno;
+    - modified: nanoseconds since the epoch; a time beyond int64 becomes its nearest end; -2**63 for kind 255;
+    - details: nine int64 an entry: change time and access time (ns), inode, device, mode, uid, gid, number of links,
+      device number of a special file. Unsigned values beyond int64 wrap; zeros for kind 255.
+
+    Links are not followed. Entries that vanish meanwhile are left out. Raises OSError where the directory itself
+    cannot be read (to its end), ValueError for a negative descriptor.
+    """
+    _refuse_negative(directory)
+    own = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    rows: list[tuple[bytes, bytes, int, int, int, tuple[int, ...]]] = []
+    try:
+        with os.scandir(own) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                try:
+                    st = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    if error.errno != ENOENT:
+                        rows.append((name, name, _UNREADABLE, error.errno or 0, _LOWEST, _NO_DETAILS))
+                    continue
+                kind = _kind(st.st_mode)
+                key = name + b"/" if kind == _DIRECTORY else name
+                rows.append((key, name, kind, st.st_size, _clamped(st.st_mtime_ns), _details(st)))
+    finally:
+        os.close(own)
+    rows.sort()
+    return (
+        [row[1].decode("utf-8", "surrogateescape") for row in rows],
+        bytes([row[2] for row in rows]),
+        array("q", [row[3] for row in rows]).tobytes(),
+        array("q", [row[4] for row in rows]).tobytes(),
+        array("q", [value for row in rows for value in row[5]]).tobytes(),
+    )
+
+
+def _kind(mode: int) -> int:
+    if modes.S_ISREG(mode):
+        return _FILE
+    if modes.S_ISDIR(mode):
+        return _DIRECTORY
+    return _SYMLINK if modes.S_ISLNK(mode) else _SPECIAL
+
+
+def _details(st: os.stat_result) -> tuple[int, ...]:
+    return (
+        _clamped(st.st_ctime_ns),
+        _clamped(st.st_atime_ns),
+        _wrapped(st.st_ino),
+        _wrapped(st.st_dev),
+        st.st_mode,
+        st.st_uid,
+        st.st_gid,
+        st.st_nlink,
+        _wrapped(st.st_rdev),
+    )
+
+
+def _clamped(nanoseconds: int) -> int:
+    return min(max(nanoseconds, _LOWEST), _HIGHEST)
+
+
+def _wrapped(value: int) -> int:
+    return value - 2**64 if value > _HIGHEST else value
+
+
+def _refuse_negative(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        if descriptor < 0:
+            raise ValueError(f"file descriptor cannot be a negative integer ({descriptor})")

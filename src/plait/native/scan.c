@@ -1,0 +1,382 @@
+/* Reading one directory: names in the total order, and the attributes of each entry, without the GIL.
+ *
+ * The names are read and sorted first (24 bytes and the name itself an entry), the attributes are then written where
+ * they will stay. Only what decides the order, a directory, is looked at while reading, so that an entry keeps its place
+ * whatever becomes of it later.
+ */
+
+#include "native.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KIND_FILE = 0, KIND_DIRECTORY = 1, KIND_SYMLINK = 2, KIND_SPECIAL = 3, KIND_VANISHED = 254, KIND_UNREADABLE = 255 };
+enum { DETAILS = 9 };
+/* From here on attributes are asked for in the order of inodes: on a cold cache that reads the inode table once. */
+enum { INODE_ORDER = 512 };
+
+typedef struct {
+    int64_t size;
+    int64_t modified;
+    int64_t details[DETAILS];
+    uint8_t kind;
+} Attributes;
+
+typedef struct {
+    char *key; /* ends with a slash for a directory, then with a NUL */
+    uint64_t inode;
+    uint32_t length; /* of the name, without the slash */
+    int32_t known; /* index of the attributes read together with the name, or -1 */
+} Entry;
+
+typedef struct Block {
+    struct Block *next;
+    size_t used, size;
+    char bytes[];
+} Block;
+
+typedef struct {
+    DIR *stream;
+    Block *blocks;
+    Entry *entries;
+    size_t count, capacity;
+    Attributes *known;
+    size_t known_count, known_capacity;
+} Listing;
+
+typedef struct {
+    PyObject *kinds, *sizes, *modified, *details;
+} Columns;
+
+static void
+listing_free(Listing *listing)
+{
+    if (listing->stream != NULL) {
+        closedir(listing->stream);
+    }
+    while (listing->blocks != NULL) {
+        Block *next = listing->blocks->next;
+        free(listing->blocks);
+        listing->blocks = next;
+    }
+    free(listing->entries);
+    free(listing->known);
+    memset(listing, 0, sizeof *listing);
+}
+
+static char *
+listing_room(Listing *listing, size_t size)
+{
+    Block *block = listing->blocks;
+    if (block == NULL || block->size - block->used < size) {
+        size_t room = block == NULL ? 4096 : block->size < 1 << 20 ? 4 * block->size : block->size;
+        block = malloc(sizeof *block + room);
+        if (block == NULL) {
+            return NULL;
+        }
+        *block = (Block){.next = listing->blocks, .size = room};
+        listing->blocks = block;
+    }
+    char *start = block->bytes + block->used;
+    block->used += size;
+    return start;
+}
+
+/* Makes room for one more element; returns the array, moved or not, or NULL. */
+static void *
+grown(void *array, size_t count, size_t *capacity, size_t width)
+{
+    if (count < *capacity) {
+        return array;
+    }
+    size_t wanted = *capacity == 0 ? 64 : 2 * *capacity;
+    void *moved = realloc(array, wanted * width);
+    if (moved != NULL) {
+        *capacity = wanted;
+    }
+    return moved;
+}
+
+static void
+unreadable(Attributes *attributes, int error)
+{
+    memset(attributes, 0, sizeof *attributes);
+    attributes->kind = error == ENOENT ? KIND_VANISHED : KIND_UNREADABLE;
+    attributes->size = error;
+    attributes->modified = INT64_MIN;
+}
+
+static void
+look(int directory, const char *name, Attributes *attributes)
+{
+    struct stat st;
+    int failed;
+    do {
+        failed = fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW);
+    } while (failed && errno == EINTR);
+    if (failed) {
+        unreadable(attributes, errno);
+        return;
+    }
+    *attributes = (Attributes){
+        .kind = S_ISREG(st.st_mode)   ? KIND_FILE
+                : S_ISDIR(st.st_mode) ? KIND_DIRECTORY
+                : S_ISLNK(st.st_mode) ? KIND_SYMLINK
+                                      : KIND_SPECIAL,
+        .size = (int64_t)st.st_size,
+        .modified = plait_nanoseconds(PLAIT_MTIME(&st)),
+        .details = {plait_nanoseconds(PLAIT_CTIME(&st)), plait_nanoseconds(PLAIT_ATIME(&st)), (int64_t)st.st_ino,
+                    (int64_t)st.st_dev, (int64_t)st.st_mode, (int64_t)st.st_uid, (int64_t)st.st_gid,
+                    (int64_t)st.st_nlink, (int64_t)st.st_rdev},
+    };
+}
+
+/* Adds what readdir yielded. Returns 0 or an errno. */
+static int
+listing_add(Listing *listing, const struct dirent *found)
+{
+    Attributes attributes = {.kind = KIND_FILE};
+    int known = found->d_type == DT_DIR || found->d_type == DT_UNKNOWN;
+    if (known) {
+        look(dirfd(listing->stream), found->d_name, &attributes);
+        if (attributes.kind == KIND_VANISHED) {
+            return 0;
+        }
+        Attributes *moved = grown(listing->known, listing->known_count, &listing->known_capacity, sizeof attributes);
+        if (moved == NULL) {
+            return ENOMEM;
+        }
+        listing->known = moved;
+    }
+    Entry *entries = grown(listing->entries, listing->count, &listing->capacity, sizeof(Entry));
+    if (entries == NULL) {
+        return ENOMEM;
+    }
+    listing->entries = entries;
+    size_t length = strlen(found->d_name), slash = attributes.kind == KIND_DIRECTORY;
+    char *key = listing_room(listing, length + slash + 1);
+    if (key == NULL) {
+        return ENOMEM;
+    }
+    memcpy(key, found->d_name, length);
+    memcpy(key + length, "/", slash);
+    key[length + slash] = '\0';
+    if (known) {
+        listing->known[listing->known_count] = attributes;
+    }
+    entries[listing->count++] = (Entry){
+        .key = key,
+        .inode = (uint64_t)found->d_ino,
+        .length = (uint32_t)length,
+        .known = known ? (int32_t)listing->known_count++ : -1,
+    };
+    return 0;
+}
+
+static int
+by_key(const void *left, const void *right)
+{
+    return strcmp(((const Entry *)left)->key, ((const Entry *)right)->key);
+}
+
+/* Reads and sorts the names. Returns 0 or an errno. */
+static int
+listing_read(Listing *listing, int directory)
+{
+    /* A file description of its own: the caller's offset does not matter and does not move. */
+    int own, error = 0;
+    do {
+        own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } while (own < 0 && errno == EINTR);
+    if (own < 0) {
+        return errno;
+    }
+    listing->stream = fdopendir(own);
+    if (listing->stream == NULL) {
+        error = errno;
+        close(own);
+        return error;
+    }
+    while (error == 0) {
+        errno = 0;
+        const struct dirent *found = readdir(listing->stream);
+        if (found == NULL) {
+            error = errno;
+            break;
+        }
+        const char *name = found->d_name;
+        if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) {
+            continue;
+        }
+        error = listing_add(listing, found);
+    }
+    if (error == 0 && listing->count > 1) {
+        qsort(listing->entries, listing->count, sizeof(Entry), by_key);
+    }
+    return error;
+}
+
+static int
+by_inode(const void *left, const void *right)
+{
+    uint64_t a = (*(const Entry *const *)left)->inode, b = (*(const Entry *const *)right)->inode;
+    return (a > b) - (a < b);
+}
+
+/* Writes the attributes of `count` entries from `first` on into the columns. Returns how many have vanished. */
+static size_t
+fill(const Listing *listing, size_t first, size_t count, uint8_t *kinds, int64_t *sizes, int64_t *modified,
+     int64_t *details)
+{
+    const Entry *entries = listing->entries + first, **order = NULL;
+    size_t vanished = 0;
+    if (count >= INODE_ORDER && (order = malloc(count * sizeof *order)) != NULL) {
+        for (size_t i = 0; i < count; i++) {
+            order[i] = entries + i;
+        }
+        qsort(order, count, sizeof *order, by_inode);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const Entry *entry = order != NULL ? order[i] : entries + i;
+        size_t at = (size_t)(entry - entries);
+        Attributes attributes;
+        if (entry->known >= 0) {
+            attributes = listing->known[entry->known];
+        } else {
+            look(dirfd(listing->stream), entry->key, &attributes);
+            if (attributes.kind == KIND_DIRECTORY) { /* since its name was read: its place would be another */
+                unreadable(&attributes, ESTALE);
+            }
+        }
+        vanished += attributes.kind == KIND_VANISHED;
+        kinds[at] = attributes.kind;
+        sizes[at] = attributes.size;
+        modified[at] = attributes.modified;
+        memcpy(details + at * DETAILS, attributes.details, sizeof attributes.details);
+    }
+    free(order);
+    return vanished;
+}
+
+static void
+columns_clear(Columns *columns)
+{
+    Py_CLEAR(columns->kinds);
+    Py_CLEAR(columns->sizes);
+    Py_CLEAR(columns->modified);
+    Py_CLEAR(columns->details);
+}
+
+/* Columns for `count` entries; false with an exception set. */
+static int
+columns_new(Columns *columns, size_t count)
+{
+    Py_ssize_t rows = (Py_ssize_t)count;
+    *columns = (Columns){
+        .kinds = PyBytes_FromStringAndSize(NULL, rows),
+        .sizes = PyBytes_FromStringAndSize(NULL, 8 * rows),
+        .modified = PyBytes_FromStringAndSize(NULL, 8 * rows),
+        .details = PyBytes_FromStringAndSize(NULL, 8 * DETAILS * rows),
+    };
+    if (columns->kinds && columns->sizes && columns->modified && columns->details) {
+        return 1;
+    }
+    columns_clear(columns);
+    return 0;
+}
+
+/* Replaces a bytes object by the rows of `width` bytes that have not vanished; false with an exception set. */
+static int
+compact(PyObject **column, const uint8_t *kinds, size_t rows, size_t kept, size_t width)
+{
+    PyObject *shorter = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(kept * width));
+    if (shorter == NULL) {
+        return 0;
+    }
+    const char *from = PyBytes_AsString(*column);
+    char *to = PyBytes_AsString(shorter);
+    for (size_t i = 0; i < rows; i++, from += width) {
+        if (kinds[i] != KIND_VANISHED) {
+            memcpy(to, from, width);
+            to += width;
+        }
+    }
+    Py_DECREF(*column);
+    *column = shorter;
+    return 1;
+}
+
+static PyObject *
+decoded_names(const Entry *entries, const uint8_t *kinds, size_t rows, size_t kept)
+{
+    PyObject *names = PyList_New((Py_ssize_t)kept);
+    for (size_t i = 0, at = 0; names != NULL && i < rows; i++) {
+        if (kinds[i] == KIND_VANISHED) {
+            continue;
+        }
+        PyObject *name = PyUnicode_DecodeUTF8(entries[i].key, entries[i].length, "surrogateescape");
+        if (name == NULL) {
+            Py_CLEAR(names);
+            break;
+        }
+        PyList_SetItem(names, (Py_ssize_t)at++, name);
+    }
+    return names;
+}
+
+/* The tuple of names and columns for `count` entries from `first` on, less those that have vanished. */
+static PyObject *
+rows_of(const Listing *listing, size_t first, size_t count)
+{
+    Columns columns;
+    if (!columns_new(&columns, count)) {
+        return NULL;
+    }
+    uint8_t *kinds = (uint8_t *)PyBytes_AsString(columns.kinds);
+    int64_t *sizes = (int64_t *)PyBytes_AsString(columns.sizes);
+    int64_t *modified = (int64_t *)PyBytes_AsString(columns.modified);
+    int64_t *details = (int64_t *)PyBytes_AsString(columns.details);
+    size_t vanished;
+    Py_BEGIN_ALLOW_THREADS
+    vanished = fill(listing, first, count, kinds, sizes, modified, details);
+    Py_END_ALLOW_THREADS
+    size_t kept = count - vanished;
+    PyObject *names = decoded_names(listing->entries + first, kinds, count, kept), *result = NULL;
+    if (names != NULL &&
+        (vanished == 0 ||
+         (compact(&columns.sizes, kinds, count, kept, 8) && compact(&columns.modified, kinds, count, kept, 8) &&
+          compact(&columns.details, kinds, count, kept, 8 * DETAILS) && compact(&columns.kinds, kinds, count, kept, 1)))) {
+        result = PyTuple_Pack(5, names, columns.kinds, columns.sizes, columns.modified, columns.details);
+    }
+    Py_XDECREF(names);
+    columns_clear(&columns);
+    return result;
+}
+
+PyObject *
+plait_scan(PyObject *Py_UNUSED(module), PyObject *directory)
+{
+    int descriptor = PyObject_AsFileDescriptor(directory), error;
+    if (descriptor < 0) {
+        return NULL;
+    }
+    Listing listing = {0};
+    PyObject *result = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    error = listing_read(&listing, descriptor);
+    Py_END_ALLOW_THREADS
+    if (error == 0) {
+        result = rows_of(&listing, 0, listing.count);
+    } else {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_BEGIN_ALLOW_THREADS
+    listing_free(&listing);
+    Py_END_ALLOW_THREADS
+    return result;
+}
