@@ -1,0 +1,92 @@
+"""AWS Signature Version 4 in the Authorization header, as S3 wants it.
+
+Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)". The
+tests compare it with botocore's signer, which takes ten times as long for a request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+EMPTY: Final = hashlib.sha256(b"").hexdigest()
+"""The hash of a request without a body."""
+UNSIGNED: Final = "UNSIGNED-PAYLOAD"
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Credentials at one moment. They never stand in a message: `repr` hides them."""
+
+    access: str
+    secret: str
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return "Keys(…)"
+
+
+def escape_path(path: str) -> str:
+    """A path as it is sent and signed: bytes other than unreserved ones and `/` percent-encoded, once.
+
+    Raises UnicodeEncodeError for a key that is not UTF-8.
+    """
+    return quote(path, safe="/-_.~")
+
+
+def query_string(parameters: Iterable[tuple[str, str]]) -> str:
+    """Parameters in the canonical form, which is also how they are sent."""
+    return "&".join(
+        f"{name}={value}"
+        for name, value in sorted((quote(a, safe="-_.~"), quote(b, safe="-_.~")) for a, b in parameters)
+    )
+
+
+def sign(  # noqa: PLR0917  (what a signature is made of)
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    payload: str,
+    keys: Keys,
+    region: str,
+    now: float | None = None,
+) -> dict[str, str]:
+    """`headers` with those that sign the request.
+
+    `path` is escaped and `query` canonical; `headers` has lower-case names, `host` among them; `payload` is the SHA-256
+    of the body in hex, or `UNSIGNED`. `now` is the time in seconds since the epoch.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    day = stamp[:8]
+    signed = {**headers, "x-amz-content-sha256": payload, "x-amz-date": stamp}
+    if keys.token is not None:
+        signed["x-amz-security-token"] = keys.token
+    names = sorted(signed)
+    listed = ";".join(names)
+    lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in names)
+    request = f"{method}\n{path}\n{query}\n{lines}\n{listed}\n{payload}"
+    scope = f"{day}/{region}/s3/aws4_request"
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+    signature = hmac.digest(_signing_key(keys.secret, day, region), text.encode(), "sha256").hex()
+    signed["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={keys.access}/{scope}, SignedHeaders={listed}, Signature={signature}"
+    )
+    return signed
+
+
+@lru_cache(maxsize=16)
+def _signing_key(secret: str, day: str, region: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for text in (day, region, "s3", "aws4_request"):
+        key = hmac.digest(key, text.encode(), "sha256")
+    return key

@@ -1,0 +1,464 @@
+"""A bucket, or what is below a prefix of it, as a store."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from plait.model.errors import (
+    IntegrityError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    PlaitError,
+    StoreError,
+)
+from plait.model.items import Kind, Page, Stat
+from plait.stores.base import PLAIN, Deleted, Features, Outgoing
+from plait.stores.content import blocks, check_expected
+from plait.stores.objects.content_types import content_type_of
+from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
+from plait.stores.objects.failures import Refusal, error_of
+from plait.stores.objects.listing import Lister
+from plait.stores.objects.metadata import MD5, MTIME, PREFIX, md5_to_base64, metadata_headers, parse_time
+from plait.stores.objects.options import NEVER
+from plait.stores.objects.probes import Probes, oddities
+from plait.stores.objects.reading import ObjectReader, Wanted, head, head_of, open_reader, stat_of_head
+from plait.stores.objects.request import Request
+from plait.stores.objects.upload import (
+    HELD,
+    Manner,
+    PartialUpload,
+    Target,
+    part_size_for,
+    put_in_parts,
+    put_small,
+    put_streamed,
+)
+from plait.stores.objects.wire import ProtocolError
+from plait.stores.objects.xml import can_hold, deletion, location, parse_deletion
+from plait.stores.wrappers.base import unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from plait.model.items import Item
+    from plait.stores.base import Source, Store
+    from plait.stores.objects.options import Quirks, S3Options
+    from plait.stores.objects.request import Answer, Client
+
+DELETE_BATCH: Final = 1000
+LARGEST_PUT: Final = 5 << 30
+_UNSUPPORTED: Final = "the server does not keep this key exactly"
+
+
+class S3Store:
+    """The objects of a bucket whose key begins with `root` ("" or a prefix that ends with `/`)."""
+
+    def __init__(
+        self, client: Client, options: S3Options, quirks: Quirks, root: str, identity: str, description: str
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._quirks = quirks
+        self._root = root
+        self._description = description
+        self._lister = Lister(
+            client,
+            root,
+            version=quirks.list_version,
+            url_encode=quirks.url_encode,
+            chunk=options.list_chunk,
+            etag_is_md5=quirks.etag_is_md5,
+        )
+        self._probes = Probes(client, self._lister, root)
+        self._manner = _manner(options, quirks)
+        self._cutoff = options.upload_cutoff if quirks.multipart else NEVER
+        self._features = _features(options, quirks, identity, self._manner, self._cutoff)
+        self._lock = Lock()
+        self._bucket_exists = options.no_check_bucket
+        self._deletes_batches = True
+
+    @property
+    def features(self) -> Features:
+        return self._features
+
+    @property
+    def description(self) -> str:
+        return self._description
+
+    # The core
+
+    def list(
+        self,
+        prefix: str = "",
+        start_after: str = "",
+        *,
+        descend: Callable[[str], bool] | None = None,  # noqa: ARG002  (no directories to ask about)
+    ) -> Iterator[Page]:
+        return self._lister.pages(prefix, start_after)
+
+    def stat(self, key: str) -> Stat:
+        if not key:
+            if not self._has_bucket():
+                raise ObjectNotFoundError(f"the bucket {self._client.bucket} does not exist")
+            return Stat(Kind.DIRECTORY)
+        return head(self._client, self._readable(key), key, self._manner.secrets, etag_is_md5=self._quirks.etag_is_md5)
+
+    def read(
+        self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
+    ) -> ObjectReader:
+        wanted = Wanted(self._readable(key), key, offset, length, expected)
+        return open_reader(self._client, wanted, self._manner.secrets, etag_is_md5=self._quirks.etag_is_md5)
+
+    def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+        conditional = how.if_absent or how.if_match is not None
+        cutoff = LARGEST_PUT if conditional else self._cutoff
+        in_parts = size is None or size >= cutoff
+        target = self._target(key, how, in_parts=in_parts)
+        if conditional:
+            self._require_conditions(how, key, in_parts=in_parts)
+        if size is not None and size <= min(HELD, cutoff):
+            return put_small(self._client, self._manner, target, list(blocks(content, size, key)))
+        if size is not None and not in_parts:
+            return put_streamed(self._client, self._manner, target, content, size)
+        if not self._quirks.multipart:
+            raise NotSupportedError("this server takes no uploads in parts, so the size must be known", key=key)
+        return put_in_parts(self._client, self._manner, target, content, size)
+
+    def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
+        batch: list[str] = []
+        for key in keys:
+            full = self._root + key
+            if not key:
+                yield Deleted(key, StoreError("the root is no object", key=key))
+            elif oddities(full) or not can_hold(full):
+                yield self._delete_odd(key)
+            else:
+                batch.append(key)
+            if len(batch) == DELETE_BATCH:
+                yield from self._delete_batch(batch)
+                batch = []
+        yield from self._delete_batch(batch)
+
+    def close(self) -> None:
+        self._client.close()
+
+    # What it can do beside
+
+    def can_copy_from(self, source: Store) -> bool:
+        inner = unwrapped(source)
+        return (
+            self._quirks.copies
+            and isinstance(inner, S3Store)
+            and inner.features.identity == self.features.identity
+            and _access(inner._options) == _access(self._options)  # noqa: SLF001  (the same class)
+        )
+
+    def copy_from(self, source: Store, item: Item, key: str, how: Outgoing = PLAIN) -> Stat:
+        inner = unwrapped(source)
+        if not isinstance(inner, S3Store) or not self.can_copy_from(source):
+            raise NotSupportedError("an S3 store copies from another one of the same server only", key=key)
+        if how.if_absent or how.if_match is not None:
+            return self._copy_through_here(inner, item, key, how)
+        full = self._writable(key)
+        answer = head_of(inner._client, inner._readable(item.key), item.key, self._manner.secrets)  # noqa: SLF001
+        stat = stat_of_head(answer, etag_is_md5=self._quirks.etag_is_md5)
+        check_expected(item.stat, stat, item.key)
+        for name, value in how.hashes.items():
+            if stat.hashes.get(name, value) != value:
+                raise IntegrityError(f"corrupted on transfer: {name} hashes differ", key=key)
+        self._ensure_bucket()
+        original = Original(inner._client.bucket, inner._root + item.key, stat.size or 0, stat.etag, item.key)  # noqa: SLF001
+        return self._copied(original, answer, stat, full, key, how)
+
+    def set_attributes(
+        self, key: str, *, modified: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        if not self._quirks.copies:
+            raise NotSupportedError("this server cannot change metadata without a new upload", key=key)
+        full = self._readable(key)
+        answer = head_of(self._client, full, key, self._manner.secrets)
+        refuse_archived(answer.headers, key)
+        stat = stat_of_head(answer, etag_is_md5=self._quirks.etag_is_md5)
+        original = Original(self._client.bucket, full, stat.size or 0, stat.etag, key)
+        # A copy onto itself must replace something; what is not given stays as it was.
+        self._copied(original, answer, stat, full, key, Outgoing(modified=modified, metadata=metadata), replaces=True)
+
+    def hash(self, key: str, name: str, *, expected: Stat | None = None) -> str | None:
+        """The MD5, from the etag or from the metadata of an object that was written in parts."""
+        if name not in self._features.hashes:
+            raise NotSupportedError(f"S3 has no hash {name}", key=key)
+        stat = self.stat(key)
+        check_expected(expected, stat, key)
+        return stat.hashes.get(name)
+
+    def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> PartialUpload:
+        if not self._quirks.multipart:
+            raise NotSupportedError("this server takes no uploads in parts", key=key)
+        target = self._target(key, how, in_parts=True)
+        if how.if_absent or how.if_match is not None:
+            self._require_conditions(how, key, in_parts=True)
+        return PartialUpload.begin(self._client, self._manner, target, size, part_size_for(self._manner, size))
+
+    # Keys
+
+    def _full(self, key: str) -> str:
+        if not key:
+            raise NotSupportedError("an object needs a name", key=key)
+        return self._root + key
+
+    def _readable(self, key: str) -> str:
+        full = self._full(key)
+        if oddities(full) and not self._probes.holds_exactly(full):
+            raise ObjectNotFoundError("object not found", key=key)
+        return full
+
+    def _writable(self, key: str) -> str:
+        full = self._full(key)
+        if oddities(full):
+            self._ensure_bucket()
+            if not self._probes.keeps(full):
+                raise NotSupportedError(_UNSUPPORTED, key=key)
+        return full
+
+    # Writing
+
+    def _target(self, key: str, how: Outgoing, *, in_parts: bool) -> Target:
+        full = self._writable(key)
+        keeps_md5 = self._manner.keeps_md5 and (in_parts or not self._quirks.etag_is_md5)
+        headers = metadata_headers(
+            how.metadata,
+            modified=how.modified,
+            md5=how.hashes.get("md5") if keeps_md5 else None,
+            content_type=how.content_type or content_type_of(key),
+            key=key,
+        )
+        self._ensure_bucket()
+        return Target(full, key, {**self._manner.headers, **headers}, how)
+
+    def _require_conditions(self, how: Outgoing, key: str, *, in_parts: bool) -> None:
+        obeyed = self._probes.conditions() and (not in_parts or self._probes.multipart_conditions())
+        if not obeyed:
+            condition = "if absent" if how.if_absent else "if unchanged"
+            raise NotSupportedError(f"this server does not write on a condition ({condition})", key=key)
+
+    def _copied(
+        self,
+        original: Original,
+        answer: Answer,
+        stat: Stat,
+        full: str,
+        key: str,
+        how: Outgoing,
+        *,
+        replaces: bool = False,
+    ) -> Stat:
+        """Copies an object whose HEAD was `answer`, with what `how` changes."""
+        user = {name[len(PREFIX) :]: value for name, value in answer.headers.items() if name.startswith(PREFIX)}
+        kept_time = parse_time(user.get(MTIME, ""))
+        modified = stat.modified if how.modified is None else how.modified
+        large = original.size > self._options.copy_cutoff and self._quirks.multipart_copy
+        replaces = (
+            replaces or large or modified != kept_time or how.metadata is not None or how.content_type is not None
+        )
+        headers = dict(self._manner.headers)
+        storage = answer.headers.get("x-amz-storage-class")
+        if storage and "x-amz-storage-class" not in headers:
+            headers["x-amz-storage-class"] = storage
+        if replaces:
+            headers |= metadata_headers(
+                stat.metadata if how.metadata is None else how.metadata,
+                modified=modified,
+                md5=stat.hashes.get("md5") if MD5 in user or large else None,
+                content_type=how.content_type or stat.content_type or content_type_of(key),
+                key=key,
+            )
+        copying = Copying(original, full, key, headers, replaces, self._manner.secrets)
+        etag = (
+            copy_in_parts(self._client, copying, self._options.copy_cutoff)
+            if large
+            else copy_object(self._client, copying)
+        )
+        return Stat(Kind.FILE, stat.size, modified=modified, etag=etag, hashes=stat.hashes)
+
+    def _copy_through_here(self, inner: S3Store, item: Item, key: str, how: Outgoing) -> Stat:
+        """Servers' own copies know no conditions, so the content takes the way through this machine."""
+        with inner.read(item.key, expected=item.stat) as reader:
+            found = reader.stat
+            complete = msgspec.structs.replace(
+                how,
+                modified=found.modified if how.modified is None else how.modified,
+                metadata=found.metadata if how.metadata is None else how.metadata,
+                content_type=found.content_type if how.content_type is None else how.content_type,
+                hashes={**found.hashes, **how.hashes},
+            )
+            return self.write(key, reader, found.size, complete)
+
+    # The bucket
+
+    def _has_bucket(self) -> bool:
+        try:
+            self._client.call(Request(method="HEAD", what="failed to find the bucket", harmless=True))
+        except ObjectNotFoundError:
+            return False
+        except PermissionDeniedError:
+            # Those who may write objects need not be allowed to look at the bucket.
+            return True
+        return True
+
+    def _ensure_bucket(self) -> None:
+        if not self._bucket_exists:
+            with self._lock:
+                self._make_bucket_once()
+
+    def _make_bucket_once(self) -> None:
+        if not self._bucket_exists and not self._has_bucket():
+            self._make_bucket()
+        self._bucket_exists = True
+
+    def _make_bucket(self) -> None:
+        options = self._options
+        headers = {}
+        if options.bucket_acl or options.acl:
+            headers["x-amz-acl"] = options.bucket_acl or options.acl
+        if options.bucket_object_lock_enabled:
+            headers["x-amz-bucket-object-lock-enabled"] = "true"
+        body = (location(options.location_constraint),) if options.location_constraint else ()
+        what = f"failed to make the bucket {self._client.bucket}"
+        answer = self._client.call(
+            Request(method="PUT", what=what, headers=headers, body=body, accepted=(409,), repeatable=False)
+        )
+        if answer.status == 409 and b"BucketAlreadyOwnedByYou" not in answer.document and self._quirks.trusts_exists:
+            raise StoreError(f"{what}: the name is taken")
+
+    # Deleting
+
+    def _delete_batch(self, keys: Sequence[str]) -> Iterator[Deleted]:
+        if len(keys) < 2 or not self._deletes_batches:
+            yield from map(self._delete_one, keys)
+            return
+        body = deletion(self._root + key for key in keys)
+        from hashlib import md5
+
+        request = Request(
+            method="POST",
+            what="failed to delete",
+            query=(("delete", ""),),
+            headers={"content-md5": md5_to_base64(md5(body, usedforsecurity=False).hexdigest())},
+            body=(body,),
+        )
+        try:
+            failed = parse_deletion(self._client.call(request).document)
+        except NotSupportedError:
+            self._deletes_batches = False
+            yield from map(self._delete_one, keys)
+            return
+        except ProtocolError as error:
+            yield from (Deleted(key, StoreError(f"failed to delete: {error}", key=key)) for key in keys)
+            return
+        except PlaitError as error:
+            yield from (Deleted(key, error) for key in keys)
+            return
+        for key in keys:
+            code, message = failed.get(self._root + key, ("", ""))
+            refused = code not in {"", "NoSuchKey"}
+            yield Deleted(key, error_of(Refusal(400, code, message), "failed to delete", key) if refused else None)
+
+    def _delete_one(self, key: str) -> Deleted:
+        try:
+            self._client.call(
+                Request(method="DELETE", what="failed to delete", key=self._root + key, shown=key, accepted=(404,))
+            )
+        except PlaitError as error:
+            return Deleted(key, error)
+        return Deleted(key)
+
+    def _delete_odd(self, key: str) -> Deleted:
+        try:
+            held = self._probes.holds_exactly(self._root + key)
+        except PlaitError as error:
+            return Deleted(key, error)
+        return self._delete_one(key) if held else Deleted(key)
+
+
+def _features(options: S3Options, quirks: Quirks, identity: str, manner: Manner, cutoff: int) -> Features:
+    return Features(
+        scheme="s3",
+        identity=identity,
+        hashes=("md5",),
+        hashes_in_listing=True,
+        time_precision=1,
+        set_times=quirks.copies,
+        conditional_writes=True,
+        streaming_writes=quirks.multipart,
+        metadata=True,
+        concurrency=32,
+        part_size=manner.part_size,
+        part_cutoff=cutoff,
+        parts_hash=None if options.disable_checksum else "md5",
+        depends_on_network=True,
+    )
+
+
+def _manner(options: S3Options, quirks: Quirks) -> Manner:
+    said = {
+        "x-amz-acl": options.acl,
+        "x-amz-storage-class": options.storage_class,
+        "x-amz-server-side-encryption": options.server_side_encryption,
+        "x-amz-server-side-encryption-aws-kms-key-id": options.sse_kms_key_id,
+    }
+    headers = {name: value for name, value in said.items() if value}
+    secrets = _customer_key(options)
+    return Manner(
+        headers={**headers, **secrets},
+        secrets=secrets,
+        etag_is_md5=quirks.etag_is_md5,
+        multipart_etag=quirks.multipart_etag,
+        part_size=max(options.chunk_size, quirks.smallest_chunk),
+        most_parts=quirks.most_parts,
+        concurrency=max(1, options.upload_concurrency),
+        keep_parts=options.leave_parts_on_error,
+        sends_md5=not options.directory_bucket,
+        keeps_md5=not options.disable_checksum,
+    )
+
+
+def _customer_key(options: S3Options) -> dict[str, str]:
+    """The headers of a customer's own key (SSE-C)."""
+    from base64 import b64decode, b64encode
+    from binascii import Error
+    from hashlib import md5
+
+    from plait.model.errors import ConfigurationError
+
+    if not options.sse_customer_algorithm:
+        return {}
+    prefix = "x-amz-server-side-encryption-customer-"
+    encoded = options.sse_customer_key_base64 or b64encode(options.sse_customer_key.encode()).decode()
+    try:
+        key = b64decode(encoded, validate=True)
+    except Error:
+        raise ConfigurationError("s3: could not decode sse_customer_key_base64") from None
+    digest = options.sse_customer_key_md5 or md5_to_base64(md5(key, usedforsecurity=False).hexdigest())
+    return {
+        f"{prefix}algorithm": options.sse_customer_algorithm,
+        f"{prefix}key": encoded,
+        f"{prefix}key-md5": digest,
+    }
+
+
+def _access(options: S3Options) -> tuple[str, ...]:
+    """What decides whether one request may touch the objects of both stores."""
+    return (
+        options.access_key_id,
+        options.secret_access_key,
+        options.session_token,
+        str(options.env_auth),
+        options.profile,
+        options.shared_credentials_file,
+        options.role_arn,
+        options.sse_customer_key or options.sse_customer_key_base64,
+    )
