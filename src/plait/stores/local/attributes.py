@@ -36,17 +36,17 @@ def kind_of(mode: int) -> Kind:
 
 
 def posix_of(found: os.stat_result) -> Posix:
-    """What `lstat` says beyond kind, size and modification time."""
+    """What the system says beyond kind, size and modification time, with the numbers of a listing's columns."""
     return Posix(
-        changed=found.st_ctime_ns,
-        accessed=found.st_atime_ns,
-        inode=found.st_ino,
-        device=found.st_dev,
+        changed=_clamped(found.st_ctime_ns),
+        accessed=_clamped(found.st_atime_ns),
+        inode=_wrapped(found.st_ino),
+        device=_wrapped(found.st_dev),
         mode=found.st_mode,
         uid=found.st_uid,
         gid=found.st_gid,
         links=found.st_nlink,
-        special_device=found.st_rdev,
+        special_device=_wrapped(found.st_rdev),
     )
 
 
@@ -56,7 +56,7 @@ def stat_of(found: os.stat_result, metadata: Mapping[str, str] | None = None) ->
     return Stat(
         kind,
         None if kind is Kind.DIRECTORY else found.st_size,
-        modified=found.st_mtime_ns,
+        modified=_clamped(found.st_mtime_ns),
         metadata=metadata,
         posix=posix_of(found),
     )
@@ -136,6 +136,16 @@ def parse_time(text: str) -> int:
     fraction = text.partition(".")[2]
     digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
     return seconds * _BILLION + int((digits + "000000000")[:9])
+
+
+def _clamped(nanoseconds: int) -> int:
+    """As a listing's columns have it: a time beyond int64 becomes its nearest end."""
+    return min(max(nanoseconds, -(2**63)), 2**63 - 1)
+
+
+def _wrapped(value: int) -> int:
+    """As a listing's columns have it: the 64 bits of an unsigned number, read as a signed one."""
+    return value - 2**64 if value >= 2**63 else value
 
 
 def _read_extended(descriptor: int) -> dict[str, str]:

@@ -7,16 +7,17 @@ read are rare: only a directory that holds some is touched entry by entry.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat as modes
 import struct
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from plait.model.errors import DirectoryNotFoundError, StoreError, from_os_error
 from plait.model.items import POSIX_FIELDS, Kind, Page, Posix, order_bytes
-from plait.stores.local.attributes import posix_of
+from plait.native import scan
+from plait.stores.local.attributes import posix_of, stat_of
 from plait.stores.local.columns import NO_SIZE, WIDTH, Columns, Row
 from plait.stores.local.options import LINK_SUFFIX, Links
 from plait.stores.local.partials import is_partial_name
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 KEPT_OPEN = 200
 """Directories of the stack beyond this depth are closed while others are read, to spare descriptors."""
 _DEVICE = Posix.__struct_fields__.index("device")
-_INODE = Posix.__struct_fields__.index("inode")
 _UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]), bytes([Kind.UNREADABLE]))
 
 
@@ -62,9 +62,6 @@ class Walk:
         left_over: Callable[[str], None],
         descend: Callable[[str], bool] | None,
     ) -> None:
-        from plait.native import scan
-
-        self._scan = scan
         self._root = root
         self._options = options
         self._notice = notice
@@ -145,7 +142,7 @@ class Walk:
         try:
             loop = self._options.links is Links.FOLLOW and self._leads_back(level, descriptor)
             if not loop:
-                level.columns = Columns(*self._scan(descriptor))
+                level.columns = Columns(*scan(descriptor))
         except OSError as error:
             _close(level)
             yield Page.failed(directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory))
@@ -187,7 +184,7 @@ class Walk:
             columns = columns.without(partial)
         if any(kind in columns.kinds for kind in _UNUSUAL):
             unreadable = list(columns.indexes(Kind.UNREADABLE))
-            errors += filter(None, (_unreadable(columns, level, index) for index in unreadable))
+            errors += [_unreadable(columns, level, index) for index in unreadable]
             columns = columns.without(unreadable)
             columns, broken = self._links(columns, level, descriptor)
             errors += broken
@@ -244,10 +241,8 @@ def _rest(prefix: str, start_after: str) -> str | None:
     return None
 
 
-def _unreadable(columns: Columns, level: _Level, index: int) -> PlaitError | None:
+def _unreadable(columns: Columns, level: _Level, index: int) -> PlaitError:
     number = columns.number(columns.sizes, index)
-    if number == errno.ENOENT:
-        return None  # it went away between the reading of its name and of its attributes
     key = level.prefix + columns.names[index]
     return from_os_error(OSError(number, os.strerror(number)), f"failed to read directory entry {key}", key=key)
 
@@ -259,16 +254,14 @@ def _translated(link: Row) -> Row:
 def _followed(link: Row, directory: int) -> Row:
     """The row of what a link leads to, under the link's name. Raises OSError."""
     found = os.stat(link.name, dir_fd=directory)
-    posix = posix_of(found)
-    kind = Kind.SPECIAL
-    size = found.st_size.to_bytes(WIDTH, sys.byteorder, signed=True)
-    if modes.S_ISDIR(found.st_mode):
-        kind, size = Kind.DIRECTORY, NO_SIZE
-    elif modes.S_ISREG(found.st_mode):
-        kind = Kind.FILE
-    fields = [getattr(posix, name) for name in Posix.__struct_fields__]
-    detail = struct.pack(f"={POSIX_FIELDS}q", *fields)
-    return Row(link.name, kind, size, found.st_mtime_ns.to_bytes(WIDTH, sys.byteorder, signed=True), detail)
+    stat = stat_of(found)
+    size = NO_SIZE if stat.size is None else _number(stat.size)
+    detail = struct.pack(f"={POSIX_FIELDS}q", *msgspec.structs.astuple(posix_of(found)))
+    return Row(link.name, stat.kind, size, _number(stat.modified or 0), detail)
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(WIDTH, sys.byteorder, signed=True)
 
 
 def _close(level: _Level) -> None:

@@ -42,6 +42,8 @@ W = TypeVar("W", bound="Wrapper")
 if TYPE_CHECKING:
     # `list` is a method in the classes below.
     Results = list[CopyResult]
+    Carried = Callable[[CopyRequest, int], None]
+    CopyBatch = Callable[[Sequence[CopyRequest], Carried | None], Results]
 
 
 @runtime_checkable
@@ -77,9 +79,17 @@ class Wrapper:
         """Makes one call of the inner store; `operation` is the method's name."""
         return run()
 
-    def call_batch(self, requests: Sequence[CopyRequest], run: Callable[[Sequence[CopyRequest]], Results]) -> Results:
-        """Makes one call of the inner store's `copy_batch` for these requests, in their order."""
-        return self.call("copy_batch", requests[0].key if requests else "", lambda: run(requests))
+    def call_rename(self, origin: str, key: str, run: Callable[[], None]) -> None:  # noqa: ARG002
+        """Makes one call of the inner store's `rename`."""
+        self.call("rename", origin, run)
+
+    def call_copy(self, key: str, how: Outgoing, run: Callable[[], Stat]) -> Stat:  # noqa: ARG002
+        """Makes one call of the inner store's `copy_from`."""
+        return self.call("copy_from", key, run)
+
+    def call_batch(self, requests: Sequence[CopyRequest], carried: Carried | None, run: CopyBatch) -> Results:
+        """Makes one call of the inner store's `copy_batch`; `run` takes requests and `carried`."""
+        return self.call("copy_batch", requests[0].key if requests else "", lambda: run(requests, carried))
 
     def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002  (for those who override it)
         """What `begin` returns."""
@@ -122,7 +132,7 @@ class Wrapper:
 class _WithRenames(Wrapper):
     def rename(self, origin: str, key: str, *, replace: bool = False, durable: bool = False) -> None:
         inner = cast("Renames", self.inner)
-        self.call("rename", origin, lambda: inner.rename(origin, key, replace=replace, durable=durable))
+        self.call_rename(origin, key, lambda: inner.rename(origin, key, replace=replace, durable=durable))
 
 
 class _WithCopies(Wrapper):
@@ -131,7 +141,7 @@ class _WithCopies(Wrapper):
 
     def copy_from(self, source: Store, item: Item, key: str, how: Outgoing = PLAIN) -> Stat:
         inner = cast("Copies", self.inner)
-        return self.call("copy_from", key, lambda: inner.copy_from(self.peeled(source), item, key, how))
+        return self.call_copy(key, how, lambda: inner.copy_from(self.peeled(source), item, key, how))
 
 
 class _WithSetsAttributes(Wrapper):
@@ -168,12 +178,14 @@ class _WithCopiesBatches(Wrapper):
         requests: Sequence[CopyRequest],
         how: Outgoing,
         cancelled: Callable[[], bool],
-        carried: Callable[[CopyRequest, int], None] | None = None,
+        carried: Carried | None = None,
     ) -> Results:
         inner = cast("CopiesBatches", self.inner)
-        return self.call_batch(
-            requests, lambda some: inner.copy_batch(self.peeled(source), some, how, cancelled, carried)
-        )
+
+        def run(some: Sequence[CopyRequest], told: Carried | None) -> Results:
+            return inner.copy_batch(self.peeled(source), some, how, cancelled, told)
+
+        return self.call_batch(requests, carried, run)
 
 
 class _WithParts(Wrapper):

@@ -1,0 +1,261 @@
+"""Limits of bandwidth and of requests.
+
+Bytes are paid for after they moved: the average rate is kept, and the payer sleeps. One `Limiter` may be shared by any
+number of stores and threads, which then share its rates. Wrap the store on the network, or the destination where both
+are local: what passes through two wrapped stores is paid for twice.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from plait.model.errors import CancelledError
+from plait.model.values.bandwidths import Timetable
+from plait.stores.base import PLAIN
+from plait.stores.wrappers.base import Wrapper, unwrapped, wrapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from plait.model.items import Stat
+    from plait.stores.base import CopyRequest, Outgoing, PartialWrite, Reader, Source, Store
+    from plait.stores.wrappers.base import Carried, CopyBatch, Results
+
+T = TypeVar("T")
+STEP = 0.2
+"""The longest sleep between two looks at the cancellation, in seconds."""
+SMALLEST_BLOCK = 4096
+
+
+class Clock:
+    """The time as a limiter sees it; tests have their own."""
+
+    def now(self) -> float:
+        """Seconds that only grow."""
+        return time.monotonic()
+
+    def local(self) -> time.struct_time:
+        """The local day and time."""
+        return time.localtime()
+
+    def sleep(self, seconds: float) -> None:
+        """Waits."""
+        time.sleep(seconds)
+
+
+class Pace:
+    """So many units a second, shared by threads: each payer waits until what was taken before it is paid off."""
+
+    def __init__(self, clock: Clock, burst: float) -> None:
+        self._clock = clock
+        self._burst = burst
+        self._paid_until = 0.0
+        self._lock = Lock()
+
+    def take(self, units: float, rate: float, cancelled: Callable[[], bool]) -> None:
+        """Takes units at a rate (units a second); up to `burst` seconds of unused time count. Raises CancelledError."""
+        with self._lock:
+            now = self._clock.now()
+            self._paid_until = max(self._paid_until, now - self._burst) + units / rate
+            until = self._paid_until
+        while (left := until - self._clock.now()) > 0:
+            if cancelled():
+                raise CancelledError("interrupted")
+            self._clock.sleep(min(left, STEP))
+
+
+class Limiter:
+    """A timetable of bandwidths, and requests a second (0: no limit) of which `burst` may come at once."""
+
+    def __init__(
+        self,
+        timetable: Timetable | None = None,
+        *,
+        requests: float = 0.0,
+        burst: int = 1,
+        cancelled: Callable[[], bool] = lambda: False,
+        clock: Clock | None = None,
+    ) -> None:
+        self._timetable = Timetable(()) if timetable is None else timetable
+        self._requests = requests
+        self._cancelled = cancelled
+        self._clock = Clock() if clock is None else clock
+        self._switched_off = False
+        self._sent = Pace(self._clock, 0.0)
+        self._received = Pace(self._clock, 0.0)
+        self._called = Pace(self._clock, burst / requests if requests else 0.0)
+
+    def toggle(self) -> bool:
+        """Lifts the bandwidth limits, or puts them in force again; True when they are in force."""
+        self._switched_off = not self._switched_off
+        return not self._switched_off
+
+    def rates(self) -> tuple[int | None, int | None]:
+        """The limits at this moment, in bytes a second, of what is sent and what is received; None is no limit."""
+        if self._switched_off:
+            return (None, None)
+        bandwidth = self._timetable.at(self._clock.local())
+        return (bandwidth.sent or None, bandwidth.received or None)
+
+    def outgoing(self, content: Source) -> LimitedContent:
+        """Content that is paid for as it is sent."""
+        return LimitedContent(content, lambda: self.rates()[0], self.sent)
+
+    def sent(self, size: int) -> None:
+        """Pays for bytes that were sent."""
+        rate = self.rates()[0]
+        if rate is not None:
+            self._sent.take(size, rate, self._cancelled)
+
+    def received(self, size: int) -> None:
+        """Pays for bytes that were received."""
+        rate = self.rates()[1]
+        if rate is not None:
+            self._received.take(size, rate, self._cancelled)
+
+    def request(self) -> None:
+        """Waits for the turn of a request."""
+        if self._requests:
+            self._called.take(1, self._requests, self._cancelled)
+
+
+def limited(store: Store, limiter: Limiter) -> Store:
+    """The store within the limits."""
+    return wrapping(LimitedStore, store)(store, limiter)
+
+
+class LimitedStore(Wrapper):
+    """Made by `limited`."""
+
+    def __init__(self, inner: Store, limiter: Limiter) -> None:
+        super().__init__(inner)
+        self.limiter = limiter
+
+    def peeled(self, source: Store) -> Store:
+        """Two limited stores copy as those below them do: this one pays."""
+        source = unwrapped(source)
+        return source.inner if isinstance(source, LimitedStore) else source
+
+    def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002
+        self.limiter.request()
+        return run()
+
+    def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
+        return LimitedReader(super().read(key, offset, length, expected=expected), self.limiter)
+
+    def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+        return super().write(key, self.limiter.outgoing(content), size, how)
+
+    def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002
+        return LimitedPartial(partial, self.limiter)
+
+    def call_batch(self, requests: Sequence[CopyRequest], carried: Carried | None, run: CopyBatch) -> Results:
+        """Copies in groups that take about a second each; pays for large files as they go, for each group after it."""
+        told: dict[str, int] = {}
+
+        def pay(request: CopyRequest, size: int) -> None:
+            told[request.key] = told.get(request.key, 0) + size
+            if carried is not None:
+                carried(request, size)
+            self._sent(size)
+
+        results: Results = []
+        while len(results) < len(requests):
+            self.limiter.request()
+            group = run(self._group(requests, len(results)), pay)
+            done = [result.request for result in group if result.error is None]
+            self._sent(sum(max((request.item.size or 0) - told.get(request.key, 0), 0) for request in done))
+            results += group
+        return results
+
+    def _group(self, requests: Sequence[CopyRequest], start: int) -> Sequence[CopyRequest]:
+        rate = self.limiter.rates()[0]
+        if rate is None:
+            return requests[start:]
+        stop, size = start + 1, requests[start].item.size or 0
+        while stop < len(requests) and (size := size + (requests[stop].item.size or 0)) <= rate:
+            stop += 1
+        return requests[start:stop]
+
+    def _sent(self, size: int) -> None:
+        # What was copied stays told; a batch that is cancelled says so itself for what it has not begun.
+        with suppress(CancelledError):
+            self.limiter.sent(size)
+
+
+class LimitedContent:
+    """Content that is paid for as it moves, in smaller blocks where bandwidth is limited."""
+
+    def __init__(self, content: Source, rate: Callable[[], int | None], pay: Callable[[int], None]) -> None:
+        self._content = content
+        self._rate = rate
+        self._pay = pay
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As the content does."""
+        rate = self._rate()
+        if rate is None:
+            data = self._content.read(size)
+            self._pay(len(data))
+            return data
+        most = max(rate // 8, SMALLEST_BLOCK)
+        if size >= 0:
+            data = self._content.read(min(size, most))
+            self._pay(len(data))
+            return data
+        found = []
+        while data := self._content.read(most):
+            self._pay(len(data))
+            found.append(data)
+        return b"".join(found)
+
+
+class LimitedReader(LimitedContent):
+    """A reading that is paid for as it is received."""
+
+    def __init__(self, reader: Reader, limiter: Limiter) -> None:
+        super().__init__(reader, lambda: limiter.rates()[1], limiter.received)
+        self._reader = reader
+        self.stat = reader.stat
+
+    def close(self) -> None:
+        """Closes the reading."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self.close()
+
+
+class LimitedPartial:
+    """An item in parts whose content is paid for as it is sent."""
+
+    def __init__(self, partial: PartialWrite, limiter: Limiter) -> None:
+        self._partial = partial
+        self._limiter = limiter
+
+    @property
+    def part_size(self) -> int:
+        return self._partial.part_size
+
+    def write_part(self, offset: int, content: Source, length: int) -> None:
+        """As the store does."""
+        self._limiter.request()
+        self._partial.write_part(offset, self._limiter.outgoing(content), length)
+
+    def commit(self) -> Stat:
+        """As the store does."""
+        self._limiter.request()
+        return self._partial.commit()
+
+    def abort(self) -> None:
+        """As the store does."""
+        self._partial.abort()
