@@ -44,7 +44,7 @@ def decide(
     window = _Window(events, errors, cancellation, checkers, ordered=ordered)
     try:
         for step in steps:
-            cancellation.raise_if_cancelled()
+            window.check()
             if isinstance(step, ListingFailed):
                 errors.add(step.error, source_listing=step.side is Side.SOURCE)
                 events.emit(Failed(step.error, step.error.key or step.directory))
@@ -115,6 +115,11 @@ class _Window:
         """Everything that is left; waits for all answers."""
         yield from self._take(0)
         self._workers.finish()
+        self.check()
+
+    def check(self) -> None:
+        """Raises a fatal error of an answer, and the reason of a cancellation."""
+        self._cancellation.raise_if_cancelled()
 
     def close(self) -> None:
         """Drops what is not answered yet."""

@@ -86,7 +86,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of one action.
 
     `detail` is what a log line says of it ("Copied (new)"). `kept` is where the replaced or deleted item is kept now
-    (a location's text), if it is kept. `carried` counts the bytes really read or copied.
+    (a location's text), if it is kept. `carried` counts the bytes really read or copied. `server_side`: the store
+    carried the item by itself, no byte of it passed through here.
     """
 
     action: Action
@@ -95,3 +96,4 @@ class Outcome(msgspec.Struct, frozen=True):
     error: PlaitError | None = None
     kept: str | None = None
     carried: int = 0
+    server_side: bool = False
