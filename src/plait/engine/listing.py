@@ -7,6 +7,7 @@ directories that their keys imply.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from plait.engine.implied import imply_directories, is_path, unsafe
 from plait.engine.selecting import Selector
 from plait.engine.selection import EntryFailed, Selection
 from plait.engine.workers import read_ahead
-from plait.model.errors import DirectoryNotFoundError, PlaitError, StoreError, from_os_error
+from plait.model.errors import DirectoryNotFoundError, NoRetryError, PlaitError, StoreError, from_os_error
 from plait.model.items import Kind, Page, order_bytes, precedes
 
 if TYPE_CHECKING:
@@ -141,9 +142,7 @@ def _without_refused(page: Page) -> Iterator[Page | EntryFailed]:
     for position, name in enumerate(page.names):
         error: PlaitError | None = None
         if page.kinds[position] == Kind.UNREADABLE:
-            number = page.stat(position).size or 0
-            reason = OSError(number, os.strerror(number))
-            error = from_os_error(reason, "failed to read directory entry", key=page.prefix + name)
+            error = _unreadable(page.stat(position).size or 0, page.prefix + name)
         elif "/" in name or not is_path((name,)):
             error = unsafe(page.prefix + name)
         if error is not None:
@@ -155,3 +154,12 @@ def _without_refused(page: Page) -> Iterator[Page | EntryFailed]:
         yield page.slice(start, len(page.names))
     if page.error is not None:
         yield Page.failed(page.prefix[:-1], page.error)
+
+
+def _unreadable(number: int, key: str) -> PlaitError:
+    """The error of an entry whose attributes could not be read, by its errno."""
+    reason = OSError(number, os.strerror(number))
+    if number in {errno.ENOENT, errno.ELOOP}:
+        # What is there and yet leads nowhere is a symbolic link that was to be followed.
+        return NoRetryError(f"symlink: stat {key}: {os.strerror(number).lower()}", key=key)
+    return from_os_error(reason, "failed to read directory entry", key=key)

@@ -26,14 +26,13 @@ from plait.stores.local.paths import components
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from plait.model.errors import PlaitError
     from plait.stores.local.options import LocalOptions
     from plait.stores.local.paths import Root
 
 KEPT_OPEN = 200
 """Directories of the stack beyond this depth are closed while others are read, to spare descriptors."""
 _DEVICE = Posix.__struct_fields__.index("device")
-_UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]), bytes([Kind.UNREADABLE]))
+_UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]))
 
 
 class _Level:
@@ -153,8 +152,7 @@ class Walk:
             yield Page.failed(directory, StoreError(message, key=directory))
             return
         self._stack.append(level)
-        for failure in self._adjust(level, descriptor):
-            yield Page.failed(directory, failure)
+        self._adjust(level, descriptor)
         if rest:
             self._skip(level, rest)
         if len(self._stack) > KEPT_OPEN:
@@ -174,26 +172,20 @@ class Walk:
             level.rest = below
         level.position = start
 
-    def _adjust(self, level: _Level, descriptor: int) -> list[PlaitError]:
+    def _adjust(self, level: _Level, descriptor: int) -> None:
         """Takes out, with a notice, what a listing does not show, and turns links into what they are shown as."""
         columns = level.columns
-        errors: list[PlaitError] = []
         suffix = self._options.partial_suffix
         if suffix + "\0" in "\0".join((*columns.names, "")):
             partial = [i for i, name in enumerate(columns.names) if self._is_left_over(level, i, name)]
             columns = columns.without(partial)
         if any(kind in columns.kinds for kind in _UNUSUAL):
-            unreadable = list(columns.indexes(Kind.UNREADABLE))
-            errors += [_unreadable(columns, level, index) for index in unreadable]
-            columns = columns.without(unreadable)
-            columns, broken = self._links(columns, level, descriptor)
-            errors += broken
+            columns = self._links(columns, level, descriptor)
             columns = self._without_specials(columns, level)
         if self._device is not None:
             away = [i for i in columns.indexes(Kind.DIRECTORY) if columns.detail(i, _DEVICE) != self._device]
             columns = columns.without(away)
         level.columns = columns
-        return errors
 
     def _is_left_over(self, level: _Level, index: int, name: str) -> bool:
         suffix = self._options.partial_suffix
@@ -209,27 +201,27 @@ class Walk:
                 self._notice(level.prefix + columns.names[index], "Can't transfer non file/directory")
         return columns.without(special)
 
-    def _links(self, columns: Columns, level: _Level, descriptor: int) -> tuple[Columns, list[PlaitError]]:
+    def _links(self, columns: Columns, level: _Level, descriptor: int) -> Columns:
+        """Turns links into what they are shown as; one that leads nowhere is an entry that could not be read."""
         links = list(columns.indexes(Kind.SYMLINK))
         if not links:
-            return columns, []
+            return columns
         if self._options.links is Links.SKIP:
             if not self._options.skip_links:
                 for index in links:
                     self._notice(level.prefix + columns.names[index], "Can't follow symlink without -L/--copy-links")
-            return columns.without(links), []
+            return columns.without(links)
         if self._options.links is Links.TRANSLATE:
-            return columns.replaced({index: _translated(columns.row(index)) for index in links}), []
+            return columns.replaced({index: _translated(columns.row(index)) for index in links})
         rows: dict[int, Row | None] = {}
-        errors: list[PlaitError] = []
         for index in links:
+            row = columns.row(index)
             try:
-                rows[index] = _followed(columns.row(index), descriptor)
+                rows[index] = _followed(row, descriptor)
             except OSError as error:
-                key = level.prefix + columns.names[index]
-                errors.append(from_os_error(error, f"Listing error: symlink: stat {key}", key=key))
-                rows[index] = None
-        return columns.replaced(rows), errors
+                number = (error.errno or 0).to_bytes(WIDTH, sys.byteorder, signed=True)
+                rows[index] = msgspec.structs.replace(row, kind=Kind.UNREADABLE, size=number)
+        return columns.replaced(rows)
 
 
 def _rest(prefix: str, start_after: str) -> str | None:
@@ -239,12 +231,6 @@ def _rest(prefix: str, start_after: str) -> str | None:
     if start_after.startswith(prefix):
         return start_after[len(prefix) :]
     return None
-
-
-def _unreadable(columns: Columns, level: _Level, index: int) -> PlaitError:
-    number = columns.number(columns.sizes, index)
-    key = level.prefix + columns.names[index]
-    return from_os_error(OSError(number, os.strerror(number)), f"failed to read directory entry {key}", key=key)
 
 
 def _translated(link: Row) -> Row:
