@@ -280,7 +280,8 @@ def _copied(action: Action, carriage: Carriage, *, new: bool | None = None) -> O
             detail = COPIED_IN_PARTS_NEW if new else COPIED_IN_PARTS_OVER
         case _:
             detail = COPIED_NEW if new else COPIED_OVER
-    return Outcome(action, Status.DONE, detail, carried=carriage.size)
+    there = carriage.manner is Manner.SERVER_SIDE
+    return Outcome(action, Status.DONE, detail, carried=carriage.size, server_side=there)
 
 
 def _failed(action: Action, error: PlaitError, arrived: Outcome | None = None) -> Outcome:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from plait.engine.events import Event
+    from plait.engine.selection import Selection
     from plait.engine.steps import Step
     from plait.model.actions import Action
     from plait.model.items import Item
@@ -75,7 +76,7 @@ def check(
     Raises ConfigurationError for a bad rule or location, DirectoryNotFoundError where the source is missing.
     """
     around = around or Surroundings()
-    selection = compile_selection(values, around)
+    selection: Selection = compile_selection(values, around)
     with ExitStack() as closing:
         ours = open_source(source, opening)
         closing.callback(ours.store.close)

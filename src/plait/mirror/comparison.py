@@ -28,7 +28,8 @@ class ComparisonSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `window`: times that differ by less, in nanoseconds, are equal; None where one store keeps no times.
     `common_hash`: the hash that both stores know, None where there is none.
-    `can_set_time`: the destination's times can be set without carrying content.
+    `can_set_time`: the destination's times can be set without carrying content. `dry_run`: nothing will be done; rclone
+    then minds a mere time under `--immutable` no more.
     """
 
     checksum: bool = False
@@ -43,6 +44,7 @@ class ComparisonSettings(msgspec.Struct, frozen=True, kw_only=True):
     window: int | None = 1
     common_hash: str | None = None
     can_set_time: bool = True
+    dry_run: bool = False
 
     @property
     def trusts_equal_columns(self) -> bool:
@@ -185,7 +187,7 @@ def _compare_content(settings: ComparisonSettings, hashes: HashAnswer | None, re
         return _different(settings, reason)
     if not settings.update_times:
         return Decision(Verdict.EQUAL, "content identical")
-    if settings.immutable:
+    if settings.immutable and not settings.dry_run:
         return Decision(Verdict.IMMUTABLE, TIMESTAMP_MISMATCH)
     if not settings.can_set_time:
         return Decision(Verdict.DIFFERENT, "src and dst identical but can't set mod time without re-uploading")

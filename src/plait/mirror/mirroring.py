@@ -14,7 +14,7 @@ import msgspec
 from plait.engine.accounting import Errors
 from plait.engine.attempts import run_attempts
 from plait.engine.events import EventStream, Failed, Level, Message
-from plait.engine.executor import Executor
+from plait.engine.executor import NOT_DELETING_FILES, Executor
 from plait.engine.listing import TreeListing
 from plait.engine.merge import merge
 from plait.engine.planning import decide
@@ -33,6 +33,7 @@ from plait.model.errors import (
     ConfigurationError,
     DirectoryNotFoundError,
     FatalError,
+    NoRetryError,
     ObjectNotFoundError,
     PlaitError,
 )
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from plait.engine.selection import Selection
     from plait.engine.steps import Step
+    from plait.mirror.filters import Filters
     from plait.mirror.keeping import Keeper
     from plait.mirror.overlap import Root
     from plait.mirror.questions import Answer
@@ -55,6 +57,11 @@ if TYPE_CHECKING:
     from plait.stores.base import Store
     from plait.stores.location import Location
     from plait.stores.registry import Opened, Opening
+
+
+class NotDeletingError(PlaitError):
+    """Nothing was deleted because the source is not known completely."""
+
 
 SAME = "Nothing to do as source and destination are the same"
 NOTHING = Result(done={}, skipped={}, failed={})
@@ -129,13 +136,21 @@ class Mirror:
 
         def attempt(_: int) -> Result:
             errors = Errors()
-            return executor.run(self.actions(errors), errors)
+            result = executor.run(self.actions(errors), errors)
+            return self._with_gate(result) if errors.source_listing_failed else result
 
         pause = (self.values.retries_sleep or 0) / SECOND
         result = run_attempts(attempt, max(1, self.values.retries), pause, self.around.events, self.around.cancellation)
         if not self.values.dry_run:
             self._remove_leftovers()
         return result
+
+    def _with_gate(self, result: Result) -> Result:
+        """A sync that deleted nothing because its source could not be listed has failed, whatever the reason was."""
+        deletes = self.mode is Mode.SYNC and not self.values.ignore_errors
+        if not deletes or not isinstance(result.error, NoRetryError):
+            return result
+        return msgspec.structs.replace(result, error=NotDeletingError(NOT_DELETING_FILES), may_retry=True)
 
     def actions(self, errors: Errors, *, ordered: bool = False) -> Iterator[Action]:
         """The actions that make both sides alike, from fresh listings; what fails on the way goes into `errors`.
@@ -248,24 +263,17 @@ class Mirror:
                 self.around.events.emit(Message(Level.INFO, "Removed left-over partial file", deleted.key))
 
 
-def compile_selection(values: Values, around: Surroundings) -> Selection:
+def compile_selection(values: Values, around: Surroundings) -> Filters:
     """The filter rules of the options. Raises ConfigurationError for a bad rule or a file that cannot be read."""
     import time
 
-    from plait.mirror.filters import compile_filters
+    from plait.mirror.filters import compile_filters, filter_options, read_lines
 
     now = time.time_ns() if around.now is None else around.now
-    return compile_filters(values, now, around.read_lines or read_lines)
-
-
-def read_lines(path: str) -> Iterator[str]:
-    """The lines of a file, without their ends. Raises ConfigurationError."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:  # noqa: PTH123
-            for line in file:
-                yield line.removesuffix("\n")
-    except OSError as error:
-        raise ConfigurationError(f"failed to open {path}: {error.strerror}") from error
+    filters = compile_filters(filter_options(values), now, around.read_lines or read_lines)
+    for warning in filters.warnings:
+        around.events.emit(Message(Level.ERROR, warning))
+    return filters
 
 
 def _found(store: Store, key: str) -> Item | None:

@@ -94,6 +94,7 @@ def comparison_settings(values: Values, source: Store, destination: Store) -> Co
         window=modify_window(values.modify_window or 0, source.features, destination.features),
         common_hash=common_hash(source.features, destination.features),
         can_set_time=destination.features.set_times and isinstance(destination, SetsAttributes),
+        dry_run=values.dry_run,
     )
 
 

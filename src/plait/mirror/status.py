@@ -25,7 +25,11 @@ def exit_code(error: PlaitError | None) -> ExitCode:
 
 
 def check_transferred(result: Result) -> None:
-    """For `--error-on-no-transfer`: raises NothingTransferredError where no file was transferred."""
-    transferred = sum(result.done.get(verb, 0) for verb in (Verb.CREATE, Verb.REPLACE))
+    """For `--error-on-no-transfer`: raises NothingTransferredError where no file was transferred, or would have
+    been in a dry run.
+    """
+    transferred = sum(
+        counts.get(verb, 0) for counts in (result.done, result.skipped) for verb in (Verb.CREATE, Verb.REPLACE)
+    )
     if result.error is None and not transferred:
         raise NothingTransferredError("nothing was transferred")
