@@ -106,7 +106,7 @@ class Remotes(Protocol):
         ...
 
     def options(self, name: str, backend: str, overrides: Mapping[str, str]) -> Mapping[str, str]:
-        """The options of a remote ("" for one on the fly), revealed, by rclone's precedence."""
+        """The options of a remote ("" for one on the fly) by rclone's precedence; obscured values stay obscured."""
         ...
 
 
