@@ -103,10 +103,11 @@ def test_backups_are_kept_on_the_same_remote_and_apart() -> None:
     for backup in (Root("y", "/b"), Root("x", "/d/b"), Root("x", "/s/b"), Root("x", "/")):
         with pytest.raises(FatalError):
             check_backup(backup, source, destination, everything)
-    check_backup_of_file(Root("x", "/d/b"), source, destination)
+    check_backup_of_file(Root("x", "/d/b"), source, destination, suffix=False)
+    check_backup_of_file(destination, source, destination, suffix=True)
     for backup in (Root("y", "/b"), source, destination):
         with pytest.raises(FatalError):
-            check_backup_of_file(backup, source, destination)
+            check_backup_of_file(backup, source, destination, suffix=False)
 
 
 class Person:

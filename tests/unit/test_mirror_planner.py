@@ -229,3 +229,10 @@ def test_duplicates_are_reported() -> None:
         "a: Duplicate object found in source - ignoring",
         "b: Duplicate directory found in destination - ignoring",
     ]
+
+
+def test_below_the_depth_to_which_the_source_is_listed_nothing_is_extra() -> None:
+    inner: list[Step] = [Pair(None, file("d/x")), *tree([Pair(None, file("d/e/y"))], None, directory("d/e"))]
+    steps = [*tree(inner, directory("d"), directory("d")), *tree([Pair(None, file("g/z"))], None, directory("g"))]
+    deep = PlannerSettings(comparison=ComparisonSettings(), deletes=True, max_depth=1)
+    assert Planned(deep, steps).lines == ["delete g/z", "remove directory g"]

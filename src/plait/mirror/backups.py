@@ -34,15 +34,15 @@ class BackupPlaces(msgspec.Struct, frozen=True):
     destination: Opened
     backup: Opened | None
 
-    def check(self, includes_directory: Callable[[Root, str], bool]) -> None:
-        """Raises FatalError where the places cannot be used together."""
+    def check(self, includes_directory: Callable[[Root, str], bool], *, suffix: bool) -> None:
+        """Raises FatalError where the places cannot be used together; `suffix`: there is a `--suffix`."""
         if self.backup is None:
             return
         backup, source, destination = root_of(self.backup), root_of(self.source), root_of(self.destination)
         if self.source.file is None:
             check_backup(backup, source, destination, includes_directory)
         else:
-            check_backup_of_file(backup, source, destination)
+            check_backup_of_file(backup, source, destination, suffix=suffix)
 
     def keeper(self, values: Values, opening: Opening, closing: ExitStack, cancelled: Callable[[], bool]) -> Keeper:
         """What puts files there. Raises FatalError where the store can neither rename nor copy."""

@@ -159,6 +159,8 @@ class Mirror:
         """
         source, destination = self.source.store, self.destination.store
         planner_settings = settings.planner_settings(self.mode, self.values, source, destination)
+        if self._sees_all_of_destination():
+            planner_settings = msgspec.structs.replace(planner_settings, max_depth=self.selection.max_depth)
         emit = self.around.events.emit
         planner = MirrorPlanner(
             planner_settings, StoreLookups(source, destination, planner_settings.comparison.common_hash, emit), emit
@@ -189,10 +191,14 @@ class Mirror:
         if self.source.file is not None:
             return self._steps_of_file(self.source.file)
         source = self._listing(self.source.store, Side.SOURCE, self.selection)
-        chosen = None if self.mode is Mode.SYNC and self.values.delete_excluded else self.selection
+        chosen = None if self._sees_all_of_destination() else self.selection
         destination = self._listing(self.destination.store, Side.DESTINATION, chosen)
         names = settings.matching_names(self.values, self.destination.store.features)
         return merge(source.pages, destination.pages, names=names, runs=runs)
+
+    def _sees_all_of_destination(self) -> bool:
+        """True where filters select at the source only."""
+        return self.mode is Mode.SYNC and self.values.delete_excluded
 
     def _listing(self, store: Store, side: Side, selection: Selection | None) -> TreeListing:
         return TreeListing(
@@ -231,7 +237,7 @@ class Mirror:
         if values.backup_dir:
             backup = self._open(closing, open_location(self.around.parse(values.backup_dir), opening))
         places = BackupPlaces(self.source, self.destination, backup)
-        places.check(self._includes_directory)
+        places.check(self._includes_directory, suffix=bool(values.suffix))
         return places.keeper(values, opening, closing, self.around.cancellation.cancelled)
 
     def _check_places(self) -> bool:

@@ -76,10 +76,12 @@ def check_backup(
         raise FatalError(BACKUP_IN_SOURCE)
 
 
-def check_backup_of_file(backup: Root, source: Root, destination: Root) -> None:
-    """The same for a single file, for which only the same directory is in the way."""
+def check_backup_of_file(backup: Root, source: Root, destination: Root, *, suffix: bool) -> None:
+    """The same for a single file, for which only the same directory is in the way, and that not with a suffix."""
     if backup.identity != destination.identity:
         raise FatalError(BACKUP_ELSEWHERE)
+    if suffix:
+        return
     if same(backup, destination):
         raise FatalError(BACKUP_IS_DESTINATION)
     if same(backup, source):

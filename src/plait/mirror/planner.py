@@ -44,8 +44,9 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     `deletes`: what only the destination has is deleted (sync). `moves`: the source's files go (move);
     `empties_source`: its directories too. `directories`: the destination has directories of its own;
     `create_empty`: also those without a selected file are made. `directory_times`: they get the source's times;
-    `compare_directory_times`: also where nothing in them changes. `times_in_listing`: both listings carry modification
-    times.
+    `compare_directory_times`: also where nothing in them changes. `max_depth`: the source is listed to this depth, but
+    the destination to its end; what lies below a directory that both have there is not known to be extra.
+    `times_in_listing`: both listings carry modification times.
     """
 
     comparison: ComparisonSettings
@@ -56,6 +57,7 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     create_empty: bool = False
     directory_times: bool = True
     compare_directory_times: bool = True
+    max_depth: int | None = None
     times_in_listing: bool = True
 
 
@@ -75,13 +77,15 @@ class _Directory:
     """An open directory of the merge.
 
     `key` is its place at the destination. `has_files`: a selected file of the source lies in it or below.
-    `changed`: the plan changes its entries at the destination. `open_questions` are comparisons still under way.
+    `changed`: the plan changes its entries at the destination. `left_alone`: what only the destination has there is no
+    business of the mirror. `open_questions` are comparisons still under way.
     """
 
-    __slots__ = ("changed", "has_files", "key", "open_questions", "settled")
+    __slots__ = ("changed", "has_files", "key", "left_alone", "open_questions", "settled")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, left_alone: bool = False) -> None:
         self.key = key
+        self.left_alone = left_alone
         self.has_files = False
         self.changed = False
         self.open_questions = 0
@@ -134,12 +138,18 @@ class MirrorPlanner:
             key = destination.key
         else:
             key = self._place(self._open[-1], source.key if source is not None else "")
-        self._open.append(_Directory(key))
+        left_alone = self._open[-1].left_alone
+        depth = self.settings.max_depth
+        if depth is not None and source is not None and destination is not None:
+            left_alone |= key.count("/") + 1 >= depth
+        self._open.append(_Directory(key, left_alone=left_alone))
         if source is not None and destination is None and self.settings.create_empty and self.settings.directories:
             return (Action(Verb.MAKE_DIRECTORY, key, source, None, "source has it"),)
         return ()
 
     def _plan_extra(self, directory: _Directory, destination: Item) -> Iterable[Action]:
+        if directory.left_alone:
+            return ()
         self._emit(Compared("-", None, destination))
         if not self.settings.deletes:
             return ()
@@ -232,7 +242,8 @@ class MirrorPlanner:
         parent.has_files |= directory.has_files
         actions: list[Action | Question] = []
         if source is None:
-            if destination is not None and self.settings.deletes and step.complete and self.settings.directories:
+            wanted = self.settings.deletes and self.settings.directories and not directory.left_alone
+            if destination is not None and wanted and step.complete:
                 parent.changed = True
                 actions.append(Action(Verb.REMOVE_DIRECTORY, destination.key, None, destination, "not in source"))
             return actions
