@@ -3,24 +3,28 @@
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
 `"python"`. The functions of both are documented in `plait.native.pure`. Those in C do their work without the GIL, so
-that several threads may work at once, each on directories of its own.
+that several threads may work at once, each on directories of its own. The descriptors of directories are only used to
+find names below them: their offset neither matters nor moves.
+
+The numbers that `copy_files` takes and gives are in `plait.native.stages`.
 
 Imports nothing else of Plait.
 """
 
 from typing import Literal
 
-from plait.native.pure import Scan
+from plait.native.pure.copy_files import Outcome
+from plait.native.pure.scan import Scan
 
 IMPLEMENTATION: Literal["c", "python"]
 
 try:
-    from plait.native._native import scan
+    from plait.native._native import copy_files, copy_range, scan
 except ImportError:
-    from plait.native.pure import scan
+    from plait.native.pure import copy_files, copy_range, scan
 
     IMPLEMENTATION = "python"
 else:
     IMPLEMENTATION = "c"
 
-__all__ = ["IMPLEMENTATION", "Scan", "scan"]
+__all__ = ["IMPLEMENTATION", "Outcome", "Scan", "copy_files", "copy_range", "scan"]

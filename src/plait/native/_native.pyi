@@ -1,5 +1,21 @@
-# What the C extension offers; the twin in pure.py documents it.
+# What the C extension offers; the twins in plait.native.pure document it.
 
-from plait.native.pure import Scan
+from collections.abc import Sequence
 
+from plait.native.pure.content import Flag
+from plait.native.pure.copy_files import Outcome
+from plait.native.pure.scan import Scan
+
+def copy_files(
+    source: int,
+    destination: int,
+    names: Sequence[bytes],
+    partials: Sequence[bytes],
+    expected: Flag,
+    options: int,
+    mode: int,
+    cancel: Flag | None,
+    /,
+) -> list[Outcome]: ...
+def copy_range(source: int, destination: int, offset: int, length: int, sparse: bool, /) -> int: ...
 def scan(directory: int, /) -> Scan: ...

@@ -3,6 +3,8 @@
 #include "native.h"
 
 static PyMethodDef methods[] = {
+    {"copy_files", plait_copy_files, METH_VARARGS, NULL},
+    {"copy_range", plait_copy_range, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -49,4 +49,26 @@ plait_nanoseconds(struct timespec time)
 /* scan.c */
 PyObject *plait_scan(PyObject *module, PyObject *directory);
 
+/* content.c: bytes from one descriptor to another. */
+enum { PLAIT_BUFFER = 256 * 1024 };
+
+enum plait_content { PLAIT_COPIED, PLAIT_READ_FAILED, PLAIT_WRITE_FAILED, PLAIT_STOPPED };
+
+typedef struct {
+    int source, destination;
+    int64_t offset, length;
+    int sparse; /* leave out what is a hole in the source */
+    char *buffer; /* of PLAIT_BUFFER bytes */
+    const volatile uint8_t *cancel; /* stops where this is not 0; may be NULL */
+    int64_t copied; /* less than length: the source ended */
+    int error; /* errno of what failed */
+} PlaitContent;
+
+enum plait_content plait_copy_content(PlaitContent *content);
+enum plait_content plait_write_all(PlaitContent *content, size_t length);
+PyObject *plait_copy_range(PyObject *module, PyObject *arguments);
+
+/* copy_files.c */
+PyObject *plait_copy_files(PyObject *module, PyObject *arguments);
+
 #endif

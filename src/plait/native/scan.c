@@ -1,6 +1,6 @@
 /* Reading one directory: names in the total order, and the attributes of each entry, without the GIL.
  *
- * The names are read and sorted first (24 bytes and the name itself an entry), the attributes are then written where
+ * The names are read and sorted first (16 bytes and the name itself an entry), the attributes are then written where
  * they will stay. Only what decides the order, a directory, is looked at while reading, so that an entry keeps its place
  * whatever becomes of it later.
  */
@@ -16,8 +16,6 @@
 
 enum { KIND_FILE = 0, KIND_DIRECTORY = 1, KIND_SYMLINK = 2, KIND_SPECIAL = 3, KIND_VANISHED = 254, KIND_UNREADABLE = 255 };
 enum { DETAILS = 9 };
-/* From here on attributes are asked for in the order of inodes: on a cold cache that reads the inode table once. */
-enum { INODE_ORDER = 512 };
 
 typedef struct {
     int64_t size;
@@ -28,7 +26,6 @@ typedef struct {
 
 typedef struct {
     char *key; /* ends with a slash for a directory, then with a NUL */
-    uint64_t inode;
     uint32_t length; /* of the name, without the slash */
     int32_t known; /* index of the attributes read together with the name, or -1 */
 } Entry;
@@ -170,7 +167,6 @@ listing_add(Listing *listing, const struct dirent *found)
     }
     entries[listing->count++] = (Entry){
         .key = key,
-        .inode = (uint64_t)found->d_ino,
         .length = (uint32_t)length,
         .known = known ? (int32_t)listing->known_count++ : -1,
     };
@@ -220,29 +216,14 @@ listing_read(Listing *listing, int directory)
     return error;
 }
 
-static int
-by_inode(const void *left, const void *right)
-{
-    uint64_t a = (*(const Entry *const *)left)->inode, b = (*(const Entry *const *)right)->inode;
-    return (a > b) - (a < b);
-}
-
 /* Writes the attributes of `count` entries from `first` on into the columns. Returns how many have vanished. */
 static size_t
 fill(const Listing *listing, size_t first, size_t count, uint8_t *kinds, int64_t *sizes, int64_t *modified,
      int64_t *details)
 {
-    const Entry *entries = listing->entries + first, **order = NULL;
+    const Entry *entry = listing->entries + first;
     size_t vanished = 0;
-    if (count >= INODE_ORDER && (order = malloc(count * sizeof *order)) != NULL) {
-        for (size_t i = 0; i < count; i++) {
-            order[i] = entries + i;
-        }
-        qsort(order, count, sizeof *order, by_inode);
-    }
-    for (size_t i = 0; i < count; i++) {
-        const Entry *entry = order != NULL ? order[i] : entries + i;
-        size_t at = (size_t)(entry - entries);
+    for (size_t i = 0; i < count; i++, entry++) {
         Attributes attributes;
         if (entry->known >= 0) {
             attributes = listing->known[entry->known];
@@ -253,12 +234,11 @@ fill(const Listing *listing, size_t first, size_t count, uint8_t *kinds, int64_t
             }
         }
         vanished += attributes.kind == KIND_VANISHED;
-        kinds[at] = attributes.kind;
-        sizes[at] = attributes.size;
-        modified[at] = attributes.modified;
-        memcpy(details + at * DETAILS, attributes.details, sizeof attributes.details);
+        kinds[i] = attributes.kind;
+        sizes[i] = attributes.size;
+        modified[i] = attributes.modified;
+        memcpy(details + i * DETAILS, attributes.details, sizeof attributes.details);
     }
-    free(order);
     return vanished;
 }
 

@@ -1,7 +1,4 @@
-"""What the C extension does, in Python: the twin that runs where there is no compiler, and the documentation of both.
-
-Descriptors of directories are only ever used to find names below them: their offset neither matters nor moves.
-"""
+"""Reading one directory: names in the total order, and the attributes of each entry."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ def scan(directory: int, /) -> Scan:
     Links are not followed. Entries that vanish meanwhile are left out. Raises OSError where the directory itself
     cannot be read (to its end), ValueError for a negative descriptor.
     """
-    _refuse_negative(directory)
+    refuse_negative(directory)
     own = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     rows: list[tuple[bytes, bytes, int, int, int, tuple[int, ...]]] = []
     try:
@@ -49,7 +46,7 @@ def scan(directory: int, /) -> Scan:
                     continue
                 kind = _kind(st.st_mode)
                 key = name + b"/" if kind == _DIRECTORY else name
-                rows.append((key, name, kind, st.st_size, _clamped(st.st_mtime_ns), _details(st)))
+                rows.append((key, name, kind, st.st_size, clamped(st.st_mtime_ns), _details(st)))
     finally:
         os.close(own)
     rows.sort()
@@ -72,27 +69,30 @@ def _kind(mode: int) -> int:
 
 def _details(st: os.stat_result) -> tuple[int, ...]:
     return (
-        _clamped(st.st_ctime_ns),
-        _clamped(st.st_atime_ns),
-        _wrapped(st.st_ino),
-        _wrapped(st.st_dev),
+        clamped(st.st_ctime_ns),
+        clamped(st.st_atime_ns),
+        wrapped(st.st_ino),
+        wrapped(st.st_dev),
         st.st_mode,
         st.st_uid,
         st.st_gid,
         st.st_nlink,
-        _wrapped(st.st_rdev),
+        wrapped(st.st_rdev),
     )
 
 
-def _clamped(nanoseconds: int) -> int:
+def clamped(nanoseconds: int) -> int:
+    """The time, or the end of int64 that is nearest."""
     return min(max(nanoseconds, _LOWEST), _HIGHEST)
 
 
-def _wrapped(value: int) -> int:
+def wrapped(value: int) -> int:
+    """An unsigned 64-bit value as the int64 of the same bits."""
     return value - 2**64 if value > _HIGHEST else value
 
 
-def _refuse_negative(*descriptors: int) -> None:
+def refuse_negative(*descriptors: int) -> None:
+    """Raises ValueError for what is no descriptor, and for the one that means the working directory."""
     for descriptor in descriptors:
         if descriptor < 0:
             raise ValueError(f"file descriptor cannot be a negative integer ({descriptor})")

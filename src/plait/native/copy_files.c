@@ -1,0 +1,470 @@
+/* Copying a batch of files from one directory to another, without the GIL: each written beside, checked, renamed. */
+
+#include "native.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
+#endif
+
+/* The numbers are those of pure.py. */
+enum stage {
+    DONE,
+    CANCELLED,
+    OPEN_SOURCE,
+    SOURCE_CHANGED,
+    READ,
+    LENGTH,
+    CREATE,
+    WRITE,
+    SET_MODE,
+    SET_TIMES,
+    SYNC,
+    CLOSE,
+    RENAME,
+};
+enum option { EXCLUSIVE = 1, IN_PLACE = 2, DURABLE = 4 };
+
+/* Up to this size a file is read at once, before anything is created; it fits the buffer with a byte to spare. */
+enum { SMALL = 128 * 1024 };
+
+typedef struct {
+    int64_t size, modified, inode, device;
+} Expected;
+
+typedef struct {
+    int stage, error;
+    int64_t inode, changed;
+} Outcome;
+
+typedef struct {
+    int source, destination, options, mode;
+    char *buffer;
+    const volatile uint8_t *cancel;
+} Batch;
+
+static void
+outcome(Outcome *result, enum stage stage, int error)
+{
+    *result = (Outcome){.stage = stage, .error = error};
+}
+
+static int
+same_content(const struct stat *st, const Expected *expected)
+{
+    return (int64_t)st->st_size == expected->size && plait_nanoseconds(PLAIT_MTIME(st)) == expected->modified;
+}
+
+static int
+open_retrying(int directory, const char *name, int flags, mode_t mode)
+{
+    int descriptor;
+    do {
+        descriptor = openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode);
+    } while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
+/* Opens a source that is still the expected one; -1 with the outcome set. */
+static int
+open_source(const Batch *batch, const char *name, const Expected *expected, struct stat *st, Outcome *result)
+{
+    /* O_NONBLOCK: should a pipe have taken the name, opening it must not wait for a writer. */
+    int source = open_retrying(batch->source, name, O_RDONLY | O_NONBLOCK, 0);
+    if (source < 0) {
+        outcome(result, OPEN_SOURCE, errno);
+        return -1;
+    }
+    if (fstat(source, st) != 0) {
+        outcome(result, OPEN_SOURCE, errno);
+    } else if (!S_ISREG(st->st_mode) || !same_content(st, expected) || (int64_t)st->st_ino != expected->inode ||
+               (int64_t)st->st_dev != expected->device) {
+        outcome(result, SOURCE_CHANGED, 0);
+    } else {
+        return source;
+    }
+    close(source);
+    return -1;
+}
+
+/* Says whether exactly the expected content was read; else false with the outcome set. */
+static int
+source_held(int source, const Expected *expected, int64_t copied, Outcome *result)
+{
+    struct stat st;
+    if (fstat(source, &st) != 0) {
+        outcome(result, READ, errno);
+    } else if (!same_content(&st, expected)) {
+        outcome(result, SOURCE_CHANGED, 0);
+    } else if (copied != expected->size) {
+        outcome(result, LENGTH, 0);
+    } else {
+        return 1;
+    }
+    return 0;
+}
+
+/* Reads a small file whole, and looks whether there is more; false with the outcome set. */
+static int
+read_small(const Batch *batch, int source, const Expected *expected, Outcome *result)
+{
+    size_t wanted = (size_t)expected->size + 1, got = 0;
+    while (got < wanted) {
+        ssize_t count = read(source, batch->buffer + got, wanted - got);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            outcome(result, READ, errno);
+            return 0;
+        }
+        got += (size_t)count;
+        if (count == 0 || got == (size_t)expected->size) {
+            break;
+        }
+    }
+    return source_held(source, expected, (int64_t)got, result);
+}
+
+static int
+create_beside(const Batch *batch, const char *partial, mode_t mode)
+{
+    int flags = O_WRONLY | O_CREAT | O_EXCL;
+    int descriptor = open_retrying(batch->destination, partial, flags, mode);
+    if (descriptor < 0 && errno == EEXIST && unlinkat(batch->destination, partial, 0) == 0) {
+        descriptor = open_retrying(batch->destination, partial, flags, mode);
+    }
+    return descriptor;
+}
+
+static int
+create_in_place(const Batch *batch, const char *name, mode_t mode, const struct stat *source)
+{
+    int flags = O_WRONLY | O_CREAT | O_NONBLOCK | (batch->options & EXCLUSIVE ? O_EXCL : 0), error = 0;
+    int descriptor = open_retrying(batch->destination, name, flags, mode);
+    if (descriptor < 0) {
+        return -1;
+    }
+    struct stat st;
+    if (fstat(descriptor, &st) != 0) {
+        error = errno;
+    } else if (!S_ISREG(st.st_mode) || (st.st_ino == source->st_ino && st.st_dev == source->st_dev)) {
+        error = EEXIST; /* nothing that may be emptied */
+    } else if (ftruncate(descriptor, 0) != 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        close(descriptor);
+        errno = error;
+        return -1;
+    }
+    return descriptor;
+}
+
+/* Copies the content; false with the outcome set. */
+static int
+fill(const Batch *batch, int source, int destination, const struct stat *st, const Expected *expected,
+     Outcome *result)
+{
+    PlaitContent content = {
+        .source = source,
+        .destination = destination,
+        .length = expected->size,
+        .buffer = batch->buffer,
+        .cancel = batch->cancel,
+    };
+    if (expected->size <= SMALL) {
+        if (plait_write_all(&content, (size_t)expected->size) != PLAIT_COPIED) {
+            outcome(result, WRITE, content.error);
+            return 0;
+        }
+        return 1;
+    }
+    content.sparse = (int64_t)st->st_blocks * 512 < expected->size;
+    if (content.sparse && ftruncate(destination, (off_t)expected->size) != 0) {
+        outcome(result, WRITE, errno);
+        return 0;
+    }
+    switch (plait_copy_content(&content)) {
+    case PLAIT_READ_FAILED:
+        outcome(result, READ, content.error);
+        return 0;
+    case PLAIT_WRITE_FAILED:
+        outcome(result, WRITE, content.error);
+        return 0;
+    case PLAIT_STOPPED:
+        outcome(result, CANCELLED, 0);
+        return 0;
+    case PLAIT_COPIED:
+        break;
+    }
+    return source_held(source, expected, content.copied, result);
+}
+
+static int
+sync_data(int descriptor)
+{
+#ifdef __APPLE__
+    /* fsync leaves the data in the drive's cache there. */
+    if (fcntl(descriptor, F_FULLFSYNC) == 0) {
+        return 0;
+    }
+    return fsync(descriptor);
+#else
+    return fdatasync(descriptor);
+#endif
+}
+
+/* Mode, times, and where it is asked for the way to the disk; false with the outcome set. */
+static int
+finish(const Batch *batch, int destination, const struct stat *st, Outcome *result)
+{
+    struct timespec times[2] = {PLAIT_MTIME(st), PLAIT_MTIME(st)};
+    if (batch->mode >= 0 && fchmod(destination, (mode_t)batch->mode & 07777) != 0) {
+        outcome(result, SET_MODE, errno);
+    } else if (futimens(destination, times) != 0) {
+        outcome(result, SET_TIMES, errno);
+    } else if (batch->options & DURABLE && sync_data(destination) != 0) {
+        outcome(result, SYNC, errno);
+    } else {
+        return 1;
+    }
+    return 0;
+}
+
+/* Renames where the new name is free, else fails with EEXIST. */
+static int
+rename_exclusively(int directory, const char *partial, const char *name)
+{
+#if defined(SYS_renameat2)
+    if (syscall(SYS_renameat2, directory, partial, directory, name, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != ENOSYS && errno != EINVAL) {
+        return -1;
+    }
+#elif defined(RENAME_EXCL)
+    if (renameatx_np(directory, partial, directory, name, RENAME_EXCL) == 0) {
+        return 0;
+    }
+    if (errno != ENOTSUP) {
+        return -1;
+    }
+#endif
+    if (linkat(directory, partial, directory, name, 0) != 0) {
+        return -1;
+    }
+    (void)unlinkat(directory, partial, 0); /* the file stands: a second name of it is no failure */
+    return 0;
+}
+
+static int
+publish(const Batch *batch, const char *partial, const char *name)
+{
+    return batch->options & EXCLUSIVE ? rename_exclusively(batch->destination, partial, name)
+                                      : renameat(batch->destination, partial, batch->destination, name);
+}
+
+static void
+copy_one(const Batch *batch, const char *name, const char *partial, const Expected *expected, Outcome *result)
+{
+    int in_place = batch->options & IN_PLACE;
+    const char *written = in_place ? name : partial;
+    mode_t mode = batch->mode < 0 ? 0666 : 0600; /* what is to be closed is never open meanwhile */
+    struct stat st;
+    *result = (Outcome){0};
+    int source = open_source(batch, name, expected, &st, result);
+    if (source < 0) {
+        return;
+    }
+    if (expected->size <= SMALL && !read_small(batch, source, expected, result)) {
+        close(source);
+        return;
+    }
+    int destination =
+        in_place ? create_in_place(batch, name, mode, &st) : create_beside(batch, partial, mode);
+    if (destination < 0) {
+        outcome(result, CREATE, errno);
+        close(source);
+        return;
+    }
+    int good = fill(batch, source, destination, &st, expected, result) && finish(batch, destination, &st, result);
+    close(source);
+    if (close(destination) != 0 && errno != EINTR && good) {
+        outcome(result, CLOSE, errno);
+        good = 0;
+    }
+    if (good && !in_place && publish(batch, partial, name) != 0) {
+        outcome(result, RENAME, errno);
+        good = 0;
+    }
+    if (!good) {
+        unlinkat(batch->destination, written, 0);
+    } else if (fstatat(batch->destination, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        result->inode = (int64_t)st.st_ino;
+        result->changed = plait_nanoseconds(PLAIT_CTIME(&st));
+    }
+}
+
+/* The names of a sequence of bytes as C strings that live as long as `held`; NULL with an exception set. */
+static const char **
+plain_names(PyObject *sequence, PyObject **held)
+{
+    *held = PySequence_Tuple(sequence);
+    if (*held == NULL) {
+        return NULL;
+    }
+    Py_ssize_t count = PyTuple_Size(*held);
+    const char **names = PyMem_Malloc((size_t)(count + 1) * sizeof *names);
+    if (names == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        char *name;
+        Py_ssize_t length;
+        PyObject *object = PyTuple_GetItem(*held, i);
+        if (!PyBytes_Check(object)) {
+            PyErr_SetString(PyExc_TypeError, "names are bytes");
+            PyMem_Free(names);
+            return NULL;
+        }
+        PyBytes_AsStringAndSize(object, &name, &length);
+        if (length == 0 || memchr(name, '/', (size_t)length) || memchr(name, '\0', (size_t)length) ||
+            strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+            PyErr_Format(PyExc_ValueError, "not a plain file name: %R", object);
+            PyMem_Free(names);
+            return NULL;
+        }
+        names[i] = name;
+    }
+    names[count] = NULL;
+    return names;
+}
+
+/* Refuses what does not fit together; false with an exception set. */
+static int
+fitting(const char **names, const char **partials, const Py_buffer *expected, int options)
+{
+    Py_ssize_t count = 0, others = 0;
+    while (names[count] != NULL) {
+        count++;
+    }
+    while (partials[others] != NULL) {
+        others++;
+    }
+    if (expected->len != count * (Py_ssize_t)sizeof(Expected)) {
+        PyErr_SetString(PyExc_ValueError, "expected holds four int64 for each name");
+        return 0;
+    }
+    if (options & ~(EXCLUSIVE | IN_PLACE | DURABLE)) {
+        PyErr_SetString(PyExc_ValueError, "unknown options");
+        return 0;
+    }
+    if (others != (options & IN_PLACE ? 0 : count)) {
+        PyErr_SetString(PyExc_ValueError, "there is one partial name for each name, none in place");
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < others; i++) {
+        if (strcmp(names[i], partials[i]) == 0) {
+            PyErr_SetString(PyExc_ValueError, "a partial has a name of its own");
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static PyObject *
+outcome_list(const Outcome *outcomes, Py_ssize_t count)
+{
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *row = Py_BuildValue("(iiLL)", outcomes[i].stage, outcomes[i].error, (long long)outcomes[i].inode,
+                                      (long long)outcomes[i].changed);
+        if (row == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SetItem(list, i, row);
+    }
+    return list;
+}
+
+/* Copies all of the batch; NULL with an exception set. */
+static PyObject *
+copy_all(Batch *batch, const char **names, const char **partials, const char *expected, Py_ssize_t count)
+{
+    PyObject *list = NULL;
+    Outcome *outcomes = malloc((size_t)(count + 1) * sizeof *outcomes);
+    batch->buffer = malloc(PLAIT_BUFFER);
+    if (outcomes != NULL && batch->buffer != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t i = 0; i < count; i++) {
+            if (batch->cancel != NULL && *batch->cancel) {
+                outcome(&outcomes[i], CANCELLED, 0);
+                continue;
+            }
+            Expected one;
+            memcpy(&one, expected + (size_t)i * sizeof one, sizeof one);
+            copy_one(batch, names[i], partials[0] == NULL ? NULL : partials[i], &one, &outcomes[i]);
+        }
+        Py_END_ALLOW_THREADS
+        list = outcome_list(outcomes, count);
+    } else {
+        PyErr_NoMemory();
+    }
+    free(outcomes);
+    free(batch->buffer);
+    return list;
+}
+
+PyObject *
+plait_copy_files(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Batch batch = {0};
+    PyObject *names, *partials, *cancel, *held_names = NULL, *held_partials = NULL, *list = NULL;
+    const char **name_table = NULL, **partial_table = NULL;
+    Py_buffer expected = {0}, flag = {0};
+    if (!PyArg_ParseTuple(arguments, "iiOOy*iiO:copy_files", &batch.source, &batch.destination, &names, &partials,
+                          &expected, &batch.options, &batch.mode, &cancel)) {
+        return NULL;
+    }
+    if (batch.source < 0 || batch.destination < 0) {
+        PyErr_SetString(PyExc_ValueError, "file descriptor cannot be a negative integer");
+        goto end;
+    }
+    if (cancel != Py_None) {
+        if (PyObject_GetBuffer(cancel, &flag, PyBUF_SIMPLE) != 0) {
+            goto end;
+        }
+        if (flag.len < 1) {
+            PyErr_SetString(PyExc_ValueError, "cancel holds at least one byte");
+            goto end;
+        }
+        batch.cancel = flag.buf;
+    }
+    name_table = plain_names(names, &held_names);
+    partial_table = name_table == NULL ? NULL : plain_names(partials, &held_partials);
+    if (partial_table != NULL && fitting(name_table, partial_table, &expected, batch.options)) {
+        list = copy_all(&batch, name_table, partial_table, expected.buf, PyTuple_Size(held_names));
+    }
+end:
+    PyMem_Free((void *)name_table);
+    PyMem_Free((void *)partial_table);
+    Py_XDECREF(held_names);
+    Py_XDECREF(held_partials);
+    if (flag.obj != NULL) {
+        PyBuffer_Release(&flag);
+    }
+    PyBuffer_Release(&expected);
+    return list;
+}

@@ -1,0 +1,10 @@
+"""What the C extension does, in Python: the twin that runs where there is no compiler, and the documentation of both.
+
+One subject a module, as in the C files.
+"""
+
+from plait.native.pure.content import copy_range
+from plait.native.pure.copy_files import copy_files
+from plait.native.pure.scan import Scan, scan
+
+__all__ = ["Scan", "copy_files", "copy_range", "scan"]
