@@ -111,7 +111,7 @@ def show_duration(nanoseconds: int | None) -> str:
         return "off"
     for suffix, unit in reversed(_LONG_UNITS.items()):
         if abs(nanoseconds) >= unit:
-            return repr(nanoseconds / unit).removesuffix(".0") + suffix
+            return repr(float(nanoseconds) / unit).removesuffix(".0") + suffix
     return show_go_duration(nanoseconds)
 
 
