@@ -15,7 +15,14 @@ from plait.engine.events import Carried
 from plait.engine.transfer import Manner
 from plait.mirror.lookups import with_time
 from plait.model.actions import Action, Outcome, Status, Verb
-from plait.model.errors import CancelledError, NotSupportedError, PlaitError
+from plait.model.errors import (
+    AlreadyExistsError,
+    CancelledError,
+    NotSupportedError,
+    PlaitError,
+    PreconditionError,
+)
+from plait.model.items import Item
 from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
 
 if TYPE_CHECKING:
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
     from plait.engine.events import Event
     from plait.engine.transfer import Carriage, Transfer
     from plait.mirror.keeping import Keeper
-    from plait.model.items import Item
     from plait.stores.base import CopyResult, Store
 
 COPIED_NEW = "Copied (new)"
@@ -48,8 +54,9 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to carry.
 
     `moves`: the source is deleted once its copy has arrived. `metadata`: user metadata of files and directories is
-    carried. `set_times`: directories get their times. `partial_suffix`: what the name of a file that waits for its
-    predecessor to be kept ends with. `transfers`: how many at once, None for as many as the stores take.
+    carried. `partial_suffix`: what the name of a file that waits for its predecessor to be kept ends with. `transfers`:
+    how many at once, None for as many as the stores take. `hidden`: the filters may hide files of the destination, and
+    what is new may find one in its place, which it replaces.
     """
 
     moves: bool = False
@@ -58,6 +65,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     in_place: bool = False
     partial_suffix: str = ".partial"
     transfers: int | None = None
+    hidden: bool = False
 
 
 class MirrorCarrier:
@@ -77,7 +85,7 @@ class MirrorCarrier:
         self._keeper = keeper
         self._emit = emit
         self._how = Outgoing(durable=settings.durable, in_place=settings.in_place)
-        self._batches = transfer.batched and not settings.metadata
+        self._batches = transfer.batched
         self._verbs: dict[Verb, Callable[[Sequence[Action], Callable[[], bool]], Iterator[Outcome]]] = {
             Verb.CREATE: self._carry_files,
             Verb.REPLACE: self._carry_files,
@@ -142,18 +150,27 @@ class MirrorCarrier:
             requests, self._how, lambda request, size: self._emit(Carried(by_key[request.key], size))
         )
         for result in results:
-            yield self._outcome_of_result(by_key[result.request.key], result)
+            action = by_key[result.request.key]
+            try:
+                yield self._outcome_of_result(action, result)
+            except PlaitError as error:
+                yield _failed(action, error)
 
     def _outcome_of_result(self, action: Action, result: CopyResult) -> Outcome:
+        if isinstance(result.error, AlreadyExistsError):
+            return self._carry_over_hidden(action, result.error)
         if result.error is not None:
-            return _failed(action, result.error)
+            raise result.error
         detail = COPIED_NEW if action.verb is Verb.CREATE else COPIED_OVER
         return self._arrived(action, Outcome(action, Status.DONE, detail, carried=_source(action).size or 0))
 
     def _carry_file(self, action: Action) -> Outcome:
         old = action.destination
         if self._keeper is None or old is None:
-            carriage = self._carry_to(action, action.key)
+            try:
+                carriage = self._carry_to(action, action.key)
+            except AlreadyExistsError as error:
+                return self._carry_over_hidden(action, error)
             return self._arrived(action, _copied(action, carriage))
         if self._keeper.renames and isinstance(self._destination, Renames):
             return self._arrived(action, self._exchange(action, old, self._keeper, self._destination))
@@ -161,19 +178,27 @@ class MirrorCarrier:
         carriage = self._carry_to(action, action.key)
         return self._arrived(action, msgspec.structs.replace(_copied(action, carriage), kept=kept))
 
+    def _carry_over_hidden(self, action: Action, error: AlreadyExistsError) -> Outcome:
+        """Carries a new file to where one is found: the filters hid it, or (an error) it has come since the listing."""
+        if not self._settings.hidden or action.destination is not None:
+            raise PreconditionError(error.message, key=error.key)
+        found = Item(action.key, self._destination.stat(action.key))
+        seen = msgspec.structs.replace(action, destination=found)
+        return self._arrived(action, _copied(action, self._carry_to(seen, action.key)))
+
     def _exchange(self, action: Action, old: Item, keeper: Keeper, store: Renames) -> Outcome:
         """Carries beside; only when the new file is there is the old one taken away, and the new one put in its place.
 
         Killed in between, the old file is where it is kept, and the new one is carried again.
         """
         aside = _aside(action.key, self._settings.partial_suffix)
+        _remove(self._destination, aside)
         carriage = self._carry_to(action, aside)
         try:
             kept = keeper.keep(old)
             store.rename(aside, action.key, replace=True, durable=self._settings.durable)
         except PlaitError:
-            for _ in self._destination.delete([aside]):
-                pass
+            _remove(self._destination, aside)
             raise
         # A file that took the place of another is no new one, but its predecessor is.
         return msgspec.structs.replace(_copied(action, carriage, new=True), kept=kept)
@@ -268,6 +293,12 @@ def _remove_empty(store: Store, action: Action) -> Outcome:
             raise
         return Outcome(action, Status.SKIPPED, error.message)
     return Outcome(action, Status.DONE, REMOVED_DIRECTORY)
+
+
+def _remove(store: Store, key: str) -> None:
+    """Removes what may be left of an earlier run; what cannot be removed shows when it is written over."""
+    for _ in store.delete([key]):
+        pass
 
 
 def _copied(action: Action, carriage: Carriage, *, new: bool | None = None) -> Outcome:

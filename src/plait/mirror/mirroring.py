@@ -184,7 +184,7 @@ class Mirror:
             settings.transfer_settings(self.values),
             cancelled=self.around.cancellation.cancelled,
         )
-        carrying = settings.carrier_settings(self.mode, self.values)
+        carrying = settings.carrier_settings(self.mode, self.values, hidden=self.selection.active)
         return MirrorCarrier(transfer, carrying, self._keeper, self.around.events.emit)
 
     def _steps(self, *, runs: bool) -> Iterable[Step]:

@@ -114,8 +114,8 @@ def planner_settings(mode: Mode, values: Values, source: Store, destination: Sto
     )
 
 
-def carrier_settings(mode: Mode, values: Values) -> CarrierSettings:
-    """How a mirror's actions are carried out."""
+def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSettings:
+    """How a mirror's actions are carried out; `hidden`: filters may hide files of the destination."""
     return CarrierSettings(
         moves=mode is Mode.MOVE,
         metadata=values.metadata,
@@ -123,6 +123,7 @@ def carrier_settings(mode: Mode, values: Values) -> CarrierSettings:
         in_place=values.inplace,
         partial_suffix=values.partial_suffix,
         transfers=values.transfers if values.was_given("transfers") else None,
+        hidden=hidden,
     )
 
 
