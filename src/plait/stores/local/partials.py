@@ -26,8 +26,13 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.E
 
 def partial_name(leaf: str, suffix: str, number: int = 0) -> str:
     """One of the names that a partial file of `leaf` may have; they are tried in the order of `number`."""
-    stem = _stem(leaf, suffix)
-    return f"{stem}.{(crc32(order_bytes(stem)) + number) & 0xFFFFFFFF:08x}{suffix}"
+    return partial_bytes(order_bytes(leaf), order_bytes(suffix), number).decode("utf-8", "surrogateescape")
+
+
+def partial_bytes(leaf: bytes, suffix: bytes, number: int = 0) -> bytes:
+    """As `partial_name`, of names in bytes."""
+    stem = leaf if len(leaf) <= LONGEST_LEAF else _shortened(leaf, len(suffix))
+    return b"%s.%08x%s" % (stem, (crc32(stem) + number) & 0xFFFFFFFF, suffix)
 
 
 def is_partial_name(leaf: str, suffix: str) -> bool:
@@ -85,11 +90,9 @@ def remove_left_over(directory: int, name: str) -> bool:
     return True
 
 
-def _stem(leaf: str, suffix: str) -> str:
-    raw = order_bytes(leaf)
-    if len(raw) <= LONGEST_LEAF:
-        return leaf
-    cut = max(len(raw) - len(suffix.encode()) - _DIGITS - 1, 1)
-    while cut > 1 and raw[cut] & 0xC0 == 0x80:
+def _shortened(leaf: bytes, suffix: int) -> bytes:
+    """The beginning of a long name that leaves room for what is appended, cut between characters."""
+    cut = max(len(leaf) - suffix - _DIGITS - 1, 1)
+    while cut > 1 and leaf[cut] & 0xC0 == 0x80:
         cut -= 1
-    return raw[:cut].decode("utf-8", "surrogateescape")
+    return leaf[:cut]

@@ -16,6 +16,7 @@ from plait.stores.base import PLAIN, Deleted, Features
 from plait.stores.content import BLOCK, BytesReader
 from plait.stores.hashes import computable, new_digest
 from plait.stores.local.attributes import apply_metadata, kind_of, read_metadata, stat_of, times_of
+from plait.stores.local.copying import Batch
 from plait.stores.local.links import link_stat, make_link, read_link, real_name, stands_for_link
 from plait.stores.local.listing import Walk
 from plait.stores.local.moves import rename_to_new
@@ -33,12 +34,16 @@ from plait.stores.local.writing import (
     write_file,
     write_in_place,
 )
+from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Page
-    from plait.stores.base import Outgoing, Reader, Source
+    from plait.stores.base import CopyRequest, CopyResult, Outgoing, Reader, Source, Store
+
+    # `list` is a method below.
+    Results = list[CopyResult]
 
 REMEMBERED = 10_000
 """How many left-over partial files of one store are remembered; more are found by the next listing."""
@@ -136,10 +141,9 @@ class LocalStore:
         return LocalReader(descriptor, stat, key, offset, length, check=check)
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
-        where = self._target(key, how)
-        target = self._open_target(where, how)
+        target = self.open_target(key, how)
         try:
-            if stands_for_link(where.leaf, self.options):
+            if stands_for_link(target.leaf, self.options):
                 return make_link(target, content, size, how)
             return (write_in_place if how.in_place else write_file)(target, content, size, how)
         finally:
@@ -235,15 +239,30 @@ class LocalStore:
         return digest.hexdigest()
 
     def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> LocalParts:
-        where = self._target(key, how)
-        if stands_for_link(where.leaf, self.options):
+        if stands_for_link(place(key).leaf, self.options):
             raise NotSupportedError("a symbolic link is not written in parts", key=key)
-        target = self._open_target(where, how)
+        target = self.open_target(key, how)
         try:
             return LocalParts(target, size, how)
         except BaseException:
             os.close(target.directory)
             raise
+
+    def can_copy_batches_from(self, source: Store) -> bool:
+        return isinstance(unwrapped(source), LocalStore)
+
+    def copy_batch(
+        self,
+        source: Store,
+        requests: Sequence[CopyRequest],
+        how: Outgoing,
+        cancelled: Callable[[], bool],
+        carried: Callable[[CopyRequest, int], None] | None = None,
+    ) -> Results:
+        origin = unwrapped(source)
+        if not isinstance(origin, LocalStore):
+            raise NotSupportedError("a local store copies batches from another one only")
+        return Batch(origin, self, how, cancelled, carried).run(requests)
 
     def remove_leftovers(self) -> Iterator[Deleted]:
         while True:
@@ -261,12 +280,33 @@ class LocalStore:
                 if removed:
                     yield Deleted(key)
 
-    def _target(self, key: str, how: Outgoing) -> Place:
+    def open_directory(self, key: str) -> int:
+        """The directory that holds the key, for reading. Raises ObjectNotFoundError."""
+        try:
+            return self.root.open(place(key).parents)
+        except OSError as error:
+            raise not_found(error, "failed to open source object", key) from None
+
+    def open_target(self, key: str, how: Outgoing) -> Target:
+        """The key as a target to be written, in a directory that is made and opened. Raises what `write` raises."""
         if how.if_match is not None:
             raise NotSupportedError("files have no etag to be matched", key=key)
         if how.metadata is not None and not self.options.metadata:
             raise NotSupportedError("this store was opened without metadata", key=key)
-        return place(key)
+        where = place(key)
+        with system_errors("failed to make the directory", key):
+            durable = how.durable or self.options.durable
+            directory = self.root.open_to_write(where.parents, key, durable=durable)
+        return self.target(directory, where.leaf, key)
+
+    def target(self, directory: int, leaf: str, key: str) -> Target:
+        """A target in a directory that is open already."""
+        return Target(directory, leaf, key, self.options, self._warner(key))
+
+    @property
+    def reading_flags(self) -> int:
+        """How a file is opened to be read."""
+        return READ if self.options.links is Links.FOLLOW else READ | os.O_NOFOLLOW
 
     def _remember(self, key: str) -> None:
         with self._lock:
@@ -278,12 +318,6 @@ class LocalStore:
 
     def _real(self, leaf: str) -> str:
         return real_name(leaf, self.options)
-
-    def _open_target(self, where: Place, how: Outgoing) -> Target:
-        with system_errors("failed to make the directory", where.key):
-            durable = how.durable or self.options.durable
-            directory = self.root.open_to_write(where.parents, where.key, durable=durable)
-        return Target(directory, where.leaf, where.key, self.options, self._warner(where.key))
 
     def _stat_in(self, directory: int, where: Place) -> Stat:
         """The stat of what a listing of the directory shows under the name. Raises OSError."""
@@ -297,7 +331,7 @@ class LocalStore:
         if not self.options.metadata:
             return stat_of(found)
         try:
-            descriptor = os.open(where.leaf, self._reading(), dir_fd=directory)
+            descriptor = os.open(where.leaf, self.reading_flags, dir_fd=directory)
         except PermissionError:
             return self._described(found, None)
         try:
@@ -333,9 +367,6 @@ class LocalStore:
         if stands_for_link(leaf, self.options) and link_stat(directory, leaf, self.options) is not None:
             real = self._real(leaf)
         os.unlink(real, dir_fd=directory)
-
-    def _reading(self) -> int:
-        return READ if self.options.links is Links.FOLLOW else READ | os.O_NOFOLLOW
 
     def _described(self, found: os.stat_result, descriptor: int | None) -> Stat:
         return stat_of(found, read_metadata(found, descriptor) if self.options.metadata else None)

@@ -155,25 +155,40 @@ def write_file(target: Target, content: Source, size: int | None, how: Outgoing)
 
 
 def write_in_place(target: Target, content: Source, size: int | None, how: Outgoing) -> Stat:
-    """Writes one file under its final name, as a person asked for; a file that could not be completed is removed."""
+    """Writes one file under its final name, as a person asked for."""
+    with in_place(target, how) as descriptor:
+        written = _fill(descriptor, content, size, how, target.key)
+        return finish_in_place(descriptor, written, how, target)
+
+
+@contextmanager
+def in_place(target: Target, how: Outgoing) -> Iterator[int]:
+    """The file under its final name, open to be written over; removed where that fails, for it is a mixture then.
+
+    It is not emptied first: it may be the very file that is being read, under a second name.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    flags |= os.O_EXCL if how.if_absent else os.O_TRUNC
     with system_errors("failed to open for writing in place", target.key):
-        descriptor = os.open(target.leaf, flags, MODE, dir_fd=target.directory)
+        descriptor = os.open(target.leaf, flags | (os.O_EXCL if how.if_absent else 0), MODE, dir_fd=target.directory)
     try:
-        _fill(descriptor, content, size, how, target.key)
-        with system_errors("failed to write", target.key):
-            set_attributes(descriptor, how, target)
-            if target.durable(how):
-                os.fsync(descriptor)
-                os.fsync(target.directory)
-            return stat_of(os.fstat(descriptor))
+        yield descriptor
     except BaseException:
         with suppress(OSError):
             os.unlink(target.leaf, dir_fd=target.directory)
         raise
     finally:
         os.close(descriptor)
+
+
+def finish_in_place(descriptor: int, size: int, how: Outgoing, target: Target) -> Stat:
+    """Cuts a file that was written over to its size, and gives it its attributes."""
+    with system_errors("failed to write", target.key):
+        os.ftruncate(descriptor, size)
+        set_attributes(descriptor, how, target)
+        if target.durable(how):
+            os.fsync(descriptor)
+            os.fsync(target.directory)
+        return stat_of(os.fstat(descriptor))
 
 
 def write_link(target: Target, text: bytes, how: Outgoing) -> None:

@@ -1,0 +1,307 @@
+"""Copying from one local store to another, a directory's worth of files at a time, by the operating system.
+
+Small files go through one native call for many of them. Whatever that call could not do for a file (something stands in
+the way, the source changed, no space …) is tried again for this file alone, with all the rules and the words for them.
+Large files are copied range by range, so that a person sees them move and can stop them.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from contextlib import ExitStack
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from plait.model.errors import (
+    AlreadyExistsError,
+    CancelledError,
+    PlaitError,
+    PreconditionError,
+    SourceChangedError,
+    StoreError,
+    from_os_error,
+)
+from plait.model.items import Kind, Stat
+from plait.native import copy_files, copy_range
+from plait.native.stages import DONE, DURABLE, EXCLUSIVE
+from plait.stores.base import CopyResult
+from plait.stores.content import check_expected
+from plait.stores.local.attributes import kind_of, read_metadata, stat_of
+from plait.stores.local.links import stands_for_link
+from plait.stores.local.options import Links
+from plait.stores.local.partials import WRITERS, partial_bytes
+from plait.stores.local.reading import check_file, not_found
+from plait.stores.local.writing import Partial, finish_in_place, in_place, system_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from plait.stores.base import CopyRequest, Outgoing
+    from plait.stores.local.store import LocalStore
+
+RANGE = 16 << 20
+"""Bytes that are copied between two looks at the cancellation."""
+SMALL = 8 << 20
+"""Bytes up to which a file is copied by the native call for many."""
+GROUP_FILES = 256
+GROUP_BYTES = 32 << 20
+"""How much one native call copies; between two of them the cancellation is looked at."""
+_EXPECTED = struct.Struct("=4q")
+
+
+class _Work:
+    """A request, its names, and the result once there is one."""
+
+    __slots__ = ("copied", "directories", "leaf", "request", "source")
+
+    def __init__(self, request: CopyRequest) -> None:
+        self.request = request
+        origin, _, self.source = request.item.key.rpartition("/")
+        directory, _, self.leaf = request.key.rpartition("/")
+        self.directories = (origin, directory)
+        self.copied: CopyResult | None = None
+
+
+class Batch:
+    """Requests being copied from `source` to `destination`; `carried` is told of each range of a large file."""
+
+    def __init__(
+        self,
+        source: LocalStore,
+        destination: LocalStore,
+        how: Outgoing,
+        cancelled: Callable[[], bool],
+        carried: Callable[[CopyRequest, int], None] | None,
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._how = how
+        self._cancelled = cancelled
+        self._carried = carried
+        self._translating = Links.TRANSLATE in {source.options.links, destination.options.links}
+        self._durable = how.durable or destination.options.durable
+        # What the native call does not do.
+        self._by_hand = (
+            how.in_place
+            or how.metadata is not None
+            or (source.options.metadata and destination.options.metadata)
+            or destination.options.no_set_modtime
+        )
+        # Two processes that write to one place do not get into each other's way.
+        self._number = os.getpid() % WRITERS
+
+    def run(self, requests: Sequence[CopyRequest]) -> list[CopyResult]:
+        """One result for each request, in their order."""
+        results: list[CopyResult] = []
+        for _, group in groupby(map(_Work, requests), _directories):
+            results += self._run_directory(list(group))
+        return results
+
+    def _run_directory(self, works: Sequence[_Work]) -> list[CopyResult]:
+        """Copies requests of one directory to one directory."""
+        with ExitStack() as opened:
+            try:
+                if self._cancelled():
+                    raise _interrupted()
+                source, destination = self._open(works[0].request, opened)
+            except PlaitError as error:
+                return [CopyResult(work.request, error) for work in works]
+            self._copy_small(source, destination, works)
+            results = [
+                self._copy_alone(source, destination, work) if work.copied is None else work.copied for work in works
+            ]
+            if self._durable:
+                with system_errors("failed to sync the directory", works[0].request.key):
+                    os.fsync(destination)
+            return results
+
+    def _copy_small(self, source: int, destination: int, works: Sequence[_Work]) -> None:
+        """Copies small files in groups, and marks those that were copied."""
+        if self._by_hand:
+            return
+        small = [work for work in works if self._is_small(work)]
+        new = [work for work in small if work.request.replaces is None]
+        known = [work for work in small if work.request.replaces is not None and self._as_expected(destination, work)]
+        for some, options in ((new, EXCLUSIVE), (known, 0)):
+            for group in _groups(some):
+                if self._cancelled():
+                    return
+                self._copy_group(source, destination, group, options)
+
+    def _is_small(self, work: _Work) -> bool:
+        stat = work.request.item.stat
+        return (
+            stat.size is not None
+            and stat.size <= SMALL
+            and stat.posix is not None
+            and stat.modified is not None
+            and work.source == work.leaf
+            and not (self._translating and self._is_link(work))
+        )
+
+    def _as_expected(self, destination: int, work: _Work) -> bool:
+        try:
+            self._check_destination(destination, work)
+        except PlaitError:
+            return False  # it is found again, and told, when the file is copied alone
+        return True
+
+    def _copy_group(self, source: int, destination: int, group: Sequence[_Work], options: int) -> None:
+        suffix = os.fsencode(self._destination.options.partial_suffix)
+        names = [os.fsencode(work.leaf) for work in group]
+        partials = [partial_bytes(name, suffix, self._number) for name in names]
+        expected = b"".join(map(_expected, group))
+        options |= DURABLE if self._durable else 0
+        mode = -1 if self._how.mode is None else self._how.mode
+        outcomes = copy_files(source, destination, names, partials, expected, options, mode, None)
+        for work, outcome in zip(group, outcomes, strict=True):
+            if outcome[0] == DONE:
+                stat = work.request.item.stat
+                work.copied = CopyResult(work.request, None, Stat(Kind.FILE, stat.size, stat.modified))
+
+    def _copy_alone(self, source: int, destination: int, work: _Work) -> CopyResult:
+        try:
+            return CopyResult(work.request, stat=self._copy(source, destination, work))
+        except PlaitError as error:
+            return CopyResult(work.request, error)
+
+    def _open(self, request: CopyRequest, opened: ExitStack) -> tuple[int, int]:
+        source = self._source.open_directory(request.item.key)
+        opened.callback(os.close, source)
+        target = self._destination.open_target(request.key, self._how)
+        opened.callback(os.close, target.directory)
+        return source, target.directory
+
+    def _copy(self, source: int, destination: int, work: _Work) -> Stat:
+        """Copies one file. Raises the catalogue's errors."""
+        request = work.request
+        if self._cancelled():
+            raise _interrupted()
+        if self._is_link(work):
+            with self._source.read(request.item.key, expected=request.item.stat) as reader:
+                how = msgspec.structs.replace(self._how, modified=reader.stat.modified)
+                return self._destination.write(request.key, reader, reader.stat.size, how)
+        descriptor = self._open_source(source, work)
+        try:
+            found = os.fstat(descriptor)
+            if not self._source.options.no_check_updated:
+                check_file(request.item.stat, stat_of(found), request.item.key)
+            self._check_destination(destination, work, found)
+            return self._carry(descriptor, found, destination, work)
+        finally:
+            os.close(descriptor)
+
+    def _is_link(self, work: _Work) -> bool:
+        return stands_for_link(work.source, self._source.options) or stands_for_link(
+            work.leaf, self._destination.options
+        )
+
+    def _open_source(self, directory: int, work: _Work) -> int:
+        request = work.request
+        try:
+            descriptor = os.open(work.source, self._source.reading_flags, dir_fd=directory)
+        except OSError as error:
+            raise not_found(error, "failed to open source object", request.item.key) from None
+        if kind_of(os.fstat(descriptor).st_mode) is not Kind.FILE:
+            os.close(descriptor)
+            raise SourceChangedError("the source is no file any more", key=request.item.key)
+        return descriptor
+
+    def _check_destination(self, directory: int, work: _Work, source: os.stat_result | None = None) -> None:
+        """Raises PreconditionError, AlreadyExistsError where the key does not hold what is expected.
+
+        StoreError where the source is to be written over in place by itself.
+        """
+        request = work.request
+        try:
+            found = os.stat(work.leaf, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            if request.replaces is not None:
+                raise PreconditionError("the destination is gone", key=request.key) from None
+            return
+        except OSError as error:
+            raise from_os_error(error, "failed to look at the destination", key=request.key) from None
+        if kind_of(found.st_mode) in {Kind.SYMLINK, Kind.SPECIAL}:
+            return  # what no listing shows is replaced, as rclone does
+        if source is not None and self._how.in_place and os.path.samestat(source, found):
+            raise StoreError("source and destination are the same file", key=request.key)
+        if request.replaces is None:
+            raise AlreadyExistsError("the destination exists meanwhile", key=request.key)
+        try:
+            check_file(request.replaces, stat_of(found), request.key)
+        except SourceChangedError as error:
+            raise PreconditionError(f"the destination changed meanwhile: {error}", key=request.key) from None
+
+    def _carry(self, descriptor: int, found: os.stat_result, destination: int, work: _Work) -> Stat:
+        """Copies content and attributes of an open file."""
+        request = work.request
+        target = self._destination.target(destination, work.leaf, request.key)
+        how = msgspec.structs.replace(self._how, modified=found.st_mtime_ns)
+        if self._source.options.metadata and self._destination.options.metadata:
+            read = read_metadata(found, descriptor)
+            how = msgspec.structs.replace(how, metadata={**read, **(self._how.metadata or {})})
+        size = found.st_size
+        if how.in_place:
+            with in_place(target, how) as written:
+                self._copy_content(descriptor, found, written, request)
+                return finish_in_place(written, size, how, target)
+        partial = Partial(target)
+        try:
+            self._copy_content(descriptor, found, partial.descriptor, request)
+            return partial.commit(size, how)
+        finally:
+            partial.discard()
+
+    def _copy_content(self, source: int, found: os.stat_result, destination: int, request: CopyRequest) -> None:
+        """Copies, and raises SourceChangedError where the source was not the same all the time."""
+        size, position = found.st_size, 0
+        sparse = found.st_blocks * 512 < size
+        with system_errors("failed to copy", request.key):
+            if sparse:
+                os.ftruncate(destination, 0)
+                os.ftruncate(destination, size)
+            while position < size:
+                if self._cancelled():
+                    raise _interrupted()
+                copied = copy_range(source, destination, position, min(RANGE, size - position), sparse)
+                position += copied
+                if not copied:
+                    break
+                if self._carried is not None and size > SMALL:
+                    self._carried(request, copied)
+            now = os.fstat(source)
+        if position < size or not self._source.options.no_check_updated:
+            check_expected(stat_of(found), stat_of(now), request.item.key)
+
+
+def _groups(works: Sequence[_Work]) -> Iterator[Sequence[_Work]]:
+    """The files, as many at a time as one native call is to copy."""
+    group: list[_Work] = []
+    size = 0
+    for work in works:
+        if group and (len(group) == GROUP_FILES or size > GROUP_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(work)
+        size += work.request.item.stat.size or 0
+    if group:
+        yield group
+
+
+def _expected(work: _Work) -> bytes:
+    """What the native call is to find of a source."""
+    stat = work.request.item.stat
+    posix = stat.posix
+    assert posix is not None  # noqa: S101  (`_is_small` found it)
+    return _EXPECTED.pack(stat.size, stat.modified, posix.inode, posix.device)
+
+
+def _directories(work: _Work) -> tuple[str, str]:
+    return work.directories
+
+
+def _interrupted() -> CancelledError:
+    return CancelledError("interrupted")
