@@ -63,7 +63,6 @@ def make_notes(root: Path) -> None:
         os.utime(path, (yesterday, yesterday))
     (root / "pictures").mkdir()
     (root / "pictures/panorama.raw").write_bytes(os.urandom(24 << 20))
-    (root / "an empty folder").mkdir()
 
 
 def mirror_a_folder(stage: Stage) -> None:
