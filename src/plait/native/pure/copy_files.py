@@ -145,7 +145,7 @@ class _Copy:
             try:
                 self._copy_from(source)
             finally:
-                os.close(source)
+                _close(source)
         except _EndError as end:
             return end.stage, 0, 0, 0
         except OSError as error:
@@ -173,7 +173,7 @@ class _Copy:
                     write_all(destination, data, 0)
                 self._finish(destination, st)
             except BaseException:
-                os.close(destination)
+                _close(destination)
                 raise
             self.stage = CLOSE
             os.close(destination)
@@ -223,7 +223,7 @@ class _Copy:
         try:
             _empty(destination, source)
         except BaseException:
-            os.close(destination)
+            _close(destination)
             raise
         return destination
 
@@ -263,6 +263,12 @@ class _Copy:
         with suppress(OSError):
             # The file stands: a second name of it is no failure.
             os.unlink(self.partial, dir_fd=directory)
+
+
+def _close(descriptor: int) -> None:
+    """Closes what nothing depends on any more."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _safely() -> int:

@@ -13,20 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from plait import native
-from plait.native import Scan, pure
-
-IMPLEMENTATIONS: list[ModuleType] = [pure]
-if native.IMPLEMENTATION == "c":
-    from plait.native import _native
-
-    IMPLEMENTATIONS.append(_native)
-
-
-@pytest.fixture(params=IMPLEMENTATIONS, ids=lambda module: module.__name__.rpartition(".")[2])
-def implementation(request: pytest.FixtureRequest) -> ModuleType:
-    module: ModuleType = request.param
-    return module
+from plait.native import Scan
 
 
 @contextmanager

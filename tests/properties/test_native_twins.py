@@ -1,0 +1,156 @@
+"""The C extension and its Python twin give the same for any tree, any batch and any range."""
+
+import os
+import tempfile
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plait import native
+from plait.native import Scan, pure, stages
+
+IMPLEMENTATIONS: list[ModuleType] = [pure]
+if native.IMPLEMENTATION == "c":
+    from plait.native import _native
+
+    IMPLEMENTATIONS.append(_native)
+
+# Few characters make neighbours such as `a`, `a/`, `a.`; the others are at the ends of UTF-8, or outside it.
+NAMES = st.one_of(
+    st.text("a-./0é\ue000\U0001f40d".replace("/", ""), min_size=1, max_size=4).map(os.fsencode),
+    st.binary(min_size=1, max_size=12),
+).filter(lambda name: name not in {b".", b".."} and not set(name) & {0, ord("/")})
+KINDS = st.sampled_from(["file", "file", "directory", "link", "pipe"])
+TIMES = st.integers(-(2**33), 2**35).map(lambda seconds: seconds * 10**9 + 123_456_789)
+SIZES = st.one_of(st.integers(0, 20), st.sampled_from([131_071, 131_072, 131_073, 300_000]))
+PIECES = st.lists(st.tuples(st.booleans(), st.integers(1, 40_000)), max_size=8)
+
+
+@contextmanager
+def opened(*paths: Path) -> Iterator[list[int]]:
+    descriptors = [os.open(path, os.O_RDONLY) for path in paths]
+    try:
+        yield descriptors
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def make(path: Path, kind: str, modified: int, content: bytes = b"12345") -> None:
+    match kind:
+        case "file":
+            path.write_bytes(content)
+        case "directory":
+            path.mkdir()
+        case "link":
+            path.symlink_to("target")
+        case _:
+            os.mkfifo(path)
+    os.utime(path, ns=(modified, modified), follow_symlinks=False)
+
+
+@given(entries=st.dictionaries(NAMES, st.tuples(KINDS, TIMES), max_size=20))
+def test_scan(entries: dict[bytes, tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, (kind, modified) in entries.items():
+            make(root / os.fsdecode(name), kind, modified)
+        with opened(root) as (descriptor,):
+            results: list[Scan] = [implementation.scan(descriptor) for implementation in IMPLEMENTATIONS]
+    names, kinds, *_ = results[0]
+    keys = [os.fsencode(name) + b"/" * (kind == 1) for name, kind in zip(names, kinds, strict=True)]
+    assert keys == sorted(name + b"/" * (entries[name][0] == "directory") for name in entries)
+    assert all(result == results[0] for result in results)
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, int, bytes | None]]:
+    found = {}
+    for path in root.iterdir():
+        status = path.lstat()
+        regular = path.is_file() and not path.is_symlink()
+        found[path.name] = (
+            status.st_mode,
+            status.st_mtime_ns if regular else 0,
+            path.read_bytes() if regular else None,
+        )
+    return found
+
+
+@given(
+    files=st.dictionaries(NAMES, st.tuples(KINDS, TIMES, SIZES), max_size=6),
+    present=st.dictionaries(NAMES, KINDS, max_size=4),
+    also=st.data(),
+    options=st.integers(0, 7),
+    mode=st.sampled_from([-1, 0o600, 0o644, 0o755]),
+)
+def test_copy_files(
+    files: dict[bytes, tuple[str, int, int]], present: dict[bytes, str], also: st.DataObject, options: int, mode: int
+) -> None:
+    names = sorted(files)
+    over = also.draw(st.dictionaries(st.sampled_from(names), KINDS, max_size=4)) if names else {}
+    wrong = also.draw(st.sets(st.integers(0, 4 * len(names) - 1), max_size=2)) if names else set()
+    outcomes, trees = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "source")
+        source.mkdir()
+        expected = array("q")
+        for name in names:
+            kind, modified, size = files[name]
+            path = source / os.fsdecode(name)
+            make(path, kind, modified, bytes(index * 7 % 251 for index in range(size)))
+            status = path.lstat()
+            modified = min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
+            expected.extend((status.st_size, modified, status.st_ino, status.st_dev))
+        for index in wrong:
+            expected[index] -= 1
+        for number, implementation in enumerate(IMPLEMENTATIONS):
+            destination = Path(folder, str(number))
+            destination.mkdir()
+            for name, kind in (present | over).items():
+                make(destination / os.fsdecode(name), kind, 0, b"old")
+            partials = [] if options & stages.IN_PLACE else [b"~%d" % index for index in range(len(names))]
+            partials = [partial + b"~" * (partial in names or partial in present) * 20 for partial in partials]
+            with opened(source, destination) as (reading, writing):
+                result = implementation.copy_files(
+                    reading, writing, names, partials, expected.tobytes(), options, mode, None
+                )
+            for name, (stage, error, inode, changed) in zip(names, result, strict=True):
+                if stage == stages.DONE:
+                    status = (destination / os.fsdecode(name)).lstat()
+                    assert (error, inode, changed) == (0, status.st_ino, status.st_ctime_ns)
+                else:
+                    assert (inode, changed) == (0, 0)
+            outcomes.append([row[:2] for row in result])
+            trees.append(snapshot(destination))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    assert all(tree == trees[0] for tree in trees)
+
+
+@given(pieces=PIECES, offset=st.integers(0, 150_000), length=st.integers(0, 200_000), sparse=st.booleans())
+def test_copy_range(pieces: list[tuple[bool, int]], offset: int, length: int, *, sparse: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "source")
+        with source.open("wb") as file:
+            for hole, size in pieces:
+                if hole:
+                    file.truncate(file.seek(size, os.SEEK_END))
+                else:
+                    file.write(bytes(1 + index % 250 for index in range(size)))
+            file.flush()
+        content = source.read_bytes()
+        for number, implementation in enumerate(IMPLEMENTATIONS):
+            target = Path(folder, str(number))
+            with source.open("rb") as reading, target.open("w+b") as writing:
+                writing.truncate(len(content))
+                count = implementation.copy_range(reading.fileno(), writing.fileno(), offset, length, sparse)
+            wanted = content[offset : offset + length]
+            assert count == len(wanted)
+            after = target.read_bytes()
+            assert after[offset : offset + count] == wanted
+            assert not any(after[:offset])
+            assert not any(after[offset + count :])

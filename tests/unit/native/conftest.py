@@ -1,0 +1,30 @@
+"""Both implementations of plait.native, under the same tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from plait import native
+from plait.native import pure
+
+IMPLEMENTATIONS: list[ModuleType] = [pure]
+if native.IMPLEMENTATION == "c":
+    from plait.native import _native
+
+    IMPLEMENTATIONS.append(_native)
+
+
+@pytest.fixture(params=IMPLEMENTATIONS, ids=lambda module: module.__name__.rpartition(".")[2])
+def implementation(request: pytest.FixtureRequest) -> ModuleType:
+    module: ModuleType = request.param
+    return module
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_is_left_open() -> Iterator[None]:
+    before = set(Path("/dev/fd").iterdir())
+    yield
+    # The listing's own descriptor takes the lowest free number, the same each time.
+    assert set(Path("/dev/fd").iterdir()) == before
