@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -133,16 +133,24 @@ class EventStream:
     """Delivers events to subscribers, one at a time, in the thread of the emitter."""
 
     def __init__(self) -> None:
-        self._subscribers: tuple[Callable[[Event], None], ...] = ()
+        self._subscribers: dict[type, tuple[Callable[[Any], None], ...]] = {}
         self._lock = Lock()
 
-    def subscribe(self, subscriber: Callable[[Event], None]) -> None:
-        """Adds a subscriber; it sees the events from now on, is called under a lock, and must be quick."""
+    def subscribe(self, subscriber: Callable[[Any], None], *kinds: type[Event]) -> None:
+        """Adds a subscriber for these kinds of events, or all.
+
+        It sees the events from now on, is called under a lock, and must be quick.
+        """
         with self._lock:
-            self._subscribers = (*self._subscribers, subscriber)
+            table = dict(self._subscribers)
+            for kind in kinds or get_args(Event):
+                table[kind] = (*table.get(kind, ()), subscriber)
+            self._subscribers = table
 
     def emit(self, event: Event) -> None:
         """Delivers one event to all subscribers."""
-        with self._lock:
-            for subscriber in self._subscribers:
-                subscriber(event)
+        subscribers = self._subscribers.get(type(event))
+        if subscribers is not None:
+            with self._lock:
+                for subscriber in subscribers:
+                    subscriber(event)

@@ -7,7 +7,6 @@ object store's own keys are exact, whatever they hold. The total order of a list
 
 from __future__ import annotations
 
-import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from plait.model.errors import PlaitError
 
-_ORDER = sys.byteorder
 UNKNOWN_SIZE = -1
 """What a size column holds where the size is not known."""
 UNKNOWN_TIME = -(2**63)
@@ -34,6 +32,9 @@ class Kind(IntEnum):
     SPECIAL = 3
     UNREADABLE = 255
     """An entry whose attributes could not be read; the size column holds the errno."""
+
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 class Posix(msgspec.Struct, frozen=True):
@@ -83,22 +84,27 @@ class Item(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> Kind:
+        """What it is."""
         return self.stat.kind
 
     @property
     def size(self) -> int | None:
+        """Bytes, None where not known."""
         return self.stat.size
 
     @property
     def modified(self) -> int | None:
+        """Modification time in nanoseconds, None where not known."""
         return self.stat.modified
 
     @property
     def is_directory(self) -> bool:
+        """True for a directory."""
         return self.stat.kind is Kind.DIRECTORY
 
     @property
     def order_key(self) -> str:
+        """What orders it among others: the key, with `/` appended for a directory."""
         return self.key + "/" if self.stat.kind is Kind.DIRECTORY else self.key
 
 
@@ -115,9 +121,9 @@ class Page:
     Equal columns mean equal items, so two pages are compared without creating an item.
     """
 
-    __slots__ = ("details", "error", "kinds", "modified", "names", "prefix", "sizes", "stats")
+    __slots__ = ("_columns", "details", "error", "kinds", "modified", "names", "prefix", "sizes", "stats")
 
-    def __init__(  # noqa: PLR0913  (the columns)
+    def __init__(
         self,
         prefix: str,
         names: Sequence[str],
@@ -137,11 +143,12 @@ class Page:
         self.details = details
         self.stats = stats
         self.error = error
+        self._columns: tuple[memoryview[int], memoryview[int], memoryview[int] | None] | None = None
 
     @classmethod
     def of(cls, prefix: str, named: Sequence[tuple[str, Stat]], error: PlaitError | None = None) -> Page:
         """A page of names below `prefix` and their stats, in listing order."""
-        from array import array  # noqa: PLC0415  (start-up)
+        from array import array
 
         stats = [stat for _, stat in named]
         return cls(
@@ -179,13 +186,17 @@ class Page:
         """The `Stat` of item `index`."""
         if self.stats is not None:
             return self.stats[index]
-        size = int.from_bytes(self.sizes[8 * index : 8 * index + 8], _ORDER, signed=True)
-        modified = int.from_bytes(self.modified[8 * index : 8 * index + 8], _ORDER, signed=True)
+        if self._columns is None:
+            details = None if self.details is None else memoryview(self.details).cast("q")
+            self._columns = memoryview(self.sizes).cast("q"), memoryview(self.modified).cast("q"), details
+        sizes, times, details = self._columns
+        size, modified = sizes[index], times[index]
+        start = POSIX_FIELDS * index
         return Stat(
-            Kind(self.kinds[index]),
+            _KINDS[self.kinds[index]],
             None if size == UNKNOWN_SIZE else size,
             None if modified == UNKNOWN_TIME else modified,
-            posix=self._posix(index),
+            posix=None if details is None else Posix(*details[start : start + POSIX_FIELDS]),
         )
 
     def item(self, index: int) -> Item:
@@ -195,13 +206,6 @@ class Page:
     def items(self) -> Iterator[Item]:
         """The items in order."""
         return map(self.item, range(len(self.names)))
-
-    def _posix(self, index: int) -> Posix | None:
-        if self.details is None:
-            return None
-        from struct import unpack_from  # noqa: PLC0415  (start-up)
-
-        return Posix(*unpack_from(f"={POSIX_FIELDS}q", self.details, 8 * POSIX_FIELDS * index))
 
 
 def order_bytes(key: str) -> bytes:
