@@ -1,4 +1,4 @@
-"""What rclone's sync, copy, move and check do where it matters, and that Plait does the same; then where it does not."""
+"""What rclone does with sync, copy, move and check where it matters, and where Plait does the same; then where not."""
 
 from pathlib import Path
 from typing import Any
