@@ -1,4 +1,4 @@
-"""Reading `rclone.conf`: where it lies, what it holds, also encrypted, and what overrides it.
+"""`rclone.conf`: where it lies, what it holds, also encrypted, what overrides it, and changing it.
 
 Source: rclone's manual, "Configuration file", "Config file encryption", "Environment variables"; rclone `fs/config`.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
-import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 from plait.model.errors import ConfigurationError, SecretError
+from plait.model.values.quoting import quote
+from plait.stores.ini import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 ENCRYPTED = "RCLONE_ENCRYPT_V0:"
 LARGEST_FILE = 16 << 20
 NONCE_SIZE = 24
-BACKEND_PREFIXES = {"google cloud storage": "gcs"}
+BACKEND_PREFIXES = {"google cloud storage": "gcs", "google photos": "gphotos", "oracleobjectstorage": "oos"}
 """What stands for the backend in variable names, where it is not its own name."""
 
 
@@ -41,36 +43,80 @@ def candidates(environment: Mapping[str, str], beside: str = "") -> list[str]:
 
 
 def read_configuration(path: str, password: Callable[[], str]) -> dict[str, dict[str, str]]:
-    """The sections of a configuration file; `password` is called where it is encrypted.
+    """The sections of a configuration file, as rclone understands them; `password` is called where it is encrypted.
 
     Raises ConfigurationError where it cannot be read, SecretError where the password is wrong.
     """
+    text, secret = _read(path, password)
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
-            text = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigurationError(f"failed to load config file {path!r}: {error.strerror}") from None
-    if len(text) > LARGEST_FILE:
-        raise ConfigurationError(f"failed to load config file {path!r}: larger than {LARGEST_FILE >> 20} MiB")
-    envelope = _encrypted_part(text, path)
-    return parse_configuration(text if envelope is None else decrypt(envelope, password()))
+        return parse_configuration(text if secret is None else decrypt(text, secret))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"failed to load config file {quote(path)}: {error.message}") from None
 
 
 def parse_configuration(text: str) -> dict[str, dict[str, str]]:
-    """The sections of a configuration's text: names and values as they stand, nothing interpolated."""
-    sections: dict[str, dict[str, str]] = {}
-    section: dict[str, str] = {}
-    for raw in text.splitlines():
-        line = raw.strip()
-        if not line or line[0] in "#;":
-            continue
-        if line[0] == "[" and line[-1] == "]":
-            section = sections.setdefault(line[1:-1], {})
-            continue
-        end = re.search(r"[=:]|$", line)
-        if end is not None:
-            section[line[: end.start()].strip()] = line[end.end() :].strip()
-    return sections
+    """The sections of a configuration's text, as rclone understands them. Raises ConfigurationError."""
+    return Document(text).resolved()
+
+
+def change_configuration(path: str, password: Callable[[], str], change: Callable[[Document], None]) -> None:
+    """Reads a configuration file, lets `change` alter it, and writes it back, encrypted if it was.
+
+    A missing file is made, with mode 0600; another one keeps its mode, and a symbolic link stays one. The file is
+    replaced at once: it holds the old or the new at any time. Raises what `read_configuration` raises, and
+    ConfigurationError where it cannot be written.
+    """
+    path = os.path.realpath(path)
+    text, secret = _read(path, password) if os.path.exists(path) else ("", None)  # noqa: PTH110
+    document = Document(text if secret is None else decrypt(text, secret))
+    change(document)
+    content = document.text() if secret is None else encrypt(document.text(), secret)
+    try:
+        _replace(path, content.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise ConfigurationError(f"failed to save config file {quote(path)}: {error.strerror}") from None
+
+
+def _read(path: str, password: Callable[[], str]) -> tuple[str, str | None]:
+    """The text of a plain file and None; what is in the envelope of an encrypted one, and the password."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:  # noqa: PTH123
+            text = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigurationError(f"failed to load config file {quote(path)}: {error.strerror}") from None
+    if len(text) > LARGEST_FILE:
+        raise ConfigurationError(f"failed to load config file {quote(path)}: larger than {LARGEST_FILE >> 20} MiB")
+    envelope = _encrypted_part(text, path)
+    return (text, None) if envelope is None else (envelope, password())
+
+
+def _replace(path: str, content: bytes) -> None:
+    """Writes beside, then renames."""
+    import tempfile
+
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+    descriptor, beside = tempfile.mkstemp(prefix=os.path.basename(path), dir=os.path.dirname(path))  # noqa: PTH119, PTH120
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            _keep_mode(path, descriptor)
+            os.fsync(descriptor)
+        os.replace(beside, path)  # noqa: PTH105
+    except BaseException:
+        os.unlink(beside)  # noqa: PTH108
+        raise
+
+
+def _keep_mode(path: str, descriptor: int) -> None:
+    """Gives the new file the mode of the old one, and its group where that is allowed; mkstemp made it 0600."""
+    try:
+        old = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(PermissionError):
+        os.fchown(descriptor, -1, old.st_gid)
+    os.fchmod(descriptor, old.st_mode & 0o777)
 
 
 def decrypt(envelope: str, password: str) -> str:
@@ -81,22 +127,35 @@ def decrypt(envelope: str, password: str) -> str:
     from nacl.exceptions import CryptoError
     from nacl.secret import SecretBox
 
-    normal = unicodedata.normalize("NFKC", password.strip())
-    if not normal:
-        raise SecretError("no characters in password")
+    key = _key(password)
     try:
         raw = base64.b64decode("".join(envelope.split()), validate=True)
     except (binascii.Error, ValueError):
         raise ConfigurationError("failed to load base64 encoded data of the encrypted configuration") from None
     if len(raw) < NONCE_SIZE + SecretBox.MACBYTES:
         raise ConfigurationError("encrypted configuration is too short")
-    key = hashlib.sha256(f"[{normal}][rclone-config]".encode()).digest()
     try:
         return SecretBox(key).decrypt(raw[NONCE_SIZE:], raw[:NONCE_SIZE]).decode("utf-8", "surrogateescape")
     except CryptoError:
         raise SecretError(
             "unable to decrypt configuration", hint="the password is not the one it was made with"
         ) from None
+
+
+def encrypt(text: str, password: str) -> str:
+    """The content of an encrypted configuration file, under a fresh nonce; the inverse of `decrypt`."""
+    from nacl.secret import SecretBox
+
+    sealed = bytes(SecretBox(_key(password)).encrypt(text.encode("utf-8", "surrogateescape")))
+    return f"# Encrypted rclone configuration File\n\n{ENCRYPTED}\n{base64.b64encode(sealed).decode()}"
+
+
+def _key(password: str) -> bytes:
+    """The key of a password. Raises SecretError for an empty one."""
+    normal = unicodedata.normalize("NFKC", password.strip())
+    if not normal:
+        raise SecretError("no characters in password")
+    return hashlib.sha256(f"[{normal}][rclone-config]".encode()).digest()
 
 
 def _encrypted_part(text: str, path: str) -> str | None:
@@ -154,13 +213,15 @@ class ConfiguredRemotes:
 
     def options(self, name: str, backend: str, overrides: Mapping[str, str]) -> Mapping[str, str]:
         """The options of a remote ("" for one on the fly); the location's own win, then the command line's, then the
-        environment's. Obscured values stay obscured.
+        backend's variables, then the remote's. An empty value in the file is none. Obscured values stay obscured.
         """
-        merged = dict(self._configured().get(name, {})) if name else {}
+        section = self._configured().get(name, {}) if name else {}
+        merged = {key: value for key, value in section.items() if value}
         prefix = "RCLONE_" + BACKEND_PREFIXES.get(backend, backend).upper().replace(" ", "_") + "_"
-        merged.update(self._named(prefix))
         if name:
             merged.update(self._named(_variable(name, "")))
+        # rclone's manual says it the other way round, but there a backend's variable is the default of its flag.
+        merged.update(self._named(prefix))
         merged.update(self._flags.get(backend, {}))
         merged.update(overrides)
         return merged
