@@ -24,6 +24,7 @@ from plait.engine.transfer import Transfer
 from plait.engine.workers import Cancellation
 from plait.mirror import settings
 from plait.mirror.carrier import MirrorCarrier
+from plait.mirror.expectations import ExpectingCarrier
 from plait.mirror.lookups import StoreLookups
 from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
@@ -144,6 +145,12 @@ class Mirror:
         if not self.values.dry_run:
             self._remove_leftovers()
         return result
+
+    def apply(self, actions: Iterable[Action]) -> Result:
+        """Executes the actions of a saved plan, each only where both sides are still as planned."""
+        carrier = ExpectingCarrier(self.carrier(), self.source.store, self.destination.store)
+        executor = Executor(carrier, self.around.events, self._execution(), self.around.cancellation)
+        return executor.run(actions, Errors())
 
     def _with_gate(self, result: Result) -> Result:
         """A sync that deleted nothing because its source could not be listed has failed, whatever the reason was."""

@@ -177,13 +177,13 @@ class MirrorPlanner:
         self._emit(Compared("=", source, destination))
         if verdict is Verdict.SET_TIME:
             return (Action(Verb.TOUCH, destination.key, source, destination, reason),)
-        return self._take_away(source)
+        return self._take_away(source, destination)
 
-    def _take_away(self, source: Item) -> Sequence[Action]:
+    def _take_away(self, source: Item, destination: Item) -> Sequence[Action]:
         """A move deletes the source of what is right already."""
         if not self.settings.moves or self.settings.comparison.ignore_existing:
             return ()
-        return (Action(Verb.DELETE_SOURCE, source.key, source, None, "destination is equal"),)
+        return (Action(Verb.DELETE_SOURCE, source.key, source, destination, "destination is equal"),)
 
     def _ask(self, directory: _Directory, pair: Pair, decision: Decision | Need) -> Question:
         if directory.settled is None:
@@ -233,7 +233,8 @@ class MirrorPlanner:
         self._emit(ComparedRun(step.destination))
         if not self.settings.moves:
             return ()
-        return [action for item in step.source.items() for action in self._take_away(item)]
+        pairs = zip(step.source.items(), step.destination.items(), strict=True)
+        return [action for source, destination in pairs for action in self._take_away(source, destination)]
 
     def _plan_leave(self, step: Leave) -> Iterable[Action | Question]:
         directory = self._open.pop()

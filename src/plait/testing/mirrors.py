@@ -61,7 +61,7 @@ class Outcome:
         return any(text in line for line in self.log)
 
 
-def plant(root: Path, tree: Tree) -> None:
+def plant(root: Path, tree: Mapping[str, File | None]) -> None:
     """Makes the tree in the directory `root`, directory times last."""
     root.mkdir(parents=True, exist_ok=True)
     for path, entry in tree.items():
@@ -156,7 +156,7 @@ def run_plait(verb: str, places: Sequence[str], flags: Sequence[str] = ()) -> tu
     source, destination = map(parse_rclone_location, places)
     try:
         opening = Opening(
-            _NoRemotes(),
+            NoRemotes(),
             local=settings.local_options(values, writes=verb != "check"),
             notice=lambda key, text: log.append(f"{key}: {text}"),
         )
@@ -198,7 +198,7 @@ def read_flags(known: OptionSet, flags: Sequence[str]) -> Values:
     return Values(known, parsed, dict.fromkeys(parsed, "command line"))
 
 
-class _NoRemotes:
+class NoRemotes:
     """A configuration without remotes."""
 
     def backend(self, name: str) -> str:
