@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from calendar import timegm
 from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import NotSupportedError
@@ -25,6 +26,8 @@ _OWN: Final = frozenset({MTIME, MD5})
 _SECOND: Final = 10**9
 _HEX_MD5 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ENCODED_WORD = re.compile(r"=\?(utf-8)\?([bq])\?([^?]*)\?=", re.IGNORECASE)
 
 
@@ -50,6 +53,10 @@ def parse_time(value: str) -> int | None:
 
 def parse_http_date(value: str) -> int | None:
     """Nanoseconds since the epoch of an HTTP date (RFC 9110, section 5.6.7)."""
+    found = _HTTP_DATE.fullmatch(value)
+    if found is not None and found[2] in _MONTHS:
+        day, _, year, *clock = found.groups()
+        return timegm((int(year), _MONTHS.index(found[2]) + 1, int(day), *map(int, clock))) * _SECOND
     from email.utils import parsedate_to_datetime
 
     try:

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 in the Authorization header, as S3 wants it.
 
-Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)". The
-tests compare it with botocore's signer, which takes ten times as long for a request.
+Source: Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)".
+The tests compare it with botocore's signer, which takes ten times as long for a request.
 """
 
 from __future__ import annotations

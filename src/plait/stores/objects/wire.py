@@ -16,7 +16,7 @@ import msgspec
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plait.stores.base import Deadlines
 
@@ -80,8 +80,9 @@ class Connection:
     def receive(self, method: str) -> Response:
         """The answer to the request just sent, its body unread. Raises OSError, ProtocolError."""
         while True:
-            status, version = _status_line(self._line())
-            headers = self._headers()
+            first, *lines = self._head() or [b""]
+            status, version = _status_line(first)
+            headers = _headers(lines)
             if status >= 200:
                 break
         self.exchanges += 1
@@ -115,19 +116,19 @@ class Connection:
             raise ProtocolError("a header line is too long or was cut off")
         return line
 
-    def _headers(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for _ in range(MOST_HEADERS):
-            line = self._line().rstrip(b"\r\n")
-            if not line:
-                return found
-            name, colon, value = line.partition(b":")
-            if not colon or not name or name[-1:].isspace() or name[:1].isspace():
-                raise ProtocolError("a header line is malformed")
-            key = name.decode("latin-1").lower()
-            text = _text(value.strip())
-            found[key] = f"{found[key]}, {text}" if key in found else text
-        raise ProtocolError("the answer has too many headers")
+    def _head(self) -> list[bytes]:
+        """The lines up to an empty one, without their ends."""
+        waiting: bytes = self.file.peek()  # type: ignore[attr-defined]  # a BufferedReader
+        end = waiting.find(b"\r\n\r\n")
+        if end >= 0:
+            self.file.read(end + 4)
+            return waiting[:end].split(b"\r\n")
+        lines = []
+        while line := self._line().rstrip(b"\r\n"):
+            lines.append(line)
+            if len(lines) > MOST_HEADERS:
+                raise ProtocolError("the answer has too many headers")
+        return lines
 
 
 class Response:
@@ -164,7 +165,7 @@ class Body:
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, at least one before the end, b"" at the end. Raises OSError, ProtocolError."""
-        data = self._file.read(min(size, self.left))
+        data = self._file.read(min(size, self.left)) if self.left else b""
         self._took(len(data))
         return data
 
@@ -239,7 +240,7 @@ class _Chunked(Body):
         self.left = int(text, 16)
         if self.left == 0:
             self._done = True
-            self._connection._headers()  # noqa: SLF001
+            _headers(self._connection._head())  # noqa: SLF001
 
 
 class _UntilClose(Body):
@@ -277,6 +278,20 @@ def _status_line(line: bytes) -> tuple[int, bytes]:
     if not version.startswith(b"HTTP/1.") or not code.isdigit() or len(code) != 3:
         raise ProtocolError("the answer is not HTTP/1.1")
     return int(code), version
+
+
+def _headers(lines: Sequence[bytes]) -> dict[str, str]:
+    if len(lines) > MOST_HEADERS:
+        raise ProtocolError("the answer has too many headers")
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name[-1:].isspace() or name[:1].isspace():
+            raise ProtocolError("a header line is malformed")
+        key = name.decode("latin-1").lower()
+        text = _text(value.strip())
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def _text(value: bytes) -> str:
