@@ -7,14 +7,19 @@ from plait.cli.forms import Choice, Situation
 from plait.cli.grammar import Lexicon, split
 from plait.cli.sync_forms import decide_sync, missing_snapshot_hint
 from plait.model.errors import UsageError
+from plait.model.options import Values
 
 DIRECTORIES = {"photos", "cafe"}
 NOTHING = Lexicon(())
 
 
+def no_values() -> Values:
+    raise AssertionError("the forms of sync are decided by words alone")
+
+
 def decide(words: str, at: str | None = None) -> Choice:
     line = split(words.split(), NOTHING, PLAIT)
-    return decide_sync(Situation(line, at, DIRECTORIES.__contains__, {}))
+    return decide_sync(Situation(line, at, DIRECTORIES.__contains__, {}, no_values))
 
 
 def refusal(words: str, at: str | None = None) -> tuple[str, str]:
@@ -142,5 +147,5 @@ def test_a_folder_with_the_name_of_a_missing_snapshot_gets_a_hint() -> None:
 def test_what_exists_never_decides() -> None:
     for words in ("A B", "to B", "cafe to ./b", "app.db"):
         line = split(words.split(), NOTHING, PLAIT)
-        nothing = decide_sync(Situation(line, None, lambda _: False, {}))
+        nothing = decide_sync(Situation(line, None, lambda _: False, {}, no_values))
         assert decide(words) == nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from plait.cli.binding import ForeignOptionError, bind, environment_settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from plait.cli.binding import Setting
     from plait.cli.forms import Form
     from plait.cli.grammar import Given, Line
+    from plait.model.options import Values
 
 _HELP_HINT = "plait help lists the commands"
 
@@ -43,11 +45,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     choice = choose(command, located, line, environment)
     form = command.form(choice.form)
     _check_words(command, form, line)
-    settings = [*_file_settings(command, form, environment), *environment_settings(form.options, environment)]
-    try:
-        values = bind(form.options, line.given, settings)
-    except ForeignOptionError as error:
-        raise _foreign(command, error.given_option) from None
+    values = _values(command, form, line, environment)
     invocation = Invocation(
         command.name, form, line.texts, values, choice.parts, "plait", environment, tuple(arguments)
     )
@@ -67,7 +65,9 @@ def locate(arguments: Sequence[str]) -> Located | None:
 def choose(command: Command, located: Located, line: Line, environment: Mapping[str, str]) -> Choice:
     """The form that the words mean. Raises UsageError."""
     if command.decide is not None:
-        return command.decide(Situation(line, located.at, _is_directory, environment))
+        first = command.forms[0]
+        values = partial(_values, command, first, line, environment)
+        return command.decide(Situation(line, located.at, _is_directory, environment, values))
     if located.at is not None:
         raise UsageError(f"{command.name} does not work at a repository", hint=f"usage: {command.synopses()[0]}")
     return Choice(command.forms[0].name)
@@ -131,7 +131,7 @@ def _with_hint(error: OptionWordError, lexicon: Lexicon, otherwise: str) -> Opti
 
 
 def _asks_for_help(line: Line) -> bool:
-    return any(given.name == "help" or given.letter == "h" for given in line.given)
+    return any(given.text is None and (given.name == "help" or given.letter == "h") for given in line.given)
 
 
 def _help(words: tuple[str, ...], environment: Mapping[str, str], arguments: Sequence[str]) -> int:
@@ -157,6 +157,14 @@ def _foreign(command: Command, given: Given) -> UsageError:
     return UsageError(
         f"{given.spelled} belongs to the {' and the '.join(form.name for form in owners)} form", hint=f"usage: {usages}"
     )
+
+
+def _values(command: Command, form: Form, line: Line, environment: Mapping[str, str]) -> Values:
+    settings = [*_file_settings(command, form, environment), *environment_settings(form.options, environment)]
+    try:
+        return bind(form.options, line.given, settings)
+    except ForeignOptionError as error:
+        raise _foreign(command, error.given_option) from None
 
 
 def _file_settings(command: Command, form: Form, environment: Mapping[str, str]) -> list[Setting]:

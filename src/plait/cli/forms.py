@@ -58,12 +58,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a decision may look at: the words, the repository named by `at`, and, for hints only, what exists."""
+    """What a decision may look at.
+
+    The words, the repository named by `at`, and, for hints only, which directories exist. `values()` gives the values
+    of the command's first form, for decisions that must open a location.
+    """
 
     line: Line
     at: str | None
     is_directory: Callable[[str], bool]
     environment: Mapping[str, str]
+    values: Callable[[], Values]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,11 @@ def wants_debug(arguments: Sequence[str]) -> bool:
     return bool({"--debug", "-debug", "--debug=true"} & set(before)) or os.environ.get("PLAIT_DEBUG") in {"1", "true"}
 
 
-def say_error(error: PlaitError) -> None:
-    """One line for the message, one for the hint."""
-    about = f"{error.key}: " if error.key is not None and error.key not in error.message else ""
-    say_lines("error", about + error.message)
+def say_error(error: PlaitError, errors: int = 1) -> None:
+    """One line for the message, one for the hint. Of several errors this one decided."""
+    about = f"{error.key}: " if error.key and error.key not in error.message else ""
+    count = f"{errors} errors, the last one: " if errors > 1 else ""
+    say_lines("error", count + about + error.message)
     if error.hint:
         say_lines("hint", error.hint)
 

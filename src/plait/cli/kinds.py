@@ -78,7 +78,7 @@ def _kind_of(word: str, situation: Situation) -> str:
         return REPOSITORY
     from plait.cli.opening import open_store
 
-    with open_store(word, situation.environment, situation.line) as store:
+    with open_store(word, situation.environment, situation.values()) as store:
         return find_kind(store)
 
 

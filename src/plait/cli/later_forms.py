@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 from plait.cli.forms import Form
-from plait.cli.options import COMMON, KIND
+from plait.cli.options import COMMON, KIND, STORES
 from plait.cli.sync_forms import DATABASE, REPOSITORY
 from plait.model.options import OptionSet
 
 _RUN = "plait.cli.commands.later:run"
-_SHARED = COMMON | OptionSet((KIND,))
+_SHARED = STORES | OptionSet((KIND,))
 
 SYNC_REPOSITORY: Final = Form(
     REPOSITORY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from plait.cli.forms import Example, Form
-from plait.cli.options import COMMON, KIND
+from plait.cli.options import KIND, STORES
 from plait.cli.sync_forms import MIRROR
 from plait.mirror import options
 from plait.mirror.option_types import FILE, SWITCH
@@ -13,7 +13,7 @@ from plait.model.options import Option, OptionSet, Section
 
 TREE: Final = "tree"
 _TWO = ("remote", "remote")
-_SHARED = COMMON | OptionSet((KIND,))
+_SHARED = STORES | OptionSet((KIND,))
 
 OUTPUT_FILE = Option("output", FILE, default="", help="Write the plan to FILE", section=Section.MAIN, short="o")
 LONG = Option("long", SWITCH, default=False, help="Show sizes and times", section=Section.MAIN)
@@ -23,7 +23,7 @@ SYNC: Final = Form(
     "SOURCE DEST",
     (2, 2),
     "plait.cli.commands.transfer:run",
-    COMMON | options.SYNC,
+    STORES | options.SYNC,
     purpose="""\
 Makes DEST identical to SOURCE and changes DEST only: what differs is replaced, what SOURCE does not have is deleted,
 and files that are equal by size and modification time are left alone. It is always the contents of SOURCE that are
@@ -50,7 +50,7 @@ COPY: Final = Form(
     "SOURCE DEST",
     (2, 2),
     "plait.cli.commands.transfer:run",
-    COMMON | options.COPY,
+    STORES | options.COPY,
     purpose="""\
 Copies the contents of SOURCE to DEST, leaving alone what is already equal. Nothing is deleted. Where SOURCE is a file,
 that file is copied into DEST.""",
@@ -62,7 +62,7 @@ MOVE: Final = Form(
     "SOURCE DEST",
     (2, 2),
     "plait.cli.commands.transfer:run",
-    COMMON | options.MOVE,
+    STORES | options.MOVE,
     purpose="""\
 Copies the contents of SOURCE to DEST, and deletes each file from SOURCE once it has safely arrived. Directories stay
 unless --delete-empty-src-dirs is given.""",
@@ -113,7 +113,7 @@ PLAN_SYNC: Final = Form(
     "SOURCE DEST -o FILE",
     (2, 2),
     "plait.cli.commands.plan:write",
-    COMMON | options.SYNC | OptionSet((OUTPUT_FILE,)),
+    STORES | options.SYNC | OptionSet((OUTPUT_FILE,)),
     purpose="""\
 Writes to FILE exactly what `plait sync SOURCE DEST` with the same options would do, and does nothing. `plait plan show`
 prints it, `plait apply` executes it where both sides are still as they were.""",

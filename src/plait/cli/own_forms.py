@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from plait.cli.forms import Example, Form
-from plait.cli.options import COMMON
+from plait.cli.options import COMMON, STORES
 from plait.mirror import options
 from plait.mirror.option_types import INTEGER, SWITCH
 from plait.model.options import Option, OptionSet, Section
@@ -13,6 +13,9 @@ from plait.model.options import Option, OptionSet, Section
 JSON = Option("json", SWITCH, default=False, help="Print JSON, one object a line", section=Section.OUTPUT)
 _VERBOSE = Option("verbose", SWITCH, default=False, help="Show which parts run", section=Section.MAIN, short="v")
 _LIMIT = Option("limit", INTEGER, default=20, help="Show so many runs, the newest", section=Section.MAIN)
+_WORDS = Option(
+    "words", SWITCH, default=False, help="Print what fits a command line", section=Section.MAIN, hidden=True
+)
 _MAN = Option("man", SWITCH, default=False, help="Print the page in the format of man", section=Section.MAIN)
 
 PLAN_SHOW: Final = Form(
@@ -29,7 +32,7 @@ APPLY: Final = Form(
     "FILE",
     (1, 1),
     "plait.cli.commands.plan:apply",
-    COMMON | options.GLOBAL | options.PREVIEW,
+    STORES | options.GLOBAL | options.PREVIEW,
     purpose="""\
 Executes a plan that `plait plan sync` wrote: nothing else, and each item only where both sides are still as they were
 when the plan was made. What has changed since is reported and left alone.""",
@@ -55,9 +58,9 @@ RUNS_SHOW: Final = Form(
 COMPLETION: Final = Form(
     "completion",
     "SHELL",
-    (1, 1),
+    (1, 1000),
     "plait.cli.commands.completion:run",
-    COMMON,
+    COMMON | OptionSet((_WORDS,)),
     purpose="Prints a completion script for bash, zsh or fish.",
     examples=(
         Example("plait completion bash > ~/.local/share/bash-completion/completions/plait", "for bash"),

@@ -14,7 +14,16 @@ from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
 from plait.cli.grammar import Fault, Lexicon, OptionWordError, split
 from plait.cli.output.log import Log
 from plait.engine.events import Level
-from plait.model.errors import ConfigurationError, ExitCode, PlaitError
+from plait.model.errors import (
+    CancelledError,
+    ConfigurationError,
+    ExitCode,
+    FatalError,
+    NotSupportedError,
+    PlaitError,
+    SecretError,
+    UsageError,
+)
 from plait.model.options import OptionSet
 
 if TYPE_CHECKING:
@@ -76,13 +85,12 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     from plait.cli.fronts.rclone_help import verb_help, verb_usage
 
     front = VERBS[verb]
-    if any(given.name == "help" or given.letter == "h" for given in line.given):
+    if any(given.text is None and (given.name == "help" or given.letter == "h") for given in line.given):
         return _print(verb_help(verb))
     log = Log(Level.NOTICE)
     try:
-        values = bind(
-            front.options, line.given, environment_settings(front.options, environment, prefixes=("RCLONE_",))
-        )
+        settings = environment_settings(front.options, environment, prefixes=("RCLONE_",))
+        values = bind(front.bound, line.given, settings)
     except BadValueError as error:
         return _fatal_usage(bad_value(error.option, error.text, error.reason), verb)
     except ConfigurationError as error:
@@ -104,8 +112,26 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     try:
         return int(load(form.run)(Invocation(verb, form, line.texts, values, {}, "rclone", environment, arguments)))
     except PlaitError as error:
+        return _end(verb, error, log)
+
+
+def exit_code(error: PlaitError) -> int:
+    """Rclone's code for an error: what it has no code for is 1."""
+    known = error.exit_code <= ExitCode.DURATION_LIMIT or error.exit_code >= ExitCode.INTERRUPTED
+    return error.exit_code if known else ExitCode.FAILED
+
+
+def _end(verb: str, error: PlaitError, log: Log) -> int:
+    """Says what ended a verb before its attempts could."""
+    if isinstance(error, FatalError):
+        log.write(Level.ERROR, "Fatal error received - not attempting retries")
+        log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
+    elif isinstance(error, ConfigurationError | UsageError | SecretError | NotSupportedError):
         log.critical(error.message)
-        return error.exit_code
+        return ExitCode.FAILED
+    elif not isinstance(error, CancelledError):
+        log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
+    return exit_code(error)
 
 
 def _without_verb(line: Line) -> int:

@@ -36,56 +36,75 @@ GLOBAL: Final = OptionSet(
 
 HELP: Final = Option("help", SWITCH, default=False, help="Show this help", section=Section.GLOBAL, short="h")
 VERSION: Final = Option("version", SWITCH, default=False, help="Show the version", section=Section.GLOBAL, short="V")
-JSON: Final = Option("json", SWITCH, default=False, help="Format output as JSON", section=Section.OUTPUT)
 
 
 @dataclass(frozen=True, slots=True)
 class FrontVerb:
-    """A verb of the front. `own` are its flags beside the global ones, `groups` those of them that help lists."""
+    """A verb of the front. `own` are its flags beside the global ones, `groups` those of them that help lists.
+
+    `known` are the options that the verb reads: those that rclone does not have keep their defaults.
+    """
 
     summary: str
     words: str
     takes: tuple[int, int]
     own: OptionSet
     groups: tuple[str, ...]
+    known: OptionSet
 
     @property
     def options(self) -> OptionSet:
-        """Everything that it takes."""
+        """The flags that it takes."""
         return self.own | OptionSet((HELP,)) | GLOBAL
+
+    @property
+    def bound(self) -> OptionSet:
+        """Everything that has a value when it runs."""
+        return self.options | self.known
 
 
 _TWO: Final = "source:path dest:path"
 _ONE: Final = "remote:path"
 _CARRY: Final = ("Copy", "Important", "Filter", "Listing")
+_LIST: Final = ("Filter", "Listing")
 VERBS: Final[dict[str, FrontVerb]] = {
     "check": FrontVerb(
         "Check that the files of source and dest match.",
         _TWO,
         (2, 2),
         _REPORTS | options.CHECKING,
-        ("Check", "Filter", "Listing"),
+        ("Check", *_LIST),
+        options.CHECK,
     ),
     "copy": FrontVerb(
-        "Copy files from source to dest, leaving identical ones alone.", _TWO, (2, 2), _REPORTS | _EMPTY, _CARRY
+        "Copy files from source to dest, leaving identical ones alone.",
+        _TWO,
+        (2, 2),
+        _REPORTS | _EMPTY,
+        _CARRY,
+        options.COPY,
     ),
-    "ls": FrontVerb("List the files in the path with their sizes.", _ONE, (1, 1), OptionSet(()), ("Filter", "Listing")),
-    "move": FrontVerb("Move files from source to dest.", _TWO, (2, 2), _REPORTS | _EMPTY | options.MOVING, _CARRY),
+    "ls": FrontVerb("List the files in the path with their sizes.", _ONE, (1, 1), OptionSet(()), _LIST, options.LS),
+    "move": FrontVerb(
+        "Move files from source to dest.", _TWO, (2, 2), _REPORTS | _EMPTY | options.MOVING, _CARRY, options.MOVE
+    ),
     "size": FrontVerb(
         "Print the number of files in the path and their size.",
         _ONE,
         (1, 1),
-        OptionSet((JSON,)),
-        ("Filter", "Listing"),
+        _named(options.OUTPUT, ("json",)),
+        _LIST,
+        options.SIZE_VERB,
     ),
     "sync": FrontVerb(
         "Make source and dest identical, changing dest only.",
         _TWO,
         (2, 2),
         _REPORTS | _EMPTY,
-        ("Copy", "Sync", "Important", "Filter", "Listing"),
+        ("Copy", "Sync", *_CARRY[1:]),
+        options.SYNC,
     ),
-    "version": FrontVerb("Show the version.", "", (0, 0), OptionSet(()), ()),
+    "version": FrontVerb("Show the version.", "", (0, 0), OptionSet(()), (), OptionSet(())),
 }
 
 GROUPS: Final = {

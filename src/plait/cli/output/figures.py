@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from plait.model.values.durations import show_duration_units
 from plait.model.values.sizes import show_size_unit
@@ -12,78 +10,43 @@ from plait.model.values.sizes import show_size_unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plait.engine.statistics import Snapshot, Transferring
+
 NAME_LENGTH: Final = 45
 """How much of a name a line of the block shows, in characters."""
 SECOND: Final = 1_000_000_000
 _LONGEST_ETA: Final = 10 * 365 * 24 * 3600
 
 
-class Transferring(msgspec.Struct, frozen=True):
-    """A file on its way: bytes so far, size (None: unknown), bytes a second and seconds to go where known."""
-
-    name: str
-    bytes: int
-    size: int | None
-    speed: float = 0.0
-    eta: float | None = None
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What is counted, at one moment. `elapsed` and `eta` in seconds, `speed` in bytes a second.
-
-    `note` says of the errors whether a retry may help.
-    """
-
-    bytes: int = 0
-    total_bytes: int = 0
-    speed: float = 0.0
-    eta: float | None = None
-    errors: int = 0
-    note: str = ""
-    checks: int = 0
-    total_checks: int = 0
-    listed: int = 0
-    deletes: int = 0
-    deleted_directories: int = 0
-    deleted_bytes: int = 0
-    renames: int = 0
-    transfers: int = 0
-    total_transfers: int = 0
-    server_side_copies: int = 0
-    server_side_bytes: int = 0
-    elapsed: float = 0.0
-    checking: tuple[str, ...] = ()
-    transferring: tuple[Transferring, ...] = ()
-
-
-def block(figures: Figures) -> str:
+def block(figures: Snapshot) -> str:
     """The lines of a block, each with its newline; log lines put an empty line before and after it."""
     lines = [f"Transferred:   \t{_bytes(figures)}"]
     if figures.errors:
-        lines.append(f"Errors:        {figures.errors:10d}{figures.note and f' ({figures.note})'}")
+        lines.append(f"Errors:        {figures.errors:10d} ({_note(figures)})")
     if figures.checks or figures.total_checks or figures.listed:
         share = percent(figures.checks, figures.total_checks)
         lines.append(f"Checks:        {figures.checks:10d} / {figures.total_checks}, {share}, Listed {figures.listed}")
-    if figures.deletes or figures.deleted_directories:
+    if figures.deletes or figures.deleted_dirs:
         freed = show_size_unit(figures.deleted_bytes)
-        lines.append(
-            f"Deleted:       {figures.deletes:10d} (files), {figures.deleted_directories} (dirs), {freed} (freed)"
-        )
+        lines.append(f"Deleted:       {figures.deletes:10d} (files), {figures.deleted_dirs} (dirs), {freed} (freed)")
     if figures.renames:
         lines.append(f"Renamed:       {figures.renames:10d}")
     if figures.transfers or figures.total_transfers:
         share = percent(figures.transfers, figures.total_transfers)
         lines.append(f"Transferred:   {figures.transfers:10d} / {figures.total_transfers}, {share}")
     if figures.server_side_copies:
-        copied = show_size_unit(figures.server_side_bytes)
+        copied = show_size_unit(figures.server_side_copy_bytes)
         lines.append(f"Server Side Copies:{figures.server_side_copies:6d} @ {copied}")
-    lines.append(f"Elapsed time:  {_elapsed(figures.elapsed):>10}s")
+    if figures.server_side_moves:
+        moved = show_size_unit(figures.server_side_move_bytes)
+        lines.append(f"Server Side Moves:{figures.server_side_moves:7d} @ {moved}")
+    lines.append(f"Elapsed time:  {_elapsed(figures.elapsed_time):>10}s")
     lines += _named("Checking:", [f"{shorten(name):>{NAME_LENGTH}}: checking" for name in figures.checking])
     lines += _named("Transferring:", [_transferring(one) for one in figures.transferring])
     return "\n".join(lines) + "\n"
 
 
-def one_line(figures: Figures) -> str:
+def one_line(figures: Snapshot) -> str:
     """Everything in one line."""
     queued: list[str] = []
     if figures.total_transfers > figures.transfers:
@@ -91,40 +54,6 @@ def one_line(figures: Figures) -> str:
     if figures.total_checks > figures.checks:
         queued.append(f"chk#{figures.checks}/{figures.total_checks}")
     return _bytes(figures) + (f" ({', '.join(queued)})" if queued else "")
-
-
-def fields(figures: Figures) -> dict[str, Any]:
-    """The object `stats` of a JSON log line."""
-    record: dict[str, Any] = {
-        "bytes": figures.bytes,
-        "checks": figures.checks,
-        "deletedDirs": figures.deleted_directories,
-        "deletes": figures.deletes,
-        "elapsedTime": figures.elapsed,
-        "errors": figures.errors,
-        "eta": figures.eta,
-        "fatalError": figures.note.startswith("fatal"),
-        "listed": figures.listed,
-        "renames": figures.renames,
-        "retryError": figures.note.startswith("retrying"),
-        "serverSideCopies": figures.server_side_copies,
-        "serverSideCopyBytes": figures.server_side_bytes,
-        "serverSideMoveBytes": 0,
-        "serverSideMoves": 0,
-        "speed": figures.speed,
-        "totalBytes": figures.total_bytes,
-        "totalChecks": figures.total_checks,
-        "totalTransfers": figures.total_transfers,
-        "transfers": figures.transfers,
-    }
-    if figures.checking:
-        record["checking"] = list(figures.checking)
-    if figures.transferring:
-        record["transferring"] = [
-            {"name": one.name, "bytes": one.bytes, "size": one.size, "speed": one.speed, "eta": one.eta}
-            for one in figures.transferring
-        ]
-    return record
 
 
 def percent(part: int, whole: int) -> str:
@@ -147,7 +76,7 @@ def shorten(name: str) -> str:
     return f"{name[:half]}…{name[half - NAME_LENGTH + 1 :]}"
 
 
-def _bytes(figures: Figures) -> str:
+def _bytes(figures: Snapshot) -> str:
     carried = show_size_unit(figures.bytes)
     share = percent(figures.bytes, figures.total_bytes)
     speed = show_size_unit(int(figures.speed), "B/s")
@@ -166,6 +95,11 @@ def _named(title: str, rows: Sequence[str]) -> list[str]:
 
 
 def _transferring(one: Transferring) -> str:
-    share = int(100 * one.bytes / one.size) if one.size else 0
-    name = f"{shorten(one.name):>{NAME_LENGTH}}:{share:3d}%"
-    return f"{name} / {show_size_unit(one.size)}, {show_size_unit(int(one.speed), 'B/s')}, {show_eta(one.eta)}"
+    name = f"{shorten(one.name):>{NAME_LENGTH}}:{one.percentage:3d}%"
+    return f"{name} / {show_size_unit(one.size)}, {show_size_unit(int(one.speed_avg), 'B/s')}, {show_eta(one.eta)}"
+
+
+def _note(figures: Snapshot) -> str:
+    if figures.fatal_error:
+        return "fatal error encountered"
+    return "retrying may help" if figures.retry_error else "no need to retry"

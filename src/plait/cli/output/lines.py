@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, Failed, Finished, Level, Message
+from plait.engine.executor import DRY_RUN, REFUSED
 from plait.mirror.questions import words
 from plait.model.actions import Status, Verb
 from plait.model.errors import Retry
@@ -34,6 +35,10 @@ _FAILURES: Final = {
 }
 
 
+_WITH_CONTENT: Final = frozenset({Verb.CREATE, Verb.REPLACE})
+_SKIPPED_BY: Final = {DRY_RUN: "--dry-run", REFUSED: "--interactive"}
+
+
 class Line(msgspec.Struct, frozen=True):
     """A log line before it is formatted; `facts` are further fields of a JSON line."""
 
@@ -46,52 +51,64 @@ class Line(msgspec.Struct, frozen=True):
 class Lines:
     """Tells the log what happens; a subscriber of the event stream.
 
-    `skipping` names the option by which actions are skipped (`--dry-run`), `moves` and `keeps` are as in
-    `plait.mirror.questions.words`.
+    `moves` and `keeps` are as in `plait.mirror.questions.words`; `transfers`: the command is one that transfers.
     """
 
-    def __init__(self, log: Log, *, skipping: str = "", moves: bool = False, keeps: bool = False) -> None:
+    def __init__(self, log: Log, *, moves: bool = False, keeps: bool = False, transfers: bool = False) -> None:
         self._log = log
-        self._skipping = skipping
+        self._informs = log.wants(Level.INFO)
+        self._debugs = log.wants(Level.DEBUG)
+        self._transfers = transfers
+        self._transferred = False
         self._moves = moves
         self._keeps = keeps
+
+    def kinds(self) -> tuple[type[Event], ...]:
+        """The kinds of events that the log wants to hear of."""
+        compared = (Compared, ComparedRun) if self._debugs else ()
+        return (Finished, Message, Failed, AttemptEnded, *compared)
 
     def __call__(self, event: Event) -> None:
         """Writes the lines of an event."""
         for line in self.lines(event):
-            self._log.write(line.level, line.text, line.subject, **line.facts)
+            self._log.write(line.level, line.text, line.subject, line.facts)
 
     def lines(self, event: Event) -> Iterator[Line]:
         """The lines that the log wants of an event."""
         match event:
-            case Message():
-                yield Line(event.level, event.text, event.subject)
             case Finished():
                 yield from self._outcome(event.outcome)
+            case Message():
+                yield Line(event.level, event.text, event.subject)
             case Failed():
                 yield Line(Level.ERROR, event.error.message, event.subject)
             case AttemptEnded():
+                if self._transfers and not self._transferred:
+                    yield Line(Level.INFO, "There was nothing to transfer")
                 yield from _attempt(event)
-            case Compared(verdict="=", source=item) if item is not None and self._log.wants(Level.DEBUG):
+            case Compared(verdict="=", source=item) if item is not None:
                 yield _unchanged(item)
-            case ComparedRun() if self._log.wants(Level.DEBUG):
+            case ComparedRun():
                 yield from map(_unchanged, event.page.items())
 
     def _outcome(self, outcome: Outcome) -> Iterator[Line]:
         action = outcome.action
-        if outcome.status is Status.FAILED and outcome.error is not None:
+        if action.verb in _WITH_CONTENT and outcome.status is not Status.FAILED:
+            self._transferred = True
+        if outcome.status is Status.DONE:
+            if self._informs and outcome.detail:
+                yield Line(Level.INFO, outcome.detail, action.key, _size_fact(action))
+        elif outcome.error is not None:
             yield Line(Level.ERROR, f"{_FAILURES[action.verb]}: {outcome.error.message}", action.key)
-        elif outcome.status is Status.DONE and outcome.detail:
-            yield Line(Level.INFO, outcome.detail, action.key, _size_fact(action))
-        elif outcome.status is Status.SKIPPED and self._skipping and outcome.error is None and not outcome.detail:
-            yield self._skipped(action)
+        elif outcome.detail in _SKIPPED_BY:
+            yield self._skipped(action, _SKIPPED_BY[outcome.detail])
 
-    def _skipped(self, action: Action) -> Line:
+    def _skipped(self, action: Action, option: str) -> Line:
         word = words(action, moves=self._moves, keeps=self._keeps)
         size = _size(action)
         told = f" (size {show_size(size)})" if size is not None else ""
         facts = {"skipped": word} | ({"size": size} if size is not None else {})
-        return Line(Level.NOTICE, f"Skipped {word} as {self._skipping} is set{told}", action.key, facts)
+        return Line(Level.NOTICE, f"Skipped {word} as {option} is set{told}", action.key, facts)
 
 
 def _attempt(event: AttemptEnded) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ class Log:
     closed at the other end is not written to again.
     """
 
-    def __init__(self, threshold: Level, stream: TextIO | None = None, *, as_json: bool = False) -> None:
+    def __init__(self, threshold: Level, stream: IO[str] | None = None, *, as_json: bool = False) -> None:
         self.threshold: Final = threshold
         self.as_json: Final = as_json
         self.stream: Final = sys.stderr if stream is None else stream
-        self.print_line: Callable[[str], None] = self._print
+        self.print_line: Callable[[str], None] = self.print_plainly
         self._lock = Lock()
         self._closed = False
 
@@ -38,10 +38,10 @@ class Log:
         """True where a line of this level is written."""
         return level >= self.threshold
 
-    def write(self, level: Level, text: str, subject: str = "", **facts: Any) -> None:
+    def write(self, level: Level, text: str, subject: str = "", facts: Mapping[str, Any] | None = None) -> None:
         """Writes a line, if its level is wanted. `facts` are further fields of a JSON line."""
         if self.wants(level):
-            self._emit(level.name, text, subject, facts)
+            self._emit(level.name, text, subject, facts or {})
 
     def critical(self, text: str) -> None:
         """Writes a line of the highest level."""
@@ -52,7 +52,8 @@ class Log:
         with self._lock:
             self.print_line(line)
 
-    def _print(self, line: str) -> None:
+    def print_plainly(self, line: str) -> None:
+        """Writes a finished line to the stream."""
         if self._closed:
             return
         try:

@@ -1,0 +1,31 @@
+"""`check` of two trees, on both faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait.cli.session import Session
+from plait.mirror.check import check
+from plait.mirror.status import exit_code
+
+if TYPE_CHECKING:
+    from plait.cli.forms import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    """Compares two trees and says where they differ."""
+    with Session(invocation, writes=False, measures=True) as session:
+        source, destination = session.locations()
+        result = check(source, destination, session.values, session.opening(), session.around)
+        session.end(
+            {
+                "matches": result.matches,
+                "differences": result.differences,
+                "missing_at_source": result.missing_at_source,
+                "missing_at_destination": result.missing_at_destination,
+                "unhashed": result.unhashed,
+            },
+            result.errors,
+            result.error,
+        )
+        return exit_code(result.error)

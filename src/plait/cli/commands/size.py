@@ -1,0 +1,42 @@
+"""`size`: how much a location holds, on both faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait.cli.session import Session
+from plait.mirror.listing import Listing, Size, measure
+from plait.model.values.sizes import show_count, show_size_unit
+
+if TYPE_CHECKING:
+    from plait.cli.forms import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    """Counts the files of a location and their bytes."""
+    with Session(invocation, writes=False) as session:
+        (place,) = session.locations()
+        with Listing(place, session.values, session.opening(), session.around) as listing:
+            found = measure(listing)
+    print(json_text(found) if invocation.values.json else "\n".join(text_lines(found)))
+    return 0
+
+
+def text_lines(found: Size) -> list[str]:
+    """Lines as `rclone size` prints them."""
+    exact = f" ({found.count})" if found.count >= 1000 else ""
+    lines = [
+        f"Total objects: {show_count(found.count)}{exact}",
+        f"Total size: {show_size_unit(found.size)} ({found.size} Byte)",
+    ]
+    if found.unknown:
+        exact = f" ({found.unknown})" if found.unknown >= 1000 else ""
+        lines.append(f"Total objects with unknown size: {show_count(found.unknown)}{exact}")
+    return lines
+
+
+def json_text(found: Size) -> str:
+    """The object that `rclone size --json` prints."""
+    import msgspec
+
+    return msgspec.json.encode({"count": found.count, "bytes": found.size, "sizeless": found.unknown}).decode()

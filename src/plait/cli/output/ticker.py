@@ -1,0 +1,162 @@
+"""Statistics while a run goes on: log lines every `--stats`, or a progress display."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from plait.cli.output import figures
+from plait.engine.events import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.cli.output.log import Log
+    from plait.engine.statistics import Snapshot
+    from plait.model.options import Values
+
+PROGRESS_SECONDS: Final = 0.5
+_SECOND: Final = 1_000_000_000
+
+
+class Display(Protocol):
+    """Shows the statistics at one moment, again and again."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Shows them."""
+        ...
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Shows the last ones and leaves the terminal in order."""
+        ...
+
+    def abandon(self) -> None:
+        """Puts the terminal in order when the process is about to leave at once."""
+        ...
+
+
+class Ticker:
+    """Shows statistics every `seconds` on a thread of its own; a context manager."""
+
+    def __init__(self, display: Display, snapshot: Callable[[], Snapshot], seconds: float) -> None:
+        self._display = display
+        self._snapshot = snapshot
+        self._seconds = seconds
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        self._display.close(self._snapshot())
+
+    def _run(self) -> None:
+        while not self._end.wait(self._seconds):
+            self._display.show(self._snapshot())
+
+
+class LoggedFigures:
+    """Writes statistics to the log; `last` says whether they are also written at the end."""
+
+    def __init__(self, log: Log, values: Values, level: Level, *, last: bool) -> None:
+        self._log = log
+        self._one_line = values.stats_one_line
+        self._level = level
+        self._last = last
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Writes them, if the level is wanted."""
+        if not self._log.wants(self._level):
+            return
+        text = figures.one_line(snapshot) if self._one_line else f"\n{figures.block(snapshot)}"
+        facts = {"stats": snapshot.rclone_fields()} if self._log.as_json else {}
+        if self._log.as_json:
+            text += "\n"
+        self._log.write(self._level, text, facts=facts)
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Writes the last ones."""
+        if self._last:
+            self.show(snapshot)
+
+    def abandon(self) -> None:
+        """Nothing is in disorder."""
+
+
+class Block:
+    """Rclone's `--progress`: the block on standard output, redrawn in place; log lines scroll above it.
+
+    `logged` writes the last statistics to the log as well.
+    """
+
+    def __init__(self, log: Log, values: Values, logged: LoggedFigures | None) -> None:
+        self._log = log
+        self._logged = logged
+        self._one_line = values.stats_one_line
+        self._shown = 0
+        self._text = ""
+        self._lock = threading.Lock()
+        self._terminal = sys.stdout.isatty()
+        if log.stream is sys.stderr:
+            log.print_line = self._print_above
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draws the block in the place of the one before."""
+        text = figures.one_line(snapshot) if self._one_line else figures.block(snapshot).rstrip("\n")
+        with self._lock:
+            self._draw(text, "")
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Draws the last block and leaves it there."""
+        self.show(snapshot)
+        with self._lock:
+            self._write("\n")
+            self._shown = 0
+        self._log.print_line = self._log.print_plainly
+        if self._logged is not None:
+            self._logged.close(snapshot)
+
+    def abandon(self) -> None:
+        """The block stays; what the shell prints begins below it."""
+        self._write("\n")
+
+    def _print_above(self, line: str) -> None:
+        with self._lock:
+            self._draw(self._text, line + "\n")
+
+    def _draw(self, text: str, above: str) -> None:
+        clear = ""
+        if self._terminal and self._shown:
+            clear = "\x1b[2K\x1b[1A" * (self._shown - 1) + "\x1b[2K\x1b[1G"
+        elif self._shown and not above:
+            clear = "\n"
+        self._write(clear + above + text)
+        self._text = text
+        self._shown = text.count("\n") + 1
+
+    @staticmethod
+    def _write(text: str) -> None:
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError:
+            # Nobody looks any more; the run goes on.
+            return
+
+
+def interval(values: Values) -> float:
+    """Seconds between two reports of statistics; 0 is never."""
+    return (values.stats or 0) / _SECOND
+
+
+def stats_level(values: Values) -> Level:
+    """The level at which statistics are logged; those of a dry run are what it is made for."""
+    named = Level[values.stats_log_level]
+    if values.options.named("dry-run") is not None and values.dry_run:
+        return max(named, Level.NOTICE)
+    return named

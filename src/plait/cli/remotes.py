@@ -1,0 +1,50 @@
+"""The remotes of rclone.conf and of the environment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plait.cli.binding import bind, environment_settings
+from plait.cli.options import STORES
+from plait.cli.secrets import rclone_config_password
+from plait.mirror import options
+from plait.model.errors import PlaitError
+from plait.model.options import Values
+from plait.stores.rclone_config import ConfiguredRemotes, candidates, read_configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def configured_remotes(values: Values, environment: Mapping[str, str]) -> ConfiguredRemotes:
+    """The remotes; the file is read when one is looked up, and a password asked for only then."""
+
+    def load() -> Mapping[str, Mapping[str, str]]:
+        path = configuration_path(values, environment)
+        if not path or not Path(path).exists():
+            return {}
+        return read_configuration(path, lambda: rclone_config_password(values, environment))
+
+    return ConfiguredRemotes(load, environment, {})
+
+
+def known_names(environment: Mapping[str, str]) -> list[str]:
+    """The names of the remotes, for completion: without a word where they cannot be known."""
+    values = bind(STORES | options.CONFIGURATION, (), environment_settings(options.CONFIGURATION, environment))
+    values = Values(values.options, {**values.parsed, "ask_password": False}, values.given)
+    try:
+        return configured_remotes(values, environment).names()
+    except PlaitError:
+        return []
+
+
+def configuration_path(values: Values, environment: Mapping[str, str]) -> str:
+    """The rclone.conf to read: `--config`, else the first that exists, else where it would be; "" for none at all."""
+    if values.config is not None:
+        return str(values.config)
+    paths = candidates(environment, str(Path(sys.argv[0]).resolve().parent) if sys.argv[0] else "")
+    existing = next((path for path in paths if Path(path).exists()), None)
+    # The first candidate is beside the program, where nothing is made.
+    return existing or next(iter(paths[1:]), "")

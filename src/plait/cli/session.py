@@ -1,0 +1,204 @@
+"""What surrounds a command that works on stores: log, events, signals, statistics and what is said at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from plait.cli.guard import say_error
+from plait.cli.opening import location, opening
+from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
+from plait.cli.output.lines import Lines
+from plait.cli.output.log import Log
+from plait.cli.output.questions import NoAnswerError, Questions
+from plait.cli.output.records import Records
+from plait.cli.output.summary import counts, summary_line, summary_record
+from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
+from plait.cli.recording import Recording, Unrecorded
+from plait.cli.remotes import configuration_path
+from plait.cli.signals import Signals
+from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream, Finished, Level
+from plait.engine.statistics import Statistics
+from plait.engine.workers import Cancellation
+from plait.mirror.mirroring import Surroundings
+from plait.mirror.reports import Reports
+from plait.model.errors import CancelledError, ConfigurationError, UsageError
+from plait.model.values.quoting import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plait.cli.forms import Invocation
+    from plait.engine.settings import Result
+    from plait.model.errors import PlaitError
+    from plait.model.options import Values
+    from plait.stores.location import Location
+    from plait.stores.registry import Opening
+
+
+class Session:
+    """The surroundings of one command; a context manager.
+
+    `writes`: the command has the options of carrying; `measures`: it shows statistics.
+    """
+
+    def __init__(self, invocation: Invocation, *, writes: bool, measures: bool = False) -> None:
+        self.invocation = invocation
+        self.values: Values = invocation.values
+        self.face = invocation.face
+        self.log = open_log(self.values)
+        self.events = EventStream()
+        self.cancellation = Cancellation()
+        self._closing = ExitStack()
+        self._showing = ExitStack()
+        self._writes = writes
+        self._measures = measures or writes
+        moves = invocation.command == "move"
+        keeps = writes and bool(self.values.backup_dir or self.values.suffix)
+        lines = Lines(self.log, moves=moves, keeps=keeps, transfers=writes)
+        self.events.subscribe(lines, *lines.kinds())
+        self._records = Records() if self.face == "plait" and self.values.json else None
+        if self._records is not None:
+            self.events.subscribe(self._records, *Records.KINDS)
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        display, seconds = self._display()
+        self._closing.enter_context(Signals(self.cancellation, display.abandon))
+        if seconds:
+            statistics = Statistics()
+            self.events.subscribe(statistics)
+            self._showing.enter_context(Ticker(display, statistics.snapshot, seconds))
+        reports = Reports.open(self.values, sys.stdout.buffer) if self._reports() else None
+        if reports is not None:
+            self.events.subscribe(self._closing.enter_context(reports), Compared, ComparedRun, Finished, AttemptEnded)
+        if self.face == "rclone":
+            self._tell_of_configuration()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._showing.close()
+        self._closing.close()
+
+    @property
+    def around(self) -> Surroundings:
+        """What the strands are given."""
+        return Surroundings(
+            events=self.events,
+            cancellation=self.cancellation,
+            ask=Questions(self.events, self.face) if self._asks() else None,
+            parse=lambda text: location(text, self.face),
+        )
+
+    def opening(self) -> Opening:
+        """How locations are opened."""
+        return opening(
+            self.values,
+            self.invocation.environment,
+            events=self.events,
+            cancellation=self.cancellation,
+            writes=self._writes,
+        )
+
+    def locations(self) -> list[Location]:
+        """The locations that the words name."""
+        return [location(word, self.face) for word in self.invocation.words]
+
+    def recorded(self, locations: Sequence[str]) -> Recording | Unrecorded:
+        """The record of a run between `locations`, as they are shown; a context manager.
+
+        A dry run does nothing that is worth a record, and rclone keeps none.
+        """
+        if self.face == "rclone" or self.values.dry_run or self.values.no_record:
+            return Unrecorded()
+        return Recording(self.invocation.command, locations, self.events, self.invocation.environment)
+
+    def finish(self, result: Result, error: PlaitError | None) -> None:
+        """Says what a transfer did, and which error decided."""
+        self._showing.close()
+        if self.face == "plait" and self._records is None and not self.values.quiet:
+            line = summary_line(self.invocation.command, result, self._seconds(), dry_run=self.values.dry_run)
+            print(line, file=sys.stderr)
+        self.end(counts(result), result.errors, error)
+
+    def end(self, found: Mapping[str, Any], errors: int, error: PlaitError | None) -> None:
+        """Says which error decided; under `--json` also `found` and the exit code."""
+        self._showing.close()
+        if self.face == "rclone":
+            self._end_as_rclone(errors, error)
+            return
+        if self._records is not None:
+            self._records.write(summary_record(self.invocation.command, found, errors, error, self._seconds()))
+        if error is not None and error.exit_code:
+            say_error(error, errors)
+
+    def _end_as_rclone(self, errors: int, error: PlaitError | None) -> None:
+        if isinstance(error, NoAnswerError):
+            self.log.critical(error.message)
+        elif error is not None and not isinstance(error, CancelledError):
+            many = f" with {errors} errors: last error was" if errors > 1 else ""
+            self.log.write(Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message}")
+
+    def _tell_of_configuration(self) -> None:
+        path = configuration_path(self.values, self.invocation.environment)
+        if path and not Path(path).exists():
+            self.log.write(Level.NOTICE, f"Config file {quote(path)} not found - using defaults")
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def _display(self) -> tuple[Display, float]:
+        """What shows statistics, and how often; never for a listing, which is its own output."""
+        values, level = self.values, stats_level(self.values)
+        logged = LoggedFigures(self.log, values, level, last=self.face == "rclone")
+        if not self._measures:
+            return logged, 0.0
+        if self._draws():
+            return Drawing(self.log, self.invocation.command), DRAWING_SECONDS
+        seconds = interval(values)
+        if values.progress:
+            given = values.was_given("stats") and seconds
+            return Block(self.log, values, logged if seconds else None), given or PROGRESS_SECONDS
+        return logged, seconds if self.log.wants(level) else 0.0
+
+    def _draws(self) -> bool:
+        """True where a person looks at Plait's own face."""
+        values = self.values
+        if self.face == "rclone" or values.quiet or values.json or self._asks():
+            return False
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+    def _asks(self) -> bool:
+        return self._writes and bool(self.values.interactive)
+
+    def _reports(self) -> bool:
+        return self.values.options.named("combined") is not None
+
+
+def open_log(values: Values) -> Log:
+    """The log that the options ask for. Raises UsageError where they contradict, ConfigurationError for the file."""
+    if values.verbose and values.quiet:
+        raise UsageError("-v and -q contradict each other", hint="give one of them")
+    return Log(threshold(values), _log_stream(values.log_file), as_json=values.use_json_log)
+
+
+def threshold(values: Values) -> Level:
+    """The level from which lines are written."""
+    if values.quiet:
+        return Level.ERROR
+    if values.verbose:
+        return Level.DEBUG if values.verbose > 1 else Level.INFO
+    return Level[values.log_level]
+
+
+def _log_stream(path: str) -> IO[str]:
+    if not path:
+        return sys.stderr
+    try:
+        return open(path, "a", encoding="utf-8")  # noqa: PTH123  (open until the process ends)
+    except OSError as error:
+        raise ConfigurationError(f"failed to open log file {path}: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM: the first stops new work and lets what runs end, the second leaves at once.
+
+Signals are read from a wake-up descriptor by a thread of their own: the main thread may be inside a call of a library
+for as long as its deadline, and a second Ctrl-C must not wait for that.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from plait.model.errors import CancelledError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.engine.workers import Cancellation
+
+_HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class TerminatedError(CancelledError):
+    """The run was ended by SIGTERM."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.TERMINATED
+
+
+class Signals:
+    """Cancels a run on SIGINT and SIGTERM; a context manager for the main thread.
+
+    `leave` is called right before a second signal ends the process, to put the terminal in order.
+    """
+
+    def __init__(self, cancellation: Cancellation, leave: Callable[[], None] = lambda: None) -> None:
+        self._cancellation = cancellation
+        self._leave = leave
+        self._previous: dict[signal.Signals, Any] = {}
+        self._previous_descriptor = -1
+        self._seen = 0
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=self._watch, name="signals", daemon=True).start()
+            self._previous_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+            self._previous = {number: signal.signal(number, _do_nothing) for number in _HANDLED}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._previous:
+            for number, handler in self._previous.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(self._previous_descriptor)
+        self._writer.close()
+
+    def _watch(self) -> None:
+        """Acts on each signal, until the writing end is closed."""
+        while received := self._reader.recv(1):
+            number = received[0]
+            if number in _HANDLED:
+                self._act(number)
+        self._reader.close()
+
+    def _act(self, number: int) -> None:
+        self._seen += 1
+        if self._seen > 1:
+            self._leave()
+            os._exit(128 + number)
+        terminated = number == signal.SIGTERM
+        self._cancellation.cancel(TerminatedError("terminated") if terminated else CancelledError("interrupted"))
+
+
+def _do_nothing(number: int, frame: object) -> None:
+    """The handler of Python's side: that there is one keeps the signal from ending the process."""
+    del number, frame
