@@ -1,5 +1,6 @@
 """What rclone does with sync, copy, move and check where it matters, and where Plait does the same; then where not."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,19 @@ def test_places(twins: Twins, verb: str, source: str, destination: str, flags: l
     theirs, ours = both(twins, verb, source, destination, [*flags, *([] if verb == "check" else ["--retries=1"])], tree)
     assert theirs[0] == code
     assert ours == theirs
+
+
+@pytest.mark.parametrize("how", [[], ["--download"], ["--one-way"]])
+def test_check_against_sums(twins: Twins, how: list[str]) -> None:
+    sums = [hashlib.sha1(content).hexdigest() for content in (b"1", b"2", b"3")]
+    lines = f"{sums[0]}  a\n{sums[0].upper()} *d/b\n\nno sum\n{sums[2]}  gone\n{sums[1]}  e\u0301\n"
+    tree: Tree = {"s": f(lines.encode()), "d/a": f(b"1"), "d/d/b": f(b"2"), "d/x": f(), "d/e\u0301": f(b"2")}
+    flags = ["--checkfile=SHA-1", "--combined=BASE/report", *how]
+    theirs, ours = both(twins, "check", "s", "d", flags, tree)
+    reports = [sorted(tree.pop("report").content.splitlines()) for _, tree in (theirs, ours)]
+    assert reports[0] == reports[1]
+    assert ours == theirs
+    assert ours[0] == 1
 
 
 def test_an_older_backup_is_replaced(twins: Twins) -> None:

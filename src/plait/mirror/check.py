@@ -5,6 +5,7 @@ Modification times are not compared, and directories only for what they hold.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -23,23 +24,23 @@ from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of
 from plait.mirror.mirroring import Surroundings, compile_selection
 from plait.model.errors import PlaitError
-from plait.model.items import Kind
+from plait.model.items import Item, Kind, Stat
 from plait.stores.registry import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from plait.engine.events import Event
     from plait.engine.selection import Selection
     from plait.engine.steps import Step
     from plait.model.actions import Action
-    from plait.model.items import Item
     from plait.model.options import Values
-    from plait.stores.base import Reader
+    from plait.stores.base import Reader, Store
     from plait.stores.location import Location
     from plait.stores.registry import Opened, Opening
 
 BLOCK = 1 << 18
+_DIRECTORY = Item("", Stat(Kind.DIRECTORY))
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,41 +69,81 @@ class DifferenceError(PlaitError):
     """A check found differences."""
 
 
+Difference = Callable[["Item", "Item"], "str | None"]
+"""In what two files differ: "" where they are equal, None where that cannot be told beyond their sizes."""
+
+
 def check(
     source: Location, destination: Location, values: Values, opening: Opening, around: Surroundings | None = None
 ) -> CheckResult:
-    """Compares two trees.
+    """Compares two trees, or (`--checkfile`) the destination with a file of sums.
 
     Raises ConfigurationError for a bad rule or location, DirectoryNotFoundError where the source is missing.
     """
     around = around or Surroundings()
     selection: Selection = compile_selection(values, around)
     with ExitStack() as closing:
-        ours = open_source(source, opening)
+        ours, theirs = open_source(source, opening), open_source(destination, opening)
         closing.callback(ours.store.close)
-        theirs = open_source(destination, opening)
         closing.callback(theirs.store.close)
-        if ours.file is not None:
-            selection = OneFile(ours.file)
-        listings = [
-            TreeListing(
-                opened.store,
-                side,
-                selection=selection,
-                events=around.events,
-                missing_is_empty=side is Side.DESTINATION,
-                cancelled=around.cancellation.cancelled,
-            )
-            for side, opened in ((Side.SOURCE, ours), (Side.DESTINATION, theirs))
-        ]
-        names = settings.matching_names(values, theirs.store.features)
-        steps = merge(listings[0].pages, listings[1].pages, names=names)
-        checker = Checker(ours, theirs, values, around.events.emit)
+        if values.checkfile:
+            from plait.mirror.sums import difference_of_sums, read_sums, steps_of_sums
+
+            sums = read_sums(ours, around)
+            right = listing(theirs, Side.DESTINATION, selection, around)
+            steps = steps_of_sums(sums, right, selection, values.checkfile)
+            difference = difference_of_sums(theirs.store, values.checkfile, download=values.download)
+            checker = Checker("", theirs.text, difference, around.events.emit, one_way=values.one_way)
+        else:
+            if ours.file is not None:
+                selection = OneFile(ours.file)
+            pages = [
+                listing(opened, side, selection, around).pages
+                for side, opened in zip(Side, (ours, theirs), strict=True)
+            ]
+            steps = merge(*pages, names=settings.matching_names(values, theirs.store.features))
+            difference = difference_of(ours.store, theirs.store, values)
+            checker = Checker(ours.text, theirs.text, difference, around.events.emit, one_way=values.one_way)
         errors = Errors()
         checkers = settings.checkers(values, ours.store, theirs.store)
         for _ in decide(steps, checker, around.events, errors, around.cancellation, checkers=checkers, ordered=False):
             raise AssertionError("a check plans no action")
         return checker.result(errors)
+
+
+def listing(opened: Opened, side: Side, selection: Selection, around: Surroundings) -> TreeListing:
+    """The listing of one side; a destination that is missing is empty."""
+    return TreeListing(
+        opened.store,
+        side,
+        selection=selection,
+        events=around.events,
+        missing_is_empty=side is Side.DESTINATION,
+        cancelled=around.cancellation.cancelled,
+    )
+
+
+def difference_of(source: Store, destination: Store, values: Values) -> Difference:
+    """How two files are compared when their sizes are equal."""
+    if values.size_only:
+        return lambda _, __: ""
+    if values.download:
+
+        def by_content(ours: Item, theirs: Item) -> str:
+            one, other = source.read(ours.key, expected=ours.stat), destination.read(theirs.key, expected=theirs.stat)
+            return "" if same_content(one, other) else "contents differ"
+
+        return by_content
+    name = common_hash(source.features, destination.features)
+
+    def by_hash(ours: Item, theirs: Item) -> str | None:
+        left = None if name is None else hash_of(source, ours, name)
+        right = None if name is None or left is None else hash_of(destination, theirs, name)
+        if left is None or right is None:
+            return None
+        return "" if left == right else f"{name} differ"
+
+    return by_hash
 
 
 class OneFile:
@@ -127,15 +168,18 @@ class OneFile:
 
 
 class Checker:
-    """Compares pairs on workers and counts; a planner that plans nothing."""
+    """Compares pairs on workers and counts; a planner that plans nothing.
 
-    def __init__(self, source: Opened, destination: Opened, values: Values, emit: Callable[[Event], None]) -> None:
+    `source` and `destination` are the locations in messages; a `source` of "" stands for a file of sums.
+    """
+
+    def __init__(
+        self, source: str, destination: str, difference: Difference, emit: Callable[[Event], None], *, one_way: bool
+    ) -> None:
         self._source = source
         self._destination = destination
-        self._size_only = values.size_only
-        self._download = values.download
-        self._one_way = values.one_way
-        self._hash = common_hash(source.store.features, destination.store.features)
+        self._difference = difference
+        self._one_way = one_way
         self._emit = emit
         self._lock = Lock()
         self._found = CheckResult()
@@ -145,82 +189,58 @@ class Checker:
         if not isinstance(step, Pair):
             return ()
         source, destination = step.source, step.destination
-        if (source or destination) is not None and Kind.FILE not in {
-            None if item is None else item.kind for item in (source, destination)
-        }:
+        if (source or destination or _DIRECTORY).kind is not Kind.FILE:
             return ()
-        if source is None and destination is not None:
+        if source is None:
             if not self._one_way:
                 self._count(missing_at_source=1, differences=1)
-                self._tell("-", None, destination, f"file not in {self._source.text}")
+                self._tell("-", None, destination, f"file not in {self._source}" if self._source else "sum not found")
             return ()
-        if destination is None and source is not None:
-            self._count(missing_at_destination=1, differences=1)
-            self._tell("+", source, None, f"file not in {self._destination.text}")
+        if destination is None:
+            # rclone does not call a sum without its file a difference, but an error it is.
+            self._count(missing_at_destination=1, differences=1 if self._source else 0)
+            self._tell("+", source, None, f"file not in {self._destination}")
             return ()
-        return (Question(step, lambda: self._compare(step)),)
+        return (Question(step, lambda: self._compare(source, destination)),)
 
     def result(self, errors: Errors) -> CheckResult:
         """The counts, told as a summary."""
         found = self._found
         error = errors.deciding
-        if error is None and found.differences:
-            error = DifferenceError(f"{found.differences} differences found")
-        counted = errors.count + found.differences
+        unequal = found.differences + (0 if self._source else found.missing_at_destination)
+        if error is None and unequal:
+            error = DifferenceError(f"{unequal} differences found")
+        counted = errors.count + unequal
         lines = (
-            (found.missing_at_destination, "files missing", self._destination.text),
-            (found.missing_at_source, "files missing", self._source.text),
-            (found.differences, "differences found", self._destination.text),
-            (counted, "errors while checking", self._destination.text),
-            (found.unhashed, "hashes could not be checked", self._destination.text),
-            (found.matches, "matching files", self._destination.text),
+            (found.missing_at_destination, "files missing", self._destination),
+            (found.missing_at_source, f"{'files' if self._source else 'hashes'} missing", self._source),
+            (found.differences, "differences found", self._destination),
+            (counted, "errors while checking", self._destination),
+            (found.unhashed, "hashes could not be checked", self._destination),
+            (found.matches, "matching files", self._destination),
         )
         for count, text, subject in lines:
             if count or text == "differences found":
                 self._emit(Message(Level.NOTICE, f"{count} {text}", subject))
         return msgspec.structs.replace(found, errors=counted, error=error)
 
-    def _compare(self, pair: Pair) -> Sequence[Action]:
-        source, destination = pair.source, pair.destination
-        if source is None or destination is None:
-            raise AssertionError("only matched pairs are compared")
-        self._emit(Checking(source.key, source.size, done=False))
+    def _compare(self, source: Item, destination: Item) -> Sequence[Action]:
+        self._emit(Checking(destination.key, destination.size, done=False))
         try:
-            difference = self._difference(source, destination)
+            sizes_differ = None not in {source.size, destination.size} and source.size != destination.size
+            difference = "sizes differ" if sizes_differ else self._difference(source, destination)
         except PlaitError as error:
             self._emit(Compared("!", source, destination, error))
             raise
         finally:
-            self._emit(Checking(source.key, source.size, done=True))
+            self._emit(Checking(destination.key, destination.size, done=True))
         if difference:
             self._count(differences=1)
             self._tell("*", source, destination, difference)
-        else:
-            self._count(matches=1)
-            self._emit(Compared("=", source, destination))
+            return ()
+        self._count(matches=1, unhashed=int(difference is None))
+        self._emit(Compared("=", source, destination))
         return ()
-
-    def _difference(self, source: Item, destination: Item) -> str:
-        """In what two files differ, "" where they are equal."""
-        if None not in {source.size, destination.size} and source.size != destination.size:
-            return "sizes differ"
-        if self._size_only:
-            return ""
-        if self._download:
-            equal = same_content(
-                self._source.store.read(source.key, expected=source.stat),
-                self._destination.store.read(destination.key, expected=destination.stat),
-            )
-            return "" if equal else "contents differ"
-        if self._hash is None:
-            self._count(unhashed=1)
-            return ""
-        ours = hash_of(self._source.store, source, self._hash)
-        theirs = None if ours is None else hash_of(self._destination.store, destination, self._hash)
-        if ours is None or theirs is None:
-            self._count(unhashed=1)
-            return ""
-        return "" if ours == theirs else f"{self._hash} differ"
 
     def _tell(self, verdict: str, source: Item | None, destination: Item | None, text: str) -> None:
         item = source or destination

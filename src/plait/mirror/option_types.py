@@ -95,6 +95,16 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(next(csv.reader([text], delimiter=" "), ()))
 
 
+def _hash_name(text: str) -> str:
+    """A hash as the stores call it: rclone's `SHA-1` is `sha1`."""
+    from plait.mirror.comparison import HASH_ORDER
+
+    name = text.lower().replace("-", "")
+    if name not in HASH_ORDER:
+        raise ValueError(f"{text!r} is not one of {', '.join(HASH_ORDER)}")
+    return name
+
+
 def choice(metavar: str, *words: str) -> ValueType:
     """One of `words`, in any case; the value is the word as declared."""
     folded = {word.lower(): word for word in words}
@@ -122,5 +132,6 @@ DURATION = ValueType("DURATION", _duration, _show_duration)
 AGE = ValueType("AGE", _age, _show_age)
 """A duration before now or a point in time; None for `off`."""
 BANDWIDTH = ValueType("RATE", _bandwidth)
+HASH = ValueType("HASH", _hash_name)
 COMMAND = ValueType("COMMAND", _words, " ".join)
 """A program and its arguments."""

@@ -15,6 +15,7 @@ from plait.mirror.option_types import (
     COUNT,
     DURATION,
     FILE,
+    HASH,
     INTEGER,
     LOCATION,
     NUMBER,
@@ -260,7 +261,7 @@ LISTING = OptionSet(
         _switch("absolute", _SAID, "Put a slash before each path"),
         _switch("dirs-only", _SAID, "List directories only"),
         _switch("files-only", _SAID, "List files only"),
-        _value("hash", TEXT, "md5", _SAID, "The hash that `h` in --format means"),
+        _value("hash", HASH, "md5", _SAID, "The hash that `h` in --format means"),
         _switch("recursive", _SAID, "List everything below", "R"),
         _value("time-format", TEXT, "", _SAID, "How times are written", "t"),
     )
@@ -270,7 +271,7 @@ CHECKING = OptionSet(
     (
         _switch("download", Section.MAIN, "Compare the content byte by byte"),
         _switch("one-way", Section.MAIN, "Check only that the source's files are at the destination"),
-        _value("checkfile", TEXT, "", Section.MAIN, "SOURCE is a sum file with hashes of this type", "C"),
+        _value("checkfile", HASH, "", Section.MAIN, "SOURCE is a sum file with hashes of this type", "C"),
     )
 )
 

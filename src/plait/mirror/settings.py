@@ -105,7 +105,7 @@ def planner_settings(mode: Mode, values: Values, source: Store, destination: Sto
         comparison=comparison_settings(values, source, destination),
         deletes=mode is Mode.SYNC,
         moves=mode is Mode.MOVE,
-        empties_source=mode is Mode.MOVE and values.delete_empty_src_dirs,
+        empties_source=mode is Mode.MOVE and values.delete_empty_src_dirs and ours.directories,
         directories=theirs.directories,
         create_empty=values.create_empty_src_dirs,
         directory_times=ours.directories and theirs.directory_times and not values.no_update_dir_modtime,
