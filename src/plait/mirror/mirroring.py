@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from plait.engine.accounting import Errors
+from plait.engine.applying import ExpectingCarrier
 from plait.engine.attempts import run_attempts
 from plait.engine.events import EventStream, Failed, Level, Message
 from plait.engine.executor import NOT_DELETING_FILES, Executor
@@ -24,7 +25,6 @@ from plait.engine.transfer import Transfer
 from plait.engine.workers import Cancellation
 from plait.mirror import settings
 from plait.mirror.carrier import MirrorCarrier
-from plait.mirror.expectations import ExpectingCarrier
 from plait.mirror.lookups import StoreLookups
 from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
