@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from plait.cli.remotes import configured_remotes
 from plait.engine.events import EventStream, Level, Message
 from plait.engine.workers import Cancellation
 from plait.mirror import settings
-from plait.stores.location import parse_location, parse_rclone_location
+from plait.stores.location import LocationKind, clean_local_path, parse_location, parse_rclone_location
 from plait.stores.registry import Opening, open_location
 
 if TYPE_CHECKING:
@@ -18,19 +20,15 @@ if TYPE_CHECKING:
     from plait.model.options import Values
     from plait.stores.base import Store
     from plait.stores.location import Location
+    from plait.stores.registry import Remotes
 
 
 def opening(
-    values: Values,
-    environment: Mapping[str, str],
-    *,
-    events: EventStream,
-    cancellation: Cancellation,
-    writes: bool,
+    values: Values, remotes: Remotes, *, events: EventStream, cancellation: Cancellation, writes: bool
 ) -> Opening:
     """How the locations of a command are opened; `writes`: its options say how files are written."""
     return Opening(
-        remotes=configured_remotes(values, environment),
+        remotes=remotes,
         deadlines=settings.deadlines(values),
         local=settings.local_options(values, writes=writes),
         notice=lambda key, text: events.emit(Message(Level.NOTICE, text, key)),
@@ -70,13 +68,20 @@ def wrapping(values: Values, cancellation: Cancellation) -> Callable[[Store], St
 
 def location(text: str, face: str) -> Location:
     """The location that a word names, in the spelling of a face. Raises UsageError, ConfigurationError."""
-    return parse_rclone_location(text) if face == "rclone" else parse_location(text)
+    if face != "rclone":
+        return parse_location(text)
+    found = parse_rclone_location(text)
+    if found.kind is not LocationKind.LOCAL:
+        return found
+    # What rclone calls a local directory in its log.
+    return replace(found, text=f"Local file system at {clean_local_path(found.path)}")
 
 
 @contextmanager
 def open_store(word: str, environment: Mapping[str, str], values: Values) -> Iterator[Store]:
     """Opens a location to look at it, and closes it again."""
-    around = opening(values, environment, events=EventStream(), cancellation=Cancellation(), writes=False)
+    remotes = configured_remotes(values, environment)
+    around = opening(values, remotes, events=EventStream(), cancellation=Cancellation(), writes=False)
     store = open_location(parse_location(word), around).store
     try:
         yield store

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from plait.cli.guard import say_error
@@ -19,15 +18,14 @@ from plait.cli.output.records import Records
 from plait.cli.output.summary import counts, summary_line, summary_record
 from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
 from plait.cli.recording import Recording, Unrecorded
-from plait.cli.remotes import configuration_path
+from plait.cli.remotes import configuration_path, configured_remotes
 from plait.cli.signals import Signals
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream, Finished, Level
 from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
 from plait.mirror.mirroring import Surroundings
 from plait.mirror.reports import Reports
-from plait.model.errors import CancelledError, ConfigurationError, UsageError
-from plait.model.values.quoting import quote
+from plait.model.errors import CancelledError, ConfigurationError, NothingTransferredError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from plait.model.errors import PlaitError
     from plait.model.options import Values
     from plait.stores.location import Location
-    from plait.stores.registry import Opening
+    from plait.stores.registry import Opening, Remotes
 
 
 class Session:
@@ -76,8 +74,6 @@ class Session:
         reports = Reports.open(self.values, sys.stdout.buffer) if self._reports() else None
         if reports is not None:
             self.events.subscribe(self._closing.enter_context(reports), Compared, ComparedRun, Finished, AttemptEnded)
-        if self.face == "rclone":
-            self._tell_of_configuration()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,7 +94,7 @@ class Session:
         """How locations are opened."""
         return opening(
             self.values,
-            self.invocation.environment,
+            self._remotes(),
             events=self.events,
             cancellation=self.cancellation,
             writes=self._writes,
@@ -139,14 +135,19 @@ class Session:
     def _end_as_rclone(self, errors: int, error: PlaitError | None) -> None:
         if isinstance(error, NoAnswerError):
             self.log.critical(error.message)
-        elif error is not None and not isinstance(error, CancelledError):
+        elif error is not None and not isinstance(error, CancelledError | NothingTransferredError):
             many = f" with {errors} errors: last error was" if errors > 1 else ""
             self.log.write(Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message}")
 
-    def _tell_of_configuration(self) -> None:
-        path = configuration_path(self.values, self.invocation.environment)
-        if path and not Path(path).exists():
-            self.log.write(Level.NOTICE, f"Config file {quote(path)} not found - using defaults")
+    def _remotes(self) -> Remotes:
+        environment = self.invocation.environment
+        remotes = configured_remotes(self.values, environment)
+        if self.face != "rclone":
+            return remotes
+        from plait.cli.fronts.rclone_remotes import TellingRemotes
+
+        path = configuration_path(self.values, environment)
+        return TellingRemotes(remotes, self.invocation.words, path, self.log)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began

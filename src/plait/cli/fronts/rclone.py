@@ -17,6 +17,7 @@ from plait.engine.events import Level
 from plait.model.errors import (
     CancelledError,
     ConfigurationError,
+    DirectoryNotFoundError,
     ExitCode,
     FatalError,
     NotSupportedError,
@@ -129,6 +130,10 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
     elif isinstance(error, ConfigurationError | UsageError | SecretError | NotSupportedError):
         log.critical(error.message)
         return ExitCode.FAILED
+    elif isinstance(error, DirectoryNotFoundError) and verb in {"ls", "size"}:
+        # Told twice, and so counted.
+        log.write(Level.ERROR, f"error listing: {error.message}")
+        log.write(Level.NOTICE, f"Failed to {verb} with 2 errors: last error was: {error.message}")
     elif not isinstance(error, CancelledError):
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
     return exit_code(error)

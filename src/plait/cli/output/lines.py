@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plait.cli.output.log import Log
     from plait.engine.events import Event
     from plait.model.actions import Action, Outcome
+    from plait.model.errors import PlaitError
     from plait.model.items import Item
 
 _FAILURES: Final = {
@@ -99,7 +100,7 @@ class Lines:
             if self._informs and outcome.detail:
                 yield Line(Level.INFO, outcome.detail, action.key, _size_fact(action))
         elif outcome.error is not None:
-            yield Line(Level.ERROR, f"{_FAILURES[action.verb]}: {outcome.error.message}", action.key)
+            yield Line(Level.ERROR, f"{_failure(action.verb, outcome.error)}: {outcome.error.message}", action.key)
         elif outcome.detail in _SKIPPED_BY:
             yield self._skipped(action, _SKIPPED_BY[outcome.detail])
 
@@ -126,13 +127,18 @@ def _attempt(event: AttemptEnded) -> Iterator[Line]:
         yield Line(Level.ERROR, f"Attempt {event.number}/{event.attempts} failed with {event.errors} errors{reason}")
 
 
+def _failure(verb: Verb, error: PlaitError) -> str:
+    return "Got fatal error on delete" if error.fatal and verb is Verb.DELETE else _FAILURES[verb]
+
+
 def _unchanged(item: Item) -> Line:
     return Line(Level.DEBUG, "Unchanged skipping", item.key)
 
 
 def _size_fact(action: Action) -> dict[str, Any]:
+    """The size of a file that was carried."""
     size = _size(action)
-    return {} if size is None else {"size": size}
+    return {"size": size} if action.verb in _WITH_CONTENT and size is not None else {}
 
 
 def _size(action: Action) -> int | None:
