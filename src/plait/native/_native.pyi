@@ -6,6 +6,7 @@ from plait.native.pure.content import Flag
 from plait.native.pure.copy_files import Outcome
 from plait.native.pure.scan import Scan
 
+def allocate(descriptor: int, size: int, /) -> bool: ...
 def copy_files(
     source: int,
     destination: int,

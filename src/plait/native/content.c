@@ -6,15 +6,57 @@
 #include "native.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #ifdef __linux__
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
+#ifndef FICLONE /* as in linux/fs.h, which older systems ship without it */
+#define FICLONE _IOW(0x94, 9, int)
+#endif
 #endif
 
 /* Bytes between two looks at the cancel flag. */
 enum { KERNEL_CHUNK = 8 * 1024 * 1024 };
+
+static int
+no_space(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+/* Lets the new file share the blocks of the source, where the file system can; true when it does. */
+int
+plait_clone(int source, int destination)
+{
+#ifdef FICLONE
+    return ioctl(destination, FICLONE, source) == 0;
+#else
+    (void)source;
+    (void)destination;
+    return 0;
+#endif
+}
+
+int
+plait_allocate(int descriptor, int64_t size)
+{
+#ifdef __linux__
+    /* Not posix_fallocate: where the file system cannot, that writes into every block. */
+    while (fallocate(descriptor, 0, 0, (off_t)size) != 0) {
+        if (errno != EINTR) {
+            return no_space(errno) ? errno : -1;
+        }
+    }
+    return 0;
+#else
+    (void)descriptor;
+    (void)size;
+    return -1;
+#endif
+}
 
 /* Writes `length` bytes of the buffer behind what was copied so far. */
 enum plait_content
@@ -55,7 +97,7 @@ copy_in_kernel(PlaitContent *content, int64_t stop)
         if (count < 0 && errno == EINTR) {
             continue;
         }
-        if (count < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+        if (count < 0 && no_space(errno)) {
             content->error = errno;
             return PLAIT_WRITE_FAILED;
         }
@@ -188,4 +230,26 @@ plait_copy_range(PyObject *Py_UNUSED(module), PyObject *arguments)
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     return PyLong_FromLongLong(content.copied);
+}
+
+PyObject *
+plait_allocate_space(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    int descriptor, error;
+    long long size;
+    if (!PyArg_ParseTuple(arguments, "iL:allocate", &descriptor, &size)) {
+        return NULL;
+    }
+    if (size < 1) {
+        PyErr_SetString(PyExc_ValueError, "the size has to be positive");
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    error = plait_allocate(descriptor, size);
+    Py_END_ALLOW_THREADS
+    if (error > 0) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return PyBool_FromLong(error == 0);
 }

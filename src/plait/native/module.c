@@ -3,6 +3,7 @@
 #include "native.h"
 
 static PyMethodDef methods[] = {
+    {"allocate", plait_allocate_space, METH_VARARGS, NULL},
     {"copy_files", plait_copy_files, METH_VARARGS, NULL},
     {"copy_range", plait_copy_range, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},

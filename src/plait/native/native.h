@@ -66,6 +66,9 @@ typedef struct {
 
 enum plait_content plait_copy_content(PlaitContent *content);
 enum plait_content plait_write_all(PlaitContent *content, size_t length);
+int plait_clone(int source, int destination);
+int plait_allocate(int descriptor, int64_t size); /* 0, or errno where there is no space, or -1: not here */
+PyObject *plait_allocate_space(PyObject *module, PyObject *arguments);
 PyObject *plait_copy_range(PyObject *module, PyObject *arguments);
 
 /* copy_files.c */

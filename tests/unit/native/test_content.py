@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -87,5 +88,26 @@ def test_errors(implementation: ModuleType, tmp_path: Path) -> None:
         for offset, length in ((-1, 1), (0, -1), (1, 2**63 - 1)):
             with pytest.raises(ValueError):
                 implementation.copy_range(descriptor, descriptor, offset, length, False)
+    finally:
+        os.close(descriptor)
+
+
+def test_space_is_reserved(implementation: ModuleType, tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path / "a", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        reserved = implementation.allocate(descriptor, 1 << 20)
+        st = os.fstat(descriptor)
+        assert (st.st_size, st.st_blocks * 512 >= 1 << 20) == ((1 << 20, True) if reserved else (0, False))
+        for size in (0, -1):
+            with pytest.raises(ValueError):
+                implementation.allocate(descriptor, size)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, limits[1]))
+        try:
+            with pytest.raises(OSError) as caught:
+                implementation.allocate(descriptor, 4 << 20)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert caught.value.errno == errno.EFBIG
     finally:
         os.close(descriptor)

@@ -3,8 +3,8 @@
 One subject a module, as in the C files.
 """
 
-from plait.native.pure.content import copy_range
+from plait.native.pure.content import allocate, copy_range
 from plait.native.pure.copy_files import copy_files
 from plait.native.pure.scan import Scan, scan
 
-__all__ = ["Scan", "copy_files", "copy_range", "scan"]
+__all__ = ["Scan", "allocate", "copy_files", "copy_range", "scan"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import Enum
-from errno import EDQUOT, EFBIG, ENOSPC, ENXIO
+from errno import EDQUOT, EFBIG, EINTR, ENOSPC, ENXIO
 from typing import TypeAlias
 
 Flag: TypeAlias = bytes | bytearray | memoryview
@@ -13,6 +14,8 @@ Flag: TypeAlias = bytes | bytearray | memoryview
 _BUFFER = 256 * 1024
 _KERNEL_CHUNK = 8 * 1024 * 1024
 _LONGEST = 2**63 - 1
+_FICLONE = 0x40049409
+_NO_SPACE = frozenset({ENOSPC, EDQUOT, EFBIG})
 
 
 class Side(Enum):
@@ -50,6 +53,44 @@ def copy_range(source: int, destination: int, offset: int, length: int, sparse: 
         return copy_content(source, destination, offset, length, sparse=sparse)
     except ContentError as error:
         raise error.cause from None
+
+
+def allocate(descriptor: int, size: int, /) -> bool:
+    """Reserves the blocks of the first `size` bytes (at least one) of an open file, and makes it at least so long.
+
+    Returns False where the system or the file system cannot. Saves time for files of a megabyte and more, and tells in
+    time that there is no space: raises OSError for that, with ENOSPC, EDQUOT or EFBIG. Raises ValueError for a size
+    below one.
+    """
+    if size < 1:
+        raise ValueError("the size has to be positive")
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    # Not os.posix_fallocate: where the file system cannot, that writes into every block.
+    library = ctypes.CDLL(None, use_errno=True)
+    reserve = getattr(library, "fallocate64", None) or library.fallocate
+    while reserve(descriptor, 0, ctypes.c_int64(0), ctypes.c_int64(size)) != 0:
+        error = ctypes.get_errno()
+        if error in _NO_SPACE:
+            raise OSError(error, os.strerror(error))
+        if error != EINTR:
+            return False
+    return True
+
+
+def clone(source: int, destination: int) -> bool:
+    """Lets a new file share the blocks of the source, where the file system can; True when it does."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        fcntl.ioctl(destination, _FICLONE, source)
+    except OSError:
+        return False
+    return True
 
 
 def copy_content(
@@ -126,7 +167,7 @@ class _Content:
             try:
                 count = os.copy_file_range(self.source, self.destination, chunk, position, position)
             except OSError as error:
-                if error.errno in (ENOSPC, EDQUOT, EFBIG):
+                if error.errno in _NO_SPACE:
                     raise ContentError(Side.DESTINATION, error) from error
                 return
             if count == 0:
