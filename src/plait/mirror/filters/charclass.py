@@ -37,6 +37,8 @@ POSIX = {
     "word": WORD,
     "xdigit": _ranges("09", "AF", "af"),
 }
+_MAJOR_CATEGORIES = {"C": "cfnos", "L": "lmotu", "M": "cen", "N": "dlo", "P": "cdefios", "S": "ckmo", "Z": "lps"}
+_CATEGORIES = frozenset(major + minor for major, minors in _MAJOR_CATEGORIES.items() for minor in ("", *minors))
 _FOLDED = {"k": "kK\u212a", "s": "sS\u017f"}
 """The letters of ASCII that have more than two cases: the Kelvin sign, the long s."""
 _UNFOLDED = "\u0130\u0131"
@@ -61,7 +63,7 @@ def category(name: str) -> Ranges | None:
     """The code points of a general category such as `L` or `Lu`, or of `Any`; None where there is none of this name."""
     if name == "Any":
         return ((0, sys.maxunicode),)
-    if re.fullmatch("[A-Z][a-z]?", name) is None:
+    if name not in _CATEGORIES:
         return None
     from unicodedata import category as category_of
 
@@ -72,7 +74,7 @@ def category(name: str) -> Ranges | None:
         if belongs:
             result.append((start, end - 1))
         start = end
-    return tuple(result) or None
+    return tuple(result)
 
 
 def literal(character: str, *, fold: bool) -> str:

@@ -29,16 +29,18 @@ class Run:
     """Rules of one sign. `plain`: string operations may stand for expressions, as paths hold no newline."""
 
     def __init__(self, rules: Iterable[Rule], *, plain: bool) -> None:
-        self._suffixes: tuple[str, ...] = ()
         self._names: set[str] = set()
         self._paths: set[str] = set()
         self._folders: list[str] = []
-        self._root_folders: tuple[str, ...] = ()
-        patterns = [rule.pattern for rule in rules if not (plain and self._take_plain(rule))]
+        self._plain_suffixes: list[str] = []
+        self._plain_roots: list[str] = []
+        patterns = [rule.pattern() for rule in rules if not (plain and self._take_plain(rule))]
         self._patterns = [
             re.compile(_alternation(patterns[start : start + _BRANCHES])).match
             for start in range(0, len(patterns), _BRANCHES)
         ]
+        self._suffixes = tuple(self._plain_suffixes)
+        self._root_folders = tuple(self._plain_roots)
 
     def _take_plain(self, rule: Rule) -> bool:
         """Takes a rule that string operations can decide; False for others."""
@@ -46,11 +48,11 @@ class Run:
             return False
         suffix = _SUFFIX.fullmatch(rule.glob)
         if suffix is not None:
-            self._suffixes += (suffix["slashless"] or suffix["any"] or "",)
+            self._plain_suffixes.append(suffix["slashless"] or suffix["any"] or "")
             return True
         folder = _FOLDER.fullmatch(rule.glob)
         if folder is not None and folder["root"]:
-            self._root_folders += (folder["folder"] + "/",)
+            self._plain_roots.append(folder["folder"] + "/")
         elif folder is not None:
             self._folders.append(f"/{folder['folder']}/")
         else:
@@ -65,7 +67,7 @@ class Run:
             self._paths.add(exact["path"])
         elif "/" in exact["path"]:
             self._paths.add(exact["path"])
-            self._suffixes += ("/" + exact["path"],)
+            self._plain_suffixes.append("/" + exact["path"])
         else:
             self._names.add(exact["path"])
         return True

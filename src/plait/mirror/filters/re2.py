@@ -23,6 +23,7 @@ _MOST_REPEATS = 1000
 _DEEPEST = 100
 """Nesting of groups; Go allows 1000, the recursion here (and in Python's own parser) less."""
 _REPEAT = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
+_PLAIN = re.compile(r"[^\\\[\](){}.*+?|^$]+(?=[^\\\[\](){}.*+?|^$])")
 _GROUP_NAME = re.compile(r"\?P?<([^>]*)>")
 _OCTAL = re.compile("[1-7][0-7]{1,2}|0[0-7]{0,2}")
 _HEX = re.compile(r"x\{([0-9a-fA-F]+)\}|x([0-9a-fA-F]{2})")
@@ -59,14 +60,13 @@ def translate_for_match(expression: str) -> str:
 
     The two beginnings of all path rules, `^` and `(^|/)`, are written so that no text is searched position by position.
     """
-    whole = translate(expression)
     fold = "(?i)" if expression.startswith("(?i)") else ""
     for beginning, lead in (("(^|/)", r"(?:[\s\S]*/)?"), ("^", "")):
         if expression.startswith(fold + beginning):
             rest = _parse_or_nothing(fold + expression[len(fold) + len(beginning) :])
             if len(rest) == 1:
                 return lead + rest[0].text
-    return rf"[\s\S]*?(?:{whole})"
+    return rf"[\s\S]*?(?:{translate(expression)})"
 
 
 def _parse_or_nothing(expression: str) -> list[_Piece]:
@@ -116,7 +116,7 @@ class _Parser:
             start = self.position
             quantifier = self._quantifier()
             if quantifier is None:
-                pieces += self._atom(depth)
+                pieces += self._plain() or self._atom(depth)
                 quantified_at = ""
                 continue
             if not pieces:
@@ -148,6 +148,14 @@ class _Parser:
         if self._next() == "?":
             self.position += 1
         return found
+
+    def _plain(self) -> list[_Piece]:
+        """Characters that stand for themselves, but for the last, which a quantifier may concern."""
+        found = None if self.fold else _PLAIN.match(self.text, self.position)
+        if found is None:
+            return []
+        self.position = found.end()
+        return [_Piece(re.escape(found[0]))]
 
     def _atom(self, depth: int) -> list[_Piece]:
         """The next atom; nothing for flags such as `(?i)`, several for quoted text."""

@@ -22,24 +22,32 @@ MIXED = (
     "Using --filter is recommended instead of both --include and --exclude as the order they are parsed in is "
     "indeterminate"
 )
+_MAY_BE_BAD = frozenset("[{\\")
+"""What a glob holds that may become an expression which is none."""
 
 
 class Rule:
     """One rule: what matches `expression` (of RE2, searched for) is included or not."""
 
-    __slots__ = ("expression", "glob", "ignore_case", "include", "pattern")
-
     def __init__(self, glob: str, *, include: bool, ignore_case: bool) -> None:
-        """`pattern` is for `re.match`. Raises ConfigurationError for a bad glob."""
+        """Raises ConfigurationError for a bad glob."""
         self.glob = glob
         self.include = include
         self.ignore_case = ignore_case
         self.expression = glob_to_expression(glob, ignore_case=ignore_case)
+        if _MAY_BE_BAD & set(glob):
+            self._check()
+
+    def _check(self) -> None:
         try:
-            self.pattern = re2.translate_for_match(self.expression)
+            self.pattern()
         except re2.ExpressionError as error:
-            bad = f"bad glob pattern {quote(glob.removeprefix('/'))} (regexp {quote(self.expression)})"
+            bad = f"bad glob pattern {quote(self.glob.removeprefix('/'))} (regexp {quote(self.expression)})"
             raise ConfigurationError(f"{bad}: {error}") from None
+
+    def pattern(self) -> str:
+        """The expression in Python's syntax, for `re.match`."""
+        return re2.translate_for_match(self.expression)
 
     def __str__(self) -> str:
         return f"{'+' if self.include else '-'} {self.expression}"
