@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -232,3 +233,13 @@ def test_nothing_below_a_directory_that_failed_is_offered_for_deletion() -> None
         (step.pair.source and step.pair.source.key, step.complete) for step in steps if isinstance(step, Leave)
     ] == [("d", False)]
     assert [step.directory for step in steps if isinstance(step, ListingFailed)] == ["d"]
+
+
+@pytest.mark.parametrize("names", [None, NFC, NFC_FOLDED])
+def test_a_name_that_a_store_lists_twice_is_used_once(names: Names | None) -> None:
+    def twice(_prefix: str, _descend: Callable[[str], bool]) -> Iterator[Page | EntryFailed]:
+        yield Page.of("", [(name, Stat(Kind.FILE, 1, 1)) for name in ("a", "b", "b", "c")])
+
+    single = opened({"a": (1, 1), "b": (1, 1)}, 9, asks=True)
+    assert read(merge(single, twice, names=names)) == ({("a", "a"): 1, ("b", "b"): 1, (None, "c"): 1}, {"b": 1})
+    assert read(merge(twice, single, names=names)) == ({("a", "a"): 1, ("b", "b"): 1, ("c", None): 1}, {"b": 1})

@@ -6,6 +6,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plait.engine.accounting import Errors
 from plait.engine.events import AttemptEnded, Carried, Event, EventStream, Finished, Message, Planned, Started
@@ -551,3 +553,56 @@ def test_a_cancelled_pause_ends_the_attempts() -> None:
 
     run_attempts(attempt, 3, 1000.0, events, cancellation)
     assert numbers == [1]
+
+
+KEYS = st.lists(st.sampled_from(["a", "b", "d", "d/a", "d/b", "d/e", "d/e/f", "z"]), unique=True)
+
+
+@given(
+    keys=KEYS,
+    failed=st.frozensets(st.sampled_from(["a", "d/a", "d/e", "z"]), max_size=2),
+    when=st.sampled_from(list(DeleteWhen)),
+    batched=st.booleans(),
+    unlisted=st.booleans(),
+    ignore=st.booleans(),
+    data=st.data(),
+)
+def test_whatever_is_planned_is_told_of_once_and_deleted_only_behind_the_gate(
+    keys: list[str],
+    failed: frozenset[str],
+    when: DeleteWhen,
+    *,
+    batched: bool,
+    unlisted: bool,
+    ignore: bool,
+    data: st.DataObject,
+) -> None:
+    make = st.sampled_from([create, delete, remove, touch])
+    actions = [data.draw(make)(key) for key in keys]
+    run = Run(Recorder(batched=batched, act=failing(*failed)), delete_when=when, ignore_errors=ignore)
+
+    def plan() -> Iterator[Action]:
+        yield from actions
+        if unlisted:
+            run.errors.add(PermissionDeniedError("unreadable"), source_listing=True)
+
+    result = run(plan())
+    told = [event.outcome for event in run.seen if isinstance(event, Finished)]
+    counted = sum(sum(counts.values()) for counts in (result.done, result.skipped, result.failed))
+    did = run.carrier.did()
+    failed_transfers = [action for action in actions if action.verb is Verb.CREATE and action.key in failed]
+    assert sorted(outcome.action.key for outcome in told) == sorted(keys)
+    assert counted == len(actions)
+    assert result.errors == unlisted + sum(outcome.status is Status.FAILED for outcome in told)
+    gated = unlisted or (when is DeleteWhen.AFTER and bool(failed_transfers))
+    if when is DeleteWhen.NEVER or (gated and not ignore):
+        assert not any(line.startswith("delete ") for line in did)
+    else:
+        wanted = [
+            f"delete {action.key}" for action in actions if action.verb is Verb.DELETE and action.key not in failed
+        ]
+        assert sorted(line for line in did if line.startswith("delete ")) == sorted(wanted)
+    if when is DeleteWhen.NEVER or (
+        result.errors and not ignore and when is not DeleteWhen.BEFORE and (unlisted or failed_transfers)
+    ):
+        assert not any(line.startswith("remove ") for line in did)

@@ -67,6 +67,11 @@ class Cursor:
         self.page, self.orders, self.index, self.length, self.prefix = _NOTHING, [], 0, 0, ENDED
         return None
 
+    @property
+    def repeats(self) -> bool:
+        """True where the item it stands on has the name of the one before it."""
+        return self.index > 0 and self.orders[self.index] == self.orders[self.index - 1]
+
     def take(self) -> Item:
         """The item it stands on, which it passes."""
         self.index += 1

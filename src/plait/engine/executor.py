@@ -31,6 +31,7 @@ __all__ = ["Cutoff", "DeleteWhen", "ExecutionSettings", "Executor", "Result", "r
 DRY_RUN = "dry run"
 REFUSED = "refused"
 GATE_CLOSED = "there were errors"
+NOT_WANTED = "deletions are off"
 """`Outcome.detail` of what was skipped, and why."""
 
 NOT_DELETING_FILES = "not deleting files as there were IO errors"
@@ -208,13 +209,16 @@ class _Attempt:
     def _delete(self) -> None:
         """Deletes what only the destination has, if the gate is open."""
         settings, errors = self._settings, self._errors
-        if self._cancellation.cancelled() or settings.delete_when is DeleteWhen.NEVER:
+        if self._cancellation.cancelled():
+            return
+        if settings.delete_when is DeleteWhen.NEVER:
+            self._skip(self._deletions, NOT_WANTED)
             return
         failed = errors.count > 0 if settings.delete_when is DeleteWhen.AFTER else errors.source_listing_failed
         if self._stop.cancelled() or not self._complete or (failed and not settings.ignore_errors):
             if errors.count:
                 self._events.emit(Message(Level.ERROR, NOT_DELETING_FILES, settings.subject))
-            self._skip(self._deletions)
+            self._skip(self._deletions, GATE_CLOSED)
             return
         self._together(self._deletions, "deletion")
 
@@ -226,12 +230,14 @@ class _Attempt:
         closed = self._stop.cancelled() or not self._complete or (errors.count > 0 and not settings.ignore_errors)
         if closed and errors.count and settings.delete_when is not DeleteWhen.NEVER:
             self._events.emit(Message(Level.ERROR, NOT_DELETING_DIRECTORIES, settings.subject))
-        self._deepest_first(self._removals, closed=closed)
+        never = settings.delete_when is DeleteWhen.NEVER
+        self._deepest_first(self._removals, NOT_WANTED if never else GATE_CLOSED if closed else "")
 
-    def _deepest_first(self, levels: dict[int, Spill], *, closed: bool = False) -> None:
+    def _deepest_first(self, levels: dict[int, Spill], why: str = "") -> None:
+        """Executes directory actions; where there is a `why`, the destination's directories are skipped."""
         for depth in sorted(levels, reverse=True):
-            if closed:
-                self._skip(action for action in levels[depth] if action.verb is Verb.REMOVE_DIRECTORY)
+            if why:
+                self._skip((a for a in levels[depth] if a.verb is Verb.REMOVE_DIRECTORY), why)
                 self._together((a for a in levels[depth] if a.verb is not Verb.REMOVE_DIRECTORY), "directory")
             else:
                 self._together(levels[depth], "directory")
@@ -329,9 +335,9 @@ class _Attempt:
 
     # Accounts
 
-    def _skip(self, actions: Iterable[Action]) -> None:
+    def _skip(self, actions: Iterable[Action], why: str) -> None:
         for action in actions:
-            self._account(Outcome(action, Status.SKIPPED, GATE_CLOSED))
+            self._account(Outcome(action, Status.SKIPPED, why))
 
     def _account(self, outcome: Outcome) -> None:
         error, verb = outcome.error, outcome.action.verb

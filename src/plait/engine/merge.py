@@ -192,7 +192,9 @@ class _Walk:
             frame.prefixes[other] is None and self._claim(frame, cursor, count)
         ):
             for _ in range(count):
-                yield self._one_sided(cursor.side, cursor.take())
+                repeated = cursor.repeats
+                item = cursor.take()
+                yield Duplicate(_SIDES[cursor.side], item) if repeated else self._one_sided(cursor.side, item)
         else:
             for _ in range(count):
                 step = self._place(frame, cursor)
@@ -236,9 +238,9 @@ class _Walk:
 
     def _place(self, frame: _Frame, cursor: Cursor) -> Step | None:
         """Takes one name that the other side does not have under the same spelling."""
-        side, order = cursor.side, cursor.orders[cursor.index]
+        side, order, repeated = cursor.side, cursor.orders[cursor.index], cursor.repeats
         item, normal = cursor.take(), self._normal(order)
-        if normal in frame.seen or normal in frame.waiting[side]:
+        if repeated or normal in frame.seen or normal in frame.waiting[side]:
             cursor.skip(item)
             return Duplicate(_SIDES[side], item)
         alone = frame.prefixes[1 - side] is None

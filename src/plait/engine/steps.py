@@ -52,14 +52,17 @@ class Leave(msgspec.Struct, frozen=True):
 
 
 class Duplicate(msgspec.Struct, frozen=True):
-    """An item whose name equals, after normalisation, an earlier one of the same directory and side; it is ignored."""
+    """An item whose name equals, after normalisation, an earlier one of the same directory and side; it is ignored.
+
+    So is everything below it.
+    """
 
     side: Side
     item: Item
 
 
 class ListingFailed(msgspec.Struct, frozen=True):
-    """A directory ("" is the root) could not be listed, or not to its end."""
+    """A directory ("" is the root) could not be listed, or not to its end, or not one of its entries (`error.key`)."""
 
     side: Side
     directory: str
