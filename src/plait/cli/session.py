@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from plait.cli.guard import say_error
 from plait.cli.opening import location, opening
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
 from plait.cli.output.lines import Lines
 from plait.cli.output.log import Log
+from plait.cli.output.plan import totals_line
 from plait.cli.output.questions import NoAnswerError, Questions
 from plait.cli.output.records import Records
 from plait.cli.output.summary import counts, summary_line, summary_record
@@ -25,12 +28,19 @@ from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
 from plait.mirror.mirroring import Surroundings
 from plait.mirror.reports import Reports
-from plait.model.errors import CancelledError, ConfigurationError, NothingTransferredError, UsageError
+from plait.model.errors import (
+    CancelledError,
+    ConfigurationError,
+    DirectoryNotFoundError,
+    NothingTransferredError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from plait.cli.forms import Invocation
+    from plait.engine.planfile import Totals
     from plait.engine.settings import Result
     from plait.model.errors import PlaitError
     from plait.model.options import Values
@@ -113,13 +123,23 @@ class Session:
             return Unrecorded()
         return Recording(self.invocation.command, locations, self.events, self.invocation.environment)
 
-    def finish(self, result: Result, error: PlaitError | None) -> None:
+    def finish(self, result: Result, error: PlaitError | None, source: Location) -> None:
         """Says what a transfer did, and which error decided."""
         self._showing.close()
         if self.face == "plait" and self._records is None and not self.values.quiet:
             line = summary_line(self.invocation.command, result, self._seconds(), dry_run=self.values.dry_run)
             print(line, file=sys.stderr)
+        if self.face == "plait" and isinstance(error, DirectoryNotFoundError):
+            error = located(error, source)
         self.end(counts(result), result.errors, error)
+
+    def planned(self, totals: Totals) -> None:
+        """Says what a plan amounts to."""
+        self._showing.close()
+        if self._records is not None:
+            self._records.write({"event": "planned", "totals": msgspec.to_builtins(totals)})
+        elif not self.values.quiet:
+            print(f"{self.invocation.command}: {totals_line(totals)}", file=sys.stderr)
 
     def end(self, found: Mapping[str, Any], errors: int, error: PlaitError | None) -> None:
         """Says which error decided; under `--json` also `found` and the exit code."""
@@ -178,6 +198,22 @@ class Session:
 
     def _reports(self) -> bool:
         return self.values.options.named("combined") is not None
+
+
+def located(error: DirectoryNotFoundError, place: Location) -> DirectoryNotFoundError:
+    """The same error, with the location that is not there."""
+    return DirectoryNotFoundError(f"{place.text}: {error.message}", hint=error.hint, key=error.key)
+
+
+@contextmanager
+def naming(place: Location, face: str) -> Iterator[None]:
+    """Lets the error that something is missing name the location, on Plait's own face."""
+    try:
+        yield
+    except DirectoryNotFoundError as error:
+        if face != "plait":
+            raise
+        raise located(error, place) from None
 
 
 def open_log(values: Values) -> Log:

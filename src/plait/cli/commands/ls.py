@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from plait.cli.session import Session
+from plait.cli.session import Session, naming
 from plait.mirror.listing import Listing
 from plait.model.items import Kind
 
@@ -23,7 +23,10 @@ def run(invocation: Invocation) -> int:
         values = session.values
         rclone = invocation.face == "rclone"
         recursive = rclone or values.recursive
-        with Listing(place, values, session.opening(), session.around, recursive=recursive) as listing:
+        with (
+            naming(place, invocation.face),
+            Listing(place, values, session.opening(), session.around, recursive=recursive) as listing,
+        ):
             show = rclone_line if rclone else _shower(listing, invocation)
             for item in listing:
                 line = show(item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plait.cli.session import Session
+from plait.cli.session import Session, naming
 from plait.mirror.listing import Listing, Size, measure
 from plait.model.values.sizes import show_count, show_size_unit
 
@@ -16,7 +16,10 @@ def run(invocation: Invocation) -> int:
     """Counts the files of a location and their bytes."""
     with Session(invocation, writes=False) as session:
         (place,) = session.locations()
-        with Listing(place, session.values, session.opening(), session.around) as listing:
+        with (
+            naming(place, invocation.face),
+            Listing(place, session.values, session.opening(), session.around) as listing,
+        ):
             found = measure(listing)
     print(json_text(found) if invocation.values.json else "\n".join(text_lines(found)))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from plait.cli.plans import lasting
 from plait.cli.session import Session
 from plait.mirror.mirroring import Mirror
 from plait.mirror.settings import Mode
@@ -25,13 +26,13 @@ def run(invocation: Invocation) -> int:
         source, destination = session.locations()
         with (
             Mirror(mode, source, destination, session.values, session.opening(), session.around) as mirror,
-            session.recorded([mirror.source.text, mirror.destination.text]) as recording,
+            session.recorded([lasting(source), lasting(destination)]) as recording,
         ):
             result = mirror.run()
             error = _deciding(result, invocation)
             code = exit_code(error)
             recording.finish(result, error, code)
-        session.finish(result, error)
+        session.finish(result, error, source)
         return code
 
 

@@ -36,7 +36,7 @@ def summary_line(command: str, result: Result, seconds: float, *, dry_run: bool)
     failed = sum(result.failed.values())
     if failed:
         parts.append(f"{failed} failed")
-    told = ", ".join(parts) if parts else "nothing to do"
+    told = ", ".join(parts) if parts else "nothing was done" if result.error is not None else "nothing to do"
     carried = f", {show_size_unit(result.carried)}" if result.carried else ""
     return f"{command}: {told}{carried} in {show_seconds(seconds)}"
 
