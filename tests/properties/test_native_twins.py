@@ -93,7 +93,7 @@ def test_copy_files(
 ) -> None:
     names = sorted(files)
     over = also.draw(st.dictionaries(st.sampled_from(names), KINDS, max_size=4)) if names else {}
-    wrong = also.draw(st.sets(st.integers(0, 4 * len(names) - 1), max_size=2)) if names else set()
+    wrong = also.draw(st.sets(st.integers(0, 5 * len(names) - 1), max_size=2)) if names else set()
     outcomes, trees = [], []
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
@@ -105,7 +105,7 @@ def test_copy_files(
             make(path, kind, modified, bytes(index * 7 % 251 for index in range(size)))
             status = path.lstat()
             modified = min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
-            expected.extend((status.st_size, modified, status.st_ino, status.st_dev))
+            expected.extend((status.st_size, modified, status.st_ctime_ns, status.st_ino, status.st_dev))
         for index in wrong:
             expected[index] -= 1
         for number, implementation in enumerate(IMPLEMENTATIONS):

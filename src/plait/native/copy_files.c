@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -36,9 +37,11 @@ enum option { EXCLUSIVE = 1, IN_PLACE = 2, DURABLE = 4 };
 
 /* Up to this size a file is read at once, before anything is created; it fits the buffer with a byte to spare. */
 enum { SMALL = 128 * 1024 };
+/* From this size on, reserving the space beforehand saves time. */
+enum { ALLOCATED = 1024 * 1024 };
 
 typedef struct {
-    int64_t size, modified, inode, device;
+    int64_t size, modified, changed, inode, device;
 } Expected;
 
 typedef struct {
@@ -86,8 +89,9 @@ open_source(const Batch *batch, const char *name, const Expected *expected, stru
     }
     if (fstat(source, st) != 0) {
         outcome(result, OPEN_SOURCE, errno);
-    } else if (!S_ISREG(st->st_mode) || !same_content(st, expected) || (int64_t)st->st_ino != expected->inode ||
-               (int64_t)st->st_dev != expected->device) {
+    } else if (!S_ISREG(st->st_mode) || !same_content(st, expected) ||
+               plait_nanoseconds(PLAIT_CTIME(st)) != expected->changed ||
+               (int64_t)st->st_ino != expected->inode || (int64_t)st->st_dev != expected->device) {
         outcome(result, SOURCE_CHANGED, 0);
     } else {
         return source;
@@ -135,13 +139,21 @@ read_small(const Batch *batch, int source, const Expected *expected, Outcome *re
     return source_held(source, expected, (int64_t)got, result);
 }
 
+/* A partial that was left over is left to the caller: it may be that of a living writer, who holds its lock. */
 static int
 create_beside(const Batch *batch, const char *partial, mode_t mode)
 {
-    int flags = O_WRONLY | O_CREAT | O_EXCL;
-    int descriptor = open_retrying(batch->destination, partial, flags, mode);
-    if (descriptor < 0 && errno == EEXIST && unlinkat(batch->destination, partial, 0) == 0) {
-        descriptor = open_retrying(batch->destination, partial, flags, mode);
+    int descriptor = open_retrying(batch->destination, partial, O_WRONLY | O_CREAT | O_EXCL, mode);
+    if (descriptor < 0) {
+        return -1;
+    }
+    /* Before it was locked, someone may have taken it for a left-over. A file system may have no locks. */
+    struct stat st;
+    if ((flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+        (fstat(descriptor, &st) == 0 && st.st_nlink == 0)) {
+        close(descriptor);
+        errno = EEXIST;
+        return -1;
     }
     return descriptor;
 }
@@ -189,9 +201,18 @@ fill(const Batch *batch, int source, int destination, const struct stat *st, con
         }
         return 1;
     }
+    if (plait_clone(source, destination)) {
+        return source_held(source, expected, expected->size, result);
+    }
     content.sparse = (int64_t)st->st_blocks * 512 < expected->size;
-    if (content.sparse && ftruncate(destination, (off_t)expected->size) != 0) {
-        outcome(result, WRITE, errno);
+    int error = 0;
+    if (content.sparse) {
+        error = ftruncate(destination, (off_t)expected->size) != 0 ? errno : 0;
+    } else if (expected->size >= ALLOCATED) {
+        error = plait_allocate(destination, expected->size);
+    }
+    if (error > 0) {
+        outcome(result, WRITE, error);
         return 0;
     }
     switch (plait_copy_content(&content)) {
@@ -363,7 +384,7 @@ fitting(const char **names, const char **partials, const Py_buffer *expected, in
         others++;
     }
     if (expected->len != count * (Py_ssize_t)sizeof(Expected)) {
-        PyErr_SetString(PyExc_ValueError, "expected holds four int64 for each name");
+        PyErr_SetString(PyExc_ValueError, "expected holds five int64 for each name");
         return 0;
     }
     if (options & ~(EXCLUSIVE | IN_PLACE | DURABLE)) {

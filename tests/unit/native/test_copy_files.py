@@ -1,6 +1,7 @@
 """Copying batches of files, by both implementations: what is copied, what is refused, what is left after a failure."""
 
 import errno
+import fcntl
 import os
 import resource
 import subprocess
@@ -17,14 +18,14 @@ from plait.native import Outcome, stages
 from plait.testing import syscalls
 
 LARGE = 300_000
-SIZES = [0, 1, 4096, 128 * 1024 - 1, 128 * 1024, 128 * 1024 + 1, LARGE]
+SIZES = [0, 1, 4096, 128 * 1024 - 1, 128 * 1024, 128 * 1024 + 1, LARGE, (9 << 20) + 1]
 
 
 def expectation(directory: Path, names: Sequence[str]) -> bytes:
     rows = array("q")
     for name in names:
         st = (directory / name).lstat()
-        rows.extend((st.st_size, st.st_mtime_ns, st.st_ino, st.st_dev))
+        rows.extend((st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev))
     return rows.tobytes()
 
 
@@ -155,25 +156,20 @@ def test_holes_stay_holes(folders: Folders, holes: tuple[int, ...]) -> None:
     assert copy.stat().st_blocks <= path.stat().st_blocks + 16
 
 
-def test_a_partial_left_over_is_removed_first(folders: Folders) -> None:
+def test_a_partial_that_exists_is_left_to_the_caller(folders: Folders, tmp_path: Path) -> None:
     folders.put("a", b"new")
-    (folders.destination / "a.partial").write_bytes(b"left over, and longer")
-    assert folders.copy("a")[0][0] == stages.DONE
-    assert (folders.destination / "a").read_bytes() == b"new"
-    assert folders.present() == ["a"]
-
-
-def test_a_partial_left_over_as_a_link_is_not_followed(folders: Folders, tmp_path: Path) -> None:
-    folders.put("a", b"new")
+    folders.put("b", b"new")
+    (folders.destination / "a.partial").write_bytes(b"half of what another writer writes")
     (tmp_path / "victim").write_bytes(b"precious")
-    (folders.destination / "a.partial").symlink_to(tmp_path / "victim")
-    assert folders.copy("a")[0][0] == stages.DONE
+    (folders.destination / "b.partial").symlink_to(tmp_path / "victim")
+    assert folders.copy("a", "b") == [(stages.CREATE, errno.EEXIST, 0, 0)] * 2
+    assert (folders.destination / "a.partial").read_bytes() == b"half of what another writer writes"
     assert (tmp_path / "victim").read_bytes() == b"precious"
-    assert not (folders.destination / "a").is_symlink()
+    assert folders.present() == ["a.partial", "b.partial"]
 
 
 @pytest.mark.parametrize("size", [3, LARGE])
-@pytest.mark.parametrize("row", range(4))
+@pytest.mark.parametrize("row", range(5))
 def test_a_source_other_than_expected_is_left_alone(folders: Folders, size: int, row: int) -> None:
     folders.put("a", size)
     (folders.destination / "a").write_bytes(b"old")
@@ -241,7 +237,7 @@ def test_destinations_that_cannot_be_replaced(folders: Folders, size: int) -> No
     (folders.destination / "b.partial").mkdir()
     assert [outcome[:2] for outcome in folders.copy("a", "b")] == [
         (stages.RENAME, errno.EISDIR),
-        (stages.CREATE, errno.EISDIR),
+        (stages.CREATE, errno.EEXIST),
     ]
     assert folders.present() == ["a", "b.partial"]
 
@@ -438,6 +434,7 @@ FAULTS: list[tuple[dict[str, int], int, int, int, int]] = [
     ({"read": errno.EIO}, 0, -1, 3, stages.READ),
     ({"pwrite64": errno.ENOSPC}, 0, -1, 3, stages.WRITE),
     ({"copy_file_range": errno.ENOSPC}, 0, -1, LARGE, stages.WRITE),
+    ({"fallocate": errno.ENOSPC}, 0, -1, 1 << 20, stages.WRITE),
     ({"copy_file_range": errno.EIO, "pread64": errno.EIO}, 0, -1, LARGE, stages.READ),
     ({"copy_file_range": errno.EXDEV, "pwrite64": errno.EIO}, 0, -1, LARGE, stages.WRITE),
     ({"fchmod": errno.EPERM}, 0, 0o600, 3, stages.SET_MODE),
@@ -469,6 +466,13 @@ def test_whatever_fails_the_old_file_stays(folders: Folders, fault: tuple[dict[s
 def test_without_the_kernels_copy_it_is_read_and_written(folders: Folders, error: int) -> None:
     path = folders.put("a", 3 * LARGE)
     assert copy_with_faults(folders, copy_file_range=error) == (0, (stages.DONE, 0))
+    assert (folders.destination / "a").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EOPNOTSUPP])
+def test_without_reserved_space_it_is_written_all_the_same(folders: Folders, error: int) -> None:
+    path = folders.put("a", 1 << 20)
+    assert copy_with_faults(folders, fallocate=error) == (0, (stages.DONE, 0))
     assert (folders.destination / "a").read_bytes() == path.read_bytes()
 
 
@@ -511,7 +515,9 @@ def test_in_place_a_small_file_that_cannot_be_read_removes_nothing(folders: Fold
         ("renameat", 3),
     ],
 )
-def test_killed_at_any_call_the_old_file_stays_and_a_rerun_ends_the_job(folders: Folders, call: str, size: int) -> None:
+def test_killed_at_any_call_the_old_file_stays_and_what_is_left_over_is_unlocked(
+    folders: Folders, call: str, size: int
+) -> None:
     path = folders.put("a", size)
     (folders.destination / "a").write_bytes(b"old")
     status, outcome = copy_with_faults(folders, **{call: syscalls.KILL})
@@ -519,6 +525,11 @@ def test_killed_at_any_call_the_old_file_stays_and_a_rerun_ends_the_job(folders:
     assert outcome is None
     assert (folders.destination / "a").read_bytes() == b"old"
     assert set(folders.present()) <= {"a", "a.partial"}
+    if folders.present() == ["a", "a.partial"]:
+        assert folders.copy("a") == [(stages.CREATE, errno.EEXIST, 0, 0)]
+        with (folders.destination / "a.partial").open("rb") as left:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (folders.destination / "a.partial").unlink()
     assert folders.copy("a")[0][0] == stages.DONE
     assert folders.present() == ["a"]
     assert (folders.destination / "a").read_bytes() == path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat as modes
 import sys
@@ -10,7 +11,7 @@ from errno import EEXIST
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from plait.native.pure.content import ContentError, CopyCancelled, Flag, Side, copy_content, write_all
+from plait.native.pure.content import ContentError, CopyCancelled, Flag, Side, allocate, clone, copy_content, write_all
 from plait.native.pure.scan import clamped, refuse_negative, wrapped
 from plait.native.stages import (
     CANCELLED,
@@ -39,12 +40,15 @@ Outcome: TypeAlias = tuple[int, int, int, int]
 
 _SMALL = 128 * 1024
 """Up to this size a file is read at once, before anything is created."""
-_EXPECTED = Struct("=4q")
+_ALLOCATED = 1024 * 1024
+"""From this size on, reserving the space beforehand saves time."""
+_EXPECTED = Struct("=5q")
 
 
 class _Expected(NamedTuple):
     size: int
     modified: int
+    changed: int
     inode: int
     device: int
 
@@ -78,11 +82,13 @@ def copy_files(  # noqa: PLR0917  (positional in C)
 ) -> list[Outcome]:
     """Copies regular files from the directory open as `source` to the one open as `destination`, under their names.
 
-    Each file by itself: it must be the expected one (`expected` holds four native int64 for each name: size in bytes,
-    modification time in ns, inode, device, as `scan` gives them), is written under its name of `partials` (where one
-    is left over it is removed first), must not have changed meanwhile (size and modification time), gets the source's
-    modification time as both its times, and is renamed. Holes of files larger than 128 KiB stay holes. Links are not
-    followed. After any failure the partial is gone and the old file is as it was, unless `IN_PLACE`.
+    Each file by itself: it must be the expected one (`expected` holds five native int64 for each name: size in bytes,
+    modification and change time in ns, inode, device, as `scan` gives them), is written under its name of `partials`
+    (EEXIST at CREATE where that exists: it may be another writer's), must not have changed meanwhile (size and
+    modification time), gets the source's modification time as both its times, and is renamed. As long as a partial is
+    written it is locked (flock, where the file system has it), so that a left-over can be told from it. Holes of files
+    larger than 128 KiB stay holes. Links are not followed. After any failure the partial is gone and the old file is
+    as it was, unless `IN_PLACE`.
 
     `options` is a sum of `EXCLUSIVE`, `IN_PLACE` and `DURABLE` (`plait.native.stages`); in place there are no partials.
     `mode` is given to every file, or -1 for what the umask leaves of 0666; in place, -1 leaves an existing file's.
@@ -100,7 +106,7 @@ def copy_files(  # noqa: PLR0917  (positional in C)
     _refuse_paths(names)
     _refuse_paths(partials)
     if len(expected) != len(names) * _EXPECTED.size:
-        raise ValueError("expected holds four int64 for each name")
+        raise ValueError("expected holds five int64 for each name")
     if options & ~(EXCLUSIVE | IN_PLACE | DURABLE):
         raise ValueError("unknown options")
     if len(partials) != (0 if options & IN_PLACE else len(names)):
@@ -210,11 +216,11 @@ class _Copy:
         if self.partial is None:
             return self._create_in_place(mode, source)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _safely()
-        try:
-            return os.open(self.partial, flags, mode, dir_fd=directory)
-        except FileExistsError:
-            os.unlink(self.partial, dir_fd=directory)
-            return os.open(self.partial, flags, mode, dir_fd=directory)
+        destination = os.open(self.partial, flags, mode, dir_fd=directory)
+        if _is_ours(destination):
+            return destination
+        _close(destination)
+        raise FileExistsError(EEXIST, os.strerror(EEXIST))
 
     def _create_in_place(self, mode: int, source: os.stat_result) -> int:
         exclusive = os.O_EXCL if self.batch.options & EXCLUSIVE else 0
@@ -230,9 +236,14 @@ class _Copy:
     def _copy_large(self, source: int, destination: int, st: os.stat_result) -> None:
         self.stage = WRITE
         size = self.expected.size
+        if clone(source, destination):
+            self._check_held(source, size)
+            return
         sparse = st.st_blocks * 512 < size
         if sparse:
             os.ftruncate(destination, size)
+        elif size >= _ALLOCATED:
+            allocate(destination, size)
         try:
             copied = copy_content(source, destination, 0, size, sparse=sparse, cancel=self.batch.cancel)
         except CopyCancelled as end:
@@ -271,6 +282,17 @@ def _close(descriptor: int) -> None:
         os.close(descriptor)
 
 
+def _is_ours(partial: int) -> bool:
+    """Locks a new partial; False where someone took it for a left-over before. A file system may have no locks."""
+    try:
+        fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return os.fstat(partial).st_nlink > 0
+    return os.fstat(partial).st_nlink > 0
+
+
 def _safely() -> int:
     return os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY
 
@@ -283,6 +305,7 @@ def _is_expected(st: os.stat_result, expected: _Expected) -> bool:
     return (
         modes.S_ISREG(st.st_mode)
         and _same_content(st, expected)
+        and clamped(st.st_ctime_ns) == expected.changed
         and wrapped(st.st_ino) == expected.inode
         and wrapped(st.st_dev) == expected.device
     )
@@ -298,8 +321,6 @@ def _empty(destination: int, source: os.stat_result) -> None:
 
 def _sync_data(descriptor: int) -> None:
     if sys.platform == "darwin":
-        import fcntl
-
         # fsync leaves the data in the drive's cache there.
         try:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
