@@ -106,9 +106,9 @@ class Columns(msgspec.Struct, frozen=True):
             _cut(self.details, kept, DETAIL),
         )
 
-    def replaced(self, rows: dict[int, Row | None]) -> Columns:
-        """The columns with the entries of these indexes replaced or (None) removed, in order again."""
-        changed = [row for row in (rows.get(i, self.row(i)) for i in range(len(self))) if row is not None]
+    def replaced(self, rows: dict[int, Row]) -> Columns:
+        """The columns with the entries of these indexes replaced, in order again."""
+        changed = [rows[index] if index in rows else self.row(index) for index in range(len(self))]
         changed.sort(key=lambda row: row.order)
         return Columns(
             [row.name for row in changed],

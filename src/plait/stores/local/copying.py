@@ -49,7 +49,7 @@ SMALL = 8 << 20
 GROUP_FILES = 256
 GROUP_BYTES = 32 << 20
 """How much one native call copies; between two of them the cancellation is looked at."""
-_EXPECTED = struct.Struct("=4q")
+_EXPECTED = struct.Struct("=5q")
 
 
 class _Work:
@@ -296,7 +296,7 @@ def _expected(work: _Work) -> bytes:
     stat = work.request.item.stat
     posix = stat.posix
     assert posix is not None  # noqa: S101  (`_is_small` found it)
-    return _EXPECTED.pack(stat.size, stat.modified, posix.inode, posix.device)
+    return _EXPECTED.pack(stat.size, stat.modified, posix.changed, posix.inode, posix.device)
 
 
 def _directories(work: _Work) -> tuple[str, str]:

@@ -213,7 +213,7 @@ class Walk:
             return columns.without(links)
         if self._options.links is Links.TRANSLATE:
             return columns.replaced({index: _translated(columns.row(index)) for index in links})
-        rows: dict[int, Row | None] = {}
+        rows: dict[int, Row] = {}
         for index in links:
             row = columns.row(index)
             try:
