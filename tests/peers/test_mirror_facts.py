@@ -13,7 +13,7 @@ SECOND = 1_000_000_000
 
 @pytest.fixture
 def twins(tmp_path: Path, rclone: Path) -> Twins:
-    return Twins(tmp_path, rclone)
+    return Twins(tmp_path, rclone, front=True)
 
 
 def f(content: bytes = b"x", modified: int = EPOCH) -> File:

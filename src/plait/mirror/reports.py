@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Self
 
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, Finished
+from plait.mirror.names import inside
 from plait.model.actions import Status, Verb
 from plait.model.errors import ConfigurationError
 from plait.model.items import order_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from plait.engine.events import Event
@@ -27,24 +27,18 @@ _FILE_VERBS = frozenset({Verb.CREATE, Verb.REPLACE, Verb.DELETE, Verb.TOUCH, Ver
 class Reports:
     """Writes what the events say of each file to the report files; a subscriber of the event stream.
 
-    A further attempt begins the files anew, as it compares everything again. `show` writes a key.
+    A further attempt begins the files anew, as it compares everything again. Names are written as rclone has them
+    inside, which keeps each on a line of its own.
     """
 
-    def __init__(
-        self,
-        combined: IO[bytes] | None,
-        single: dict[str, IO[bytes]],
-        owned: list[IO[bytes]],
-        show: Callable[[str], str] = str,
-    ) -> None:
-        self._show = show
+    def __init__(self, combined: IO[bytes] | None, single: dict[str, IO[bytes]], owned: list[IO[bytes]]) -> None:
         self._combined = combined
         self._single = single
         self._owned = owned
 
     @classmethod
-    def open(cls, values: Values, standard_output: IO[bytes], show: Callable[[str], str] = str) -> Reports | None:
-        """The reports that the options ask for, None where they ask for none; `show` is how a face writes keys.
+    def open(cls, values: Values, standard_output: IO[bytes]) -> Reports | None:
+        """The reports that the options ask for, None where they ask for none.
 
         Raises ConfigurationError where a file cannot be written.
         """
@@ -71,7 +65,7 @@ class Reports:
             for file in owned:
                 file.close()
             raise
-        return cls(combined, single, owned, show) if combined is not None or single else None
+        return cls(combined, single, owned) if combined is not None or single else None
 
     def __call__(self, event: Event) -> None:
         """Takes note of an event."""
@@ -92,7 +86,7 @@ class Reports:
     def _write(self, letter: str, item: Item | None) -> None:
         if item is None:
             return
-        line = order_bytes(self._show(item.key)) + b"\n"
+        line = order_bytes(inside(item.key)) + b"\n"
         if self._combined is not None:
             self._combined.write(letter.encode() + b" " + line)
         single = self._single.get(letter)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plait.engine.events import AttemptEnded, Compared, Failed, Finished, Message
 from plait.mirror import check, mirroring, options, settings
-from plait.mirror.names import inside
 from plait.mirror.reports import VERDICTS, Reports
 from plait.mirror.status import check_transferred, exit_code
 from plait.model.errors import PlaitError
@@ -99,11 +99,13 @@ def harvest(root: Path) -> Tree:
 class Twins:
     """Runs the same command with both programs, each in a directory of its own below `base`.
 
-    The words `SOURCE`, `DEST` and `BASE` in flags stand for the paths there.
+    The words `SOURCE`, `DEST` and `BASE` in flags stand for the paths there. Plait runs in this process, or with
+    `front` as `plait rclone` in one of its own.
     """
 
     base: Path
     rclone: Path
+    front: bool = False
 
     def run(
         self, verb: str, source: Tree, destination: Tree | None, flags: Sequence[str] = ()
@@ -133,12 +135,18 @@ class Twins:
         return Outcome(code, harvest(base / "source"), harvest(base / "dest"), reports, tuple(log))
 
     def _rclone(self, verb: str, places: list[str], flags: list[str]) -> tuple[int, list[str]]:
-        command = [str(self.rclone), "--config", "", "-vv", verb, *places, *flags]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, errors="surrogateescape")
-        return answer.returncode, answer.stderr.splitlines()
+        return _program([str(self.rclone)], verb, places, flags)
 
     def _plait(self, verb: str, places: list[str], flags: list[str]) -> tuple[int, list[str]]:
+        if self.front:
+            return _program([sys.executable, "-m", "plait", "rclone"], verb, places, flags)
         return run_plait(verb, places, flags)
+
+
+def _program(program: list[str], verb: str, places: list[str], flags: list[str]) -> tuple[int, list[str]]:
+    command = [*program, "--config", "", "-vv", verb, *places, *flags]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, errors="surrogateescape")
+    return answer.returncode, answer.stderr.splitlines()
 
 
 def run_plait(verb: str, places: Sequence[str], flags: Sequence[str] = ()) -> tuple[int, list[str]]:
@@ -161,7 +169,7 @@ def run_plait(verb: str, places: Sequence[str], flags: Sequence[str] = ()) -> tu
             notice=lambda key, text: log.append(f"{key}: {text}"),
         )
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (`os.devnull` is a name)
-            reports = Reports.open(values, nowhere, inside)
+            reports = Reports.open(values, nowhere)
         if reports is not None:
             around.events.subscribe(reports)
         try:
