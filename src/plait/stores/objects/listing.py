@@ -78,6 +78,7 @@ class Lister:
         start = self._root + start_after if start_after else ""
         if start and order_bytes(start) >= order_bytes(full):
             parameters.append(("marker" if self._version == 1 else "start-after", start))
+        following: str | None = None
         while True:
             answer = self._client.call(self._request(full, parameters, self._version))
             page = self._parsed(answer)
@@ -86,8 +87,11 @@ class Lister:
             yield page
             if page.next is None:
                 return
+            if page.next == following:
+                raise StoreError(f"{WHAT}: the server gives the same page again and again")
+            following = page.next
             parameters = [("max-keys", str(self._chunk))]
-            parameters.append(("marker" if self._version == 1 else "continuation-token", page.next))
+            parameters.append(("marker" if self._version == 1 else "continuation-token", following))
 
     def _request(self, full: str, parameters: Sequence[tuple[str, str]], version: int) -> Request:
         query = [*parameters, ("prefix", full)]

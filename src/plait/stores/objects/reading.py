@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import msgspec
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from plait.model.errors import PlaitError
     from plait.model.items import Stat
     from plait.stores.objects.request import Answer, Client, Exchange
+
+T = TypeVar("T")
 
 WHAT: Final = "failed to read"
 BLOCK: Final = 1 << 20
@@ -48,11 +51,12 @@ class ObjectReader:
         self.stat = stat
         self._exchange = exchange
         self._key = key
+        self._error: PlaitError | None = None
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes, at least one before the end; all that is left for -1."""
         if self._exchange is None or size == 0:
-            return b""
+            return self._at_end(b"")
         if size < 0:
             blocks = []
             while block := self.read(BLOCK):
@@ -66,7 +70,7 @@ class ObjectReader:
     def readinto(self, buffer: memoryview, /) -> int:
         """As `read`, straight into a writable buffer; the number of bytes, 0 at the end."""
         if self._exchange is None:
-            return 0
+            return self._at_end(0)
         try:
             return self._exchange.response.body.readinto(buffer)
         except (OSError, ProtocolError) as error:
@@ -86,9 +90,16 @@ class ObjectReader:
     ) -> None:
         self.close()
 
-    def _broken(self, error: Exception) -> Exception:
+    def _broken(self, error: Exception) -> PlaitError:
         self.close()
-        return error_of_exchange(error, WHAT, harmless=True, key=self._key)
+        self._error = error_of_exchange(error, WHAT, harmless=True, key=self._key)
+        return self._error
+
+    def _at_end(self, nothing: T) -> T:
+        """What broke stays broken: an end is told only where there is one."""
+        if self._error is not None:
+            raise self._error
+        return nothing
 
 
 def head(client: Client, key: str, shown: str, headers: Mapping[str, str], *, etag_is_md5: bool) -> Stat:
