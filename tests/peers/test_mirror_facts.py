@@ -272,6 +272,38 @@ def test_a_source_that_cannot_be_listed_completely_deletes_nothing_in_any_mode(t
     assert forced.code == 6
 
 
+def test_a_file_that_cannot_be_read_keeps_its_old_copy_and_every_other_file(tmp_path: Path, rclone: Path) -> None:
+    source: Tree = {"bad": f(b"new"), "k": f()}
+    twins = Twins(tmp_path, rclone, front=True, unreadable=("source/bad",))
+    for flags in (
+        [],
+        ["--delete-during"],
+        ["--inplace"],
+        ["--backup-dir=BASE/b"],
+        ["--suffix=.old"],
+        ["--ignore-times"],
+    ):
+        theirs, ours = twins.run("sync", source, {"bad": f(b"ol"), "x": f()}, [flag, "--retries=1"])
+        assert (theirs.code, ours.code) == (1, 1)
+        assert ours.destination["bad"] == f(b"ol")
+        assert ("x" in ours.destination) is (flag != "--delete-during")
+        assert ours.destination["k"] == f()
+        assert ours.logged("permission denied")
+
+
+@pytest.mark.parametrize("flag", ["--delete-before", "--delete-during", "--delete-after"])
+def test_a_directory_that_cannot_be_listed_keeps_everything(tmp_path: Path, rclone: Path, flag: str) -> None:
+    twins = Twins(tmp_path, rclone, front=True, unreadable=("source/d",))
+    destination: Tree = {"d/old": f(), "x": f(), "k": f(b"22")}
+    _, ours = twins.run("sync", {"d/a": f(), "k": f()}, destination, [flag, "--retries=1"])
+    assert ours.code == 1
+    assert ours.destination == {"d": None, "d/old": f(), "x": f(), "k": f()}
+    theirs, forced = twins.run("sync", {"d/a": f(), "k": f()}, destination, [flag, "--retries=1", "--ignore-errors"])
+    assert forced.destination == theirs.destination
+    assert "x" not in forced.destination
+    assert "d/old" in forced.destination
+
+
 def test_a_link_to_a_directory_does_not_lead_out_of_the_destination(tmp_path: Path) -> None:
     plant(tmp_path / "s", {"l/x": f()})
     plant(tmp_path / "d", {"l": link(str(tmp_path / "elsewhere"))})

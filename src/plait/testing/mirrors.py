@@ -5,6 +5,7 @@ Each of the two programs gets its own copy of the same trees; what differs after
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 EPOCH = 1_600_000_000_000_000_000
 """The time of files for which a tree gives none, in nanoseconds."""
 VERB_OPTIONS = {"sync": options.SYNC, "copy": options.COPY, "move": options.MOVE, "check": options.CHECK}
+_DROP_FROM_BOUNDING_SET = 24  # PR_CAPBSET_DROP of prctl(2)
+_DAC_OVERRIDE, _DAC_READ_SEARCH = 1, 2  # capabilities(7)
 REPORTS = ("combined", *(name.replace("_", "-") for name in VERDICTS))
 
 
@@ -100,12 +103,14 @@ class Twins:
     """Runs the same command with both programs, each in a directory of its own below `base`.
 
     The words `SOURCE`, `DEST` and `BASE` in flags stand for the paths there. Plait runs in this process, or with
-    `front` as `plait rclone` in one of its own.
+    `front` as `plait rclone` in one of its own, where permissions hold for root as well.
     """
 
     base: Path
     rclone: Path
     front: bool = False
+    unreadable: tuple[str, ...] = ()
+    """Paths below the program's directory (`source/a`) that nobody may read, also root (only with `front`)."""
 
     def run(
         self, verb: str, source: Tree, destination: Tree | None, flags: Sequence[str] = ()
@@ -124,6 +129,9 @@ class Twins:
         plant(base / "source", source)
         if destination is not None:
             plant(base / "dest", destination)
+        for path in self.unreadable:
+            if (base / path).exists():
+                (base / path).chmod(0)
         places = {"SOURCE": str(base / "source"), "DEST": str(base / "dest"), "BASE": str(base)}
         words = [_replaced(flag, places) for flag in flags]
         words += [f"--{report}={base}/report-{report}" for report in REPORTS]
@@ -145,8 +153,19 @@ class Twins:
 
 def _program(program: list[str], verb: str, places: list[str], flags: list[str]) -> tuple[int, list[str]]:
     command = [*program, "--config", "", "-vv", verb, *places, *flags]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, errors="surrogateescape")
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=False, errors="surrogateescape", preexec_fn=obey_permissions
+    )
     return answer.returncode, answer.stderr.splitlines()
+
+
+def obey_permissions() -> None:
+    """Makes the programs that this process starts from now on mind the permissions of files, even for root (Linux)."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (_DAC_OVERRIDE, _DAC_READ_SEARCH):
+        libc.prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0)
 
 
 def run_plait(verb: str, places: Sequence[str], flags: Sequence[str] = ()) -> tuple[int, list[str]]:
