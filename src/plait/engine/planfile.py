@@ -7,7 +7,6 @@ A plan without its last line, or with another content than that hash says, is re
 from __future__ import annotations
 
 import os
-import secrets
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -80,7 +79,7 @@ class PlanWriter:
 
         self.totals = Totals()
         self._path = path
-        self._beside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+        self._beside = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}.partial")
         self._hash = blake3()
         self._buffer = bytearray()
         self._encoder = msgspec.json.Encoder()

@@ -6,7 +6,7 @@ JSON reader can read them. The other names and meanings are those of `docs/forma
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -189,8 +189,8 @@ def _is_utf8(text: str) -> bool:
 
 
 def _to_base64(text: str) -> str:
-    return b64encode(order_bytes(text)).decode("ascii")
+    return b2a_base64(order_bytes(text), newline=False).decode("ascii")
 
 
 def _from_base64(encoded: str) -> str:
-    return b64decode(encoded, validate=True).decode("utf-8", "surrogateescape")
+    return a2b_base64(encoded, strict_mode=True).decode("utf-8", "surrogateescape")

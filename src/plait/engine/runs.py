@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import time
 from contextlib import contextmanager
@@ -208,7 +207,7 @@ class RunRecords:
     def _new(command: str, locations: Sequence[str], *, journal: bool) -> Run:
         now = time.time_ns()
         stamp = datetime.fromtimestamp(now // 1_000_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{stamp}-{secrets.token_hex(3)}"
+        name = f"{stamp}-{os.urandom(3).hex()}"
         return Run(
             id=name,
             command=command,
