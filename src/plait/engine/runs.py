@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -214,7 +213,7 @@ class RunRecords:
             locations=list(locations),
             started=now,
             journal=f"{name}.jsonl" if journal else None,
-            host=socket.gethostname(),
+            host=os.uname().nodename,
             pid=os.getpid(),
             process=identity(os.getpid()) or "",
         )
@@ -311,7 +310,7 @@ def _run(row: tuple[Any, ...]) -> Run:
         pid=pid,
         process=process,
     )
-    died = run.status is RunStatus.RUNNING and host == socket.gethostname() and identity(pid) != process
+    died = run.status is RunStatus.RUNNING and host == os.uname().nodename and identity(pid) != process
     return msgspec.structs.replace(run, status=RunStatus.DIED) if died else run
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import IO, TYPE_CHECKING
 
 from plait.engine.records import pack, unpack
@@ -40,6 +39,8 @@ class Spill:
         if self._file is None:
             self._actions.append(action)
             if len(self._actions) > self._in_memory:
+                import tempfile
+
                 self._file = tempfile.TemporaryFile(prefix="plait-")  # noqa: SIM115  (closed by close)
                 for held in self._actions:
                     self._pack(held)
