@@ -22,7 +22,7 @@ class TestLocalStoreWithMetadata(StoreConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> LocalStore:
         (tmp_path / "root").mkdir()
-        return LocalStore(tmp_path / "root", LocalOptions(metadata=True, durable=True, preallocate=True))
+        return LocalStore(tmp_path / "root", LocalOptions(metadata=True, durable=True, no_preallocate=True))
 
 
 class TestLocalStoreThatTranslatesLinks(StoreConformance):

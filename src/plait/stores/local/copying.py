@@ -34,7 +34,7 @@ from plait.stores.local.links import stands_for_link
 from plait.stores.local.options import Links
 from plait.stores.local.partials import WRITERS, partial_bytes
 from plait.stores.local.reading import check_file, not_found
-from plait.stores.local.writing import Partial, finish_in_place, in_place, system_errors
+from plait.stores.local.writing import Partial, finish_in_place, in_place, preallocate, system_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -250,6 +250,8 @@ class Batch:
                 return finish_in_place(written, size, how, target)
         partial = Partial(target)
         try:
+            if found.st_blocks * 512 >= size:
+                preallocate(partial.descriptor, size, target)
             self._copy_content(descriptor, found, partial.descriptor, request)
             return partial.commit(size, how)
         finally:

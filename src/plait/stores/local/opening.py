@@ -22,6 +22,7 @@ SWITCHES = {
     "skip_specials": "skip_specials",
     "one_file_system": "one_file_system",
     "no_check_updated": "no_check_updated",
+    "no_preallocate": "no_preallocate",
     "no_set_modtime": "no_set_modtime",
     "metadata_restore_special_bits": "restore_special_bits",
 }
@@ -39,7 +40,7 @@ def open_local(path: str, options: Mapping[str, str], opening: Opening) -> tuple
 def local_options(options: Mapping[str, str], base: LocalOptions) -> LocalOptions:
     """`base` with rclone's options of the backend applied.
 
-    Options that change nothing here (`no_preallocate`, `encoding` …) and keys that rclone does not know either are
+    Options that change nothing here (`encoding` …) and keys that rclone does not know either are
     passed over, as rclone does. Raises ConfigurationError for what cannot be honoured.
     """
     changes: dict[str, object] = {}

@@ -27,8 +27,8 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     `skip_links`, `skip_specials`: leave them out without a notice. `one_file_system`: directories on another device are
     left out. `no_check_updated`: do not mind when a file changes while it is read. `no_set_modtime`: never set
     modification times. `partial_suffix`: how the names of partial files end, at most 16 bytes. `durable`: every write
-    is, whatever `Outgoing` says. `preallocate`: reserve the space of large files before they are written. `metadata`:
-    give and take POSIX metadata (`attributes`). `restore_special_bits`: with it, setuid, setgid and sticky.
+    is, whatever `Outgoing` says. `no_preallocate`: do not reserve the space of large files before they are written.
+    `metadata`: give and take POSIX metadata (`attributes`). `restore_special_bits`: with it, setuid, setgid and sticky.
     `case_sensitive`: None to probe.
     """
 
@@ -40,7 +40,7 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     no_set_modtime: bool = False
     partial_suffix: str = ".partial"
     durable: bool = False
-    preallocate: bool = False
+    no_preallocate: bool = False
     metadata: bool = False
     restore_special_bits: bool = False
     case_sensitive: bool | None = None

@@ -116,6 +116,9 @@ class Root:
             raise
         return current
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """Frees the descriptor; it is opened anew when it is needed again."""
         with self._lock:

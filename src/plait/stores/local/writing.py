@@ -18,6 +18,7 @@ from plait.model.errors import (
     StoreError,
     from_os_error,
 )
+from plait.native import allocate
 from plait.stores.content import blocks
 from plait.stores.hashes import Digests
 from plait.stores.local.attributes import apply_metadata, stat_of, times_of
@@ -211,10 +212,10 @@ def write_link(target: Target, text: bytes, how: Outgoing) -> None:
 
 
 def preallocate(descriptor: int, size: int, target: Target) -> None:
-    """Reserves the space of a large file where asked to. Raises NoSpaceError before anything is carried."""
-    if target.options.preallocate and size >= PREALLOCATE_FROM and hasattr(os, "posix_fallocate"):
+    """Reserves the space of a large file, where the file system can. Raises NoSpaceError before anything is carried."""
+    if size >= PREALLOCATE_FROM and not target.options.no_preallocate:
         with system_errors("failed to reserve space", target.key):
-            os.posix_fallocate(descriptor, 0, size)
+            allocate(descriptor, size)
 
 
 def write_all(descriptor: int, data: bytes, offset: int | None = None) -> None:
