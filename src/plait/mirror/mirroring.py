@@ -286,6 +286,8 @@ def compile_selection(values: Values, around: Surroundings) -> Filters:
     filters = compile_filters(filter_options(values), now, around.read_lines or read_lines)
     for warning in filters.warnings:
         around.events.emit(Message(Level.ERROR, warning))
+    for remark in filters.remarks:
+        around.events.emit(Message(Level.INFO, remark))
     return filters
 
 
