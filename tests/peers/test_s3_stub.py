@@ -234,7 +234,7 @@ def test_sorts_when_the_disorder_shows_late(stub: Stub, store: S3Store) -> None:
 def test_tells_when_the_disorder_shows_too_late(stub: Stub, store: S3Store) -> None:
     stub.answer = pages_of({"": listing("a/x", "a/y", following="2"), "2": listing("a.txt")})
     found: list[str] = []
-    with pytest.raises(TemporaryError, match="out of order"):
+    with pytest.raises(StoreError, match="out of order"):
         found.extend(item.key for page in store.list() for item in page.items())
     assert keys(store) == ["a.txt", "a/x", "a/y"]
 

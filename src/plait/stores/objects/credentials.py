@@ -9,6 +9,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from plait.model.errors import ConfigurationError, MissingExtraError, PlaitError, SecretError
 from plait.stores.objects.signing import Keys
 
@@ -22,6 +24,25 @@ class KeySource(Protocol):
     def __call__(self) -> Keys | None: ...
 
 
+def completed(options: S3Options) -> S3Options:
+    """The options, with region and endpoint from where the credentials come from, unless they are given.
+
+    Raises as `key_source`.
+    """
+    if not uses_chain(options) or (options.region and options.endpoint):
+        return options
+    session = _session(options)
+    region, endpoint = _configured(session)
+    return msgspec.structs.replace(
+        options, region=options.region or region or "", endpoint=options.endpoint or endpoint or ""
+    )
+
+
+def uses_chain(options: S3Options) -> bool:
+    """True where keys are found by botocore's chain."""
+    return options.env_auth and not options.access_key_id
+
+
 def key_source(options: S3Options, region: str) -> KeySource:
     """The source of keys that the options ask for.
 
@@ -33,7 +54,7 @@ def key_source(options: S3Options, region: str) -> KeySource:
     if options.access_key_id:
         keys = Keys(options.access_key_id, options.secret_access_key, options.session_token or None)
         return lambda: keys
-    if options.env_auth:
+    if uses_chain(options):
         return _Chain(_resolved(_session(options)))
     return lambda: None
 
@@ -66,6 +87,20 @@ def _session(options: S3Options) -> Any:
         session.set_config_variable("credentials_file", options.shared_credentials_file)
         session.set_config_variable("config_file", options.shared_credentials_file)
     return session
+
+
+def _configured(session: Any) -> tuple[str | None, str | None]:
+    """Region and S3 endpoint by environment and profile."""
+    from botocore.configprovider import ConfiguredEndpointProvider
+
+    try:
+        scoped = session.get_scoped_config()
+        endpoint = ConfiguredEndpointProvider(
+            full_config=session.full_config, scoped_config=scoped, client_name="s3"
+        ).provide()
+        return session.get_config_variable("region"), endpoint
+    except Exception as error:  # noqa: BLE001  (files and profiles have errors of many kinds)
+        raise _refused(error) from None
 
 
 def _resolved(session: Any) -> Any:

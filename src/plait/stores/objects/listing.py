@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final, overload
 
-from plait.model.errors import StoreError, TemporaryError
+from plait.model.errors import StoreError
 from plait.model.items import UNKNOWN_TIME, Kind, Page, Stat, order_bytes
 from plait.stores.objects.metadata import md5_of_etag, parse_stamp, plain_etag
 from plait.stores.objects.ordering import in_order
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plait.stores.objects.request import Answer, Client
 
 WHAT: Final = "failed to list"
+_DISORDER: Final = f"{WHAT}: the server lists keys out of order"
 _BY_COMPONENT: Final = ("seaweedfs",)
 """How the `Server` header begins of makes known to list by path component. Of any other server the order is checked."""
 
@@ -43,8 +44,8 @@ class Lister:
     def pages(self, prefix: str, start_after: str) -> Iterator[Page]:
         """Pages of the keys that begin with `prefix` and stand after `start_after`; both relative to the root.
 
-        Raises TemporaryError where a server turns out to have another order after pages were given that lack keys; the
-        next listing then sorts from the start.
+        Raises StoreError where a server turns out to have another order after pages were given that lack keys: going on
+        from the last of them would pass over what they lack. The next listing then sorts from the start.
         """
         if self._sorts:
             yield from self._sorted(prefix, start_after, self._listed(prefix, ""))
@@ -122,11 +123,11 @@ class Lister:
                     before += 1
                 else:
                     if before != count:
-                        raise TemporaryError(f"{WHAT}: the server lists keys out of order")
+                        raise StoreError(_DISORDER)
                     wanted.append(entry)
             yield from self._shown(prefix, _page(wanted))
         if before != count:
-            raise TemporaryError(f"{WHAT}: the server lists keys out of order")
+            raise StoreError(_DISORDER)
 
     def _shown(self, prefix: str, page: Listed) -> Iterator[Page]:
         full = self._root + prefix

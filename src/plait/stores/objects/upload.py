@@ -7,6 +7,7 @@ until the content has ended where it should and its hashes are right: without it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import md5
 from threading import BoundedSemaphore, Lock, Thread
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -21,6 +22,7 @@ from plait.model.errors import (
     PlaitError,
     PreconditionError,
     Retry,
+    TemporaryError,
     UnknownOutcomeError,
 )
 from plait.model.items import Kind, Stat
@@ -272,11 +274,10 @@ class PartialUpload:
         if self._over or self._manner.keep_parts:
             return
         self._over = True
-        try:
-            self._client.call(self._request("DELETE", (("uploadId", self._identifier),), {}, []))
-        except PlaitError:
-            # The error that led here matters more; `list_uploads` finds what stays behind.
-            return
+        request = self._request("DELETE", (("uploadId", self._identifier),), {}, [])
+        # The error that led here matters more than one that is met now.
+        with suppress(PlaitError):
+            _patiently(lambda: self._client.call(request))
 
     def _request(
         self, method: str, query: tuple[tuple[str, str], ...], headers: Mapping[str, str], data: list[bytes]
@@ -362,18 +363,9 @@ class _Crew:
         thread.start()
 
     def _run(self, offset: int, data: list[bytes]) -> None:
-        import time
-
         try:
-            for attempt in range(PART_TRIES):
-                try:
-                    self._upload.send(offset, data)
-                    break
-                except PlaitError as error:
-                    # The caller's content cannot be read again, so a part is repeated here.
-                    if error.retry is not Retry.SOON or attempt + 1 == PART_TRIES or self._error is not None:
-                        raise
-                    time.sleep(getattr(error, "retry_after", None) or FIRST_PAUSE * 2**attempt)
+            # The caller's content cannot be read again, so a part is repeated here.
+            _patiently(lambda: self._upload.send(offset, data), lambda: self._error is not None)
         except BaseException as error:  # noqa: BLE001  (handed to the caller's thread)
             self._error = self._error or error
         finally:
@@ -413,6 +405,22 @@ class _Stream:
         except (OSError, ProtocolError) as error:
             raise _SourceFailed(error) from None
         yield held
+
+
+def _patiently(run: Callable[[], object], given_up: Callable[[], bool] = lambda: False) -> None:
+    """Runs what may be repeated, again after a pause where it failed in passing."""
+    import time
+
+    for attempt in range(PART_TRIES):
+        try:
+            run()
+        except PlaitError as error:
+            if error.retry is not Retry.SOON or attempt + 1 == PART_TRIES or given_up():
+                raise
+            asked = error.retry_after if isinstance(error, TemporaryError) else None
+            time.sleep(asked or FIRST_PAUSE * 2**attempt)
+        else:
+            return
 
 
 def _take(content: Source, size: int) -> list[bytes]:
