@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 
+CANNOT_SET_TIME = "src and dst identical but can't set mod time without re-uploading"
 TIMESTAMP_MISMATCH = "Timestamp mismatch between immutable objects"
 
 HASH_ORDER = ("md5", "sha1", "whirlpool", "crc32", "sha256", "sha512", "blake3", "xxh3", "xxh128")
@@ -190,7 +191,7 @@ def _compare_content(settings: ComparisonSettings, hashes: HashAnswer | None, re
     if settings.immutable and not settings.dry_run:
         return Decision(Verdict.IMMUTABLE, TIMESTAMP_MISMATCH)
     if not settings.can_set_time:
-        return Decision(Verdict.DIFFERENT, "src and dst identical but can't set mod time without re-uploading")
+        return Decision(Verdict.DIFFERENT, CANNOT_SET_TIME)
     return Decision(Verdict.SET_TIME, reason)
 
 

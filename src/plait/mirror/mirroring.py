@@ -30,6 +30,7 @@ from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
 from plait.mirror.questions import Confirmations
 from plait.mirror.settings import SECOND, Mode
+from plait.mirror.status import transferred
 from plait.model.errors import (
     ConfigurationError,
     DirectoryNotFoundError,
@@ -64,6 +65,10 @@ class NotDeletingError(PlaitError):
     """Nothing was deleted because the source is not known completely."""
 
 
+NOTHING_TRANSFERRED = "There was nothing to transfer"
+NO_COMMON_HASH = (
+    "--checksum is in use but the source and destination have no hashes in common; falling back to --size-only"
+)
 SAME = "Nothing to do as source and destination are the same"
 NOTHING = Result(done={}, skipped={}, failed={})
 
@@ -133,11 +138,14 @@ class Mirror:
         if self.is_same:
             self.around.events.emit(Message(Level.ERROR, SAME, self.destination.text))
             return NOTHING
+        self._warn()
         executor = Executor(self.carrier(), self.around.events, self._execution(), self.around.cancellation)
 
         def attempt(_: int) -> Result:
             errors = Errors()
             result = executor.run(self.actions(errors), errors)
+            if result.error is None and not transferred(result):
+                self.around.events.emit(Message(Level.INFO, NOTHING_TRANSFERRED))
             return self._with_gate(result) if errors.source_listing_failed else result
 
         pause = (self.values.retries_sleep or 0) / SECOND
@@ -145,6 +153,12 @@ class Mirror:
         if not self.values.dry_run:
             self._remove_leftovers()
         return result
+
+    def _warn(self) -> None:
+        """Says what the options cannot have between these stores."""
+        comparison = settings.comparison_settings(self.values, self.source.store, self.destination.store)
+        if comparison.checksum and comparison.common_hash is None:
+            self.around.events.emit(Message(Level.NOTICE, NO_COMMON_HASH, self.destination.text))
 
     def apply(self, actions: Iterable[Action]) -> Result:
         """Executes the actions of a saved plan, each only where both sides are still as planned."""

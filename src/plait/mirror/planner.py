@@ -15,6 +15,7 @@ from plait.engine.events import Compared, ComparedRun, Level, Message
 from plait.engine.protocols import Question
 from plait.engine.steps import Duplicate, Leave, Pair, Same, Side
 from plait.mirror.comparison import (
+    CANNOT_SET_TIME,
     TIMESTAMP_MISMATCH,
     ComparisonSettings,
     Decision,
@@ -172,6 +173,8 @@ class MirrorPlanner:
         verdict, reason = decision.verdict, decision.reason
         if verdict is Verdict.DIFFERENT:
             self._emit(Compared("*", source, destination))
+            if reason == CANNOT_SET_TIME:
+                self._emit(Message(Level.INFO, reason, destination.key))
             directory.changed = True
             return (Action(Verb.REPLACE, destination.key, source, destination, reason),)
         self._emit(Compared("=", source, destination))

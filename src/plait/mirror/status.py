@@ -24,12 +24,12 @@ def exit_code(error: PlaitError | None) -> ExitCode:
     return error.exit_code
 
 
+def transferred(result: Result) -> int:
+    """How many files were transferred, or would have been in a dry run."""
+    return sum(counts.get(verb, 0) for counts in (result.done, result.skipped) for verb in (Verb.CREATE, Verb.REPLACE))
+
+
 def check_transferred(result: Result) -> None:
-    """For `--error-on-no-transfer`: raises NothingTransferredError where no file was transferred, or would have
-    been in a dry run.
-    """
-    transferred = sum(
-        counts.get(verb, 0) for counts in (result.done, result.skipped) for verb in (Verb.CREATE, Verb.REPLACE)
-    )
-    if result.error is None and not transferred:
+    """For `--error-on-no-transfer`: raises NothingTransferredError where no file was transferred."""
+    if result.error is None and not transferred(result):
         raise NothingTransferredError("nothing was transferred")
