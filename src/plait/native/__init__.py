@@ -19,12 +19,12 @@ from plait.native.pure.scan import Scan
 IMPLEMENTATION: Literal["c", "python"]
 
 try:
-    from plait.native._native import allocate, copy_files, copy_range, scan
+    from plait.native._native import allocate, copy_files, copy_range, scan, scan_pages
 except ImportError:
-    from plait.native.pure import allocate, copy_files, copy_range, scan
+    from plait.native.pure import allocate, copy_files, copy_range, scan, scan_pages
 
     IMPLEMENTATION = "python"
 else:
     IMPLEMENTATION = "c"
 
-__all__ = ["IMPLEMENTATION", "Outcome", "Scan", "allocate", "copy_files", "copy_range", "scan"]
+__all__ = ["IMPLEMENTATION", "Outcome", "Scan", "allocate", "copy_files", "copy_range", "scan", "scan_pages"]

@@ -1,4 +1,4 @@
-/* The module plait.native._native: its method table, and nothing else. */
+/* The module plait.native._native: its method table and what it holds, and nothing else. */
 
 #include "native.h"
 
@@ -7,18 +7,45 @@ static PyMethodDef methods[] = {
     {"copy_files", plait_copy_files, METH_VARARGS, NULL},
     {"copy_range", plait_copy_range, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
+    {"scan_pages", plait_scan_pages, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {{0, NULL}};
+static int
+execute(PyObject *module)
+{
+    PlaitState *state = PyModule_GetState(module);
+    state->pages_type = plait_pages_type(module);
+    return state->pages_type == NULL ? -1 : 0;
+}
+
+static int
+traverse(PyObject *module, visitproc visit, void *arg)
+{
+    PlaitState *state = PyModule_GetState(module);
+    Py_VISIT(state->pages_type);
+    return 0;
+}
+
+static int
+clear(PyObject *module)
+{
+    PlaitState *state = PyModule_GetState(module);
+    Py_CLEAR(state->pages_type);
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "plait.native._native",
     .m_doc = "The C half of plait.native; each function is documented at its twin in plait.native.pure.",
-    .m_size = 0,
+    .m_size = sizeof(PlaitState),
     .m_methods = methods,
     .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
 };
 
 PyMODINIT_FUNC

@@ -46,8 +46,15 @@ plait_nanoseconds(struct timespec time)
     return result;
 }
 
+/* What the module holds. */
+typedef struct {
+    PyObject *pages_type;
+} PlaitState;
+
 /* scan.c */
 PyObject *plait_scan(PyObject *module, PyObject *directory);
+PyObject *plait_scan_pages(PyObject *module, PyObject *arguments);
+PyObject *plait_pages_type(PyObject *module);
 
 /* content.c: bytes from one descriptor to another. */
 enum { PLAIT_BUFFER = 256 * 1024 };

@@ -337,26 +337,129 @@ rows_of(const Listing *listing, size_t first, size_t count)
     return result;
 }
 
-PyObject *
-plait_scan(PyObject *Py_UNUSED(module), PyObject *directory)
+/* Reads the names of the directory given as a Python object; false with an exception set and nothing held. */
+static int
+listing_open(Listing *listing, PyObject *directory)
 {
     int descriptor = PyObject_AsFileDescriptor(directory), error;
+    *listing = (Listing){0};
     if (descriptor < 0) {
-        return NULL;
+        return 0;
     }
-    Listing listing = {0};
-    PyObject *result = NULL;
     Py_BEGIN_ALLOW_THREADS
-    error = listing_read(&listing, descriptor);
+    error = listing_read(listing, descriptor);
+    if (error != 0) {
+        listing_free(listing);
+    }
     Py_END_ALLOW_THREADS
-    if (error == 0) {
-        result = rows_of(&listing, 0, listing.count);
-    } else {
+    if (error != 0) {
         errno = error;
         PyErr_SetFromErrno(PyExc_OSError);
     }
+    return error == 0;
+}
+
+PyObject *
+plait_scan(PyObject *Py_UNUSED(module), PyObject *directory)
+{
+    Listing listing;
+    if (!listing_open(&listing, directory)) {
+        return NULL;
+    }
+    PyObject *result = rows_of(&listing, 0, listing.count);
     Py_BEGIN_ALLOW_THREADS
     listing_free(&listing);
     Py_END_ALLOW_THREADS
     return result;
+}
+
+/* The iterator that scan_pages returns: names of the whole directory, attributes a page at a time. */
+typedef struct {
+    PyObject_HEAD
+    Listing listing; /* freed with the last page */
+    size_t next, rows;
+    int reading; /* threads that use the listing without the GIL */
+} Pages;
+
+static PyObject *
+pages_next(PyObject *self)
+{
+    Pages *pages = (Pages *)self;
+    Listing *listing = &pages->listing;
+    PyObject *page = NULL;
+    while (page == NULL && pages->next < listing->count) {
+        /* Taken before the GIL is let go: another thread gets another page. */
+        size_t first = pages->next, left = listing->count - first;
+        size_t count = left < pages->rows ? left : pages->rows;
+        pages->next += count;
+        pages->reading++;
+        page = rows_of(listing, first, count);
+        pages->reading--;
+        if (page == NULL) {
+            return NULL;
+        }
+        if (PyList_Size(PyTuple_GetItem(page, 0)) == 0) {
+            Py_CLEAR(page);
+        }
+    }
+    if (pages->next >= listing->count && pages->reading == 0) {
+        listing_free(listing);
+    }
+    return page;
+}
+
+static void
+pages_free(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    listing_free(&((Pages *)self)->listing);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot pages_slots[] = {
+    {Py_tp_dealloc, pages_free},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, pages_next},
+    {0, NULL},
+};
+
+static PyType_Spec pages_spec = {
+    .name = "plait.native._native.Pages",
+    .basicsize = sizeof(Pages),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = pages_slots,
+};
+
+PyObject *
+plait_pages_type(PyObject *module)
+{
+    return PyType_FromModuleAndSpec(module, &pages_spec, NULL);
+}
+
+PyObject *
+plait_scan_pages(PyObject *module, PyObject *arguments)
+{
+    PlaitState *state = PyModule_GetState(module);
+    PyObject *directory;
+    Py_ssize_t rows;
+    if (!PyArg_ParseTuple(arguments, "On:scan_pages", &directory, &rows)) {
+        return NULL;
+    }
+    if (rows < 1) {
+        PyErr_SetString(PyExc_ValueError, "a page holds at least one row");
+        return NULL;
+    }
+    Pages *pages = PyObject_New(Pages, (PyTypeObject *)state->pages_type);
+    if (pages == NULL) {
+        return NULL;
+    }
+    pages->next = 0;
+    pages->rows = (size_t)rows;
+    pages->reading = 0;
+    if (!listing_open(&pages->listing, directory)) {
+        Py_DECREF(pages);
+        return NULL;
+    }
+    return (PyObject *)pages;
 }

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from plait.native import Scan
+from plait.native import IMPLEMENTATION, Scan, scan_pages
 
 
 @contextmanager
@@ -175,3 +175,83 @@ def test_threads_read_at_once(implementation: ModuleType, tmp_path: Path) -> Non
         for thread in threads:
             thread.join()
     assert seen == [True] * 80
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 1000])
+def test_pages_are_the_rows_of_a_scan(implementation: ModuleType, tmp_path: Path, rows: int) -> None:
+    for number in range(40):
+        (tmp_path / f"{number * 7 % 40:02}").touch()
+    for number in range(0, 40, 3):
+        (tmp_path / f"{number:02}+").mkdir()
+    expected = scanned(implementation, tmp_path)
+    with opened(tmp_path) as descriptor:
+        pages: list[Scan] = list(implementation.scan_pages(descriptor, rows))
+    assert all(0 < len(page[0]) <= rows for page in pages)
+    assert len(pages) == -(-54 // rows)
+    names = [name for page in pages for name in page[0]]
+    assert (names, *(b"".join(column) for column in zip(*(page[1:] for page in pages), strict=True))) == expected
+
+
+def test_pages_of_nothing_and_of_no_directory(implementation: ModuleType, tmp_path: Path) -> None:
+    with opened(tmp_path) as descriptor:
+        pages = implementation.scan_pages(descriptor, 10)
+        assert list(pages) == []
+        assert list(pages) == []
+        with pytest.raises(ValueError):
+            implementation.scan_pages(descriptor, 0)
+    with pytest.raises(OSError) as caught:
+        implementation.scan_pages(descriptor, 10)
+    assert caught.value.errno == errno.EBADF
+
+
+def test_pages_given_up_leave_nothing_open(implementation: ModuleType, tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / str(number)).touch()
+    with opened(tmp_path) as descriptor:
+        assert len(next(implementation.scan_pages(descriptor, 5))[0]) == 5
+
+
+def test_threads_share_the_pages(implementation: ModuleType, tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / str(number)).touch()
+    with opened(tmp_path) as descriptor:
+        pages = implementation.scan_pages(descriptor, 3)
+    lock = threading.Lock()
+    seen: list[str] = []
+
+    def read() -> None:
+        while True:
+            # Generators, which the twin returns, refuse two threads at once.
+            with lock:
+                page = next(pages, None)
+            if page is None:
+                return
+            seen.extend(page[0])
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == sorted(str(number) for number in range(200))
+
+
+def test_what_changes_between_the_pages(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d", "e", "f"):
+        (tmp_path / name).touch()
+    (tmp_path / "dir").mkdir()
+    with opened(tmp_path) as descriptor:
+        pages = scan_pages(descriptor, 2)
+        assert next(pages)[0] == ["a", "b"]
+        for name in ("c", "d", "e"):
+            (tmp_path / name).unlink()
+        (tmp_path / "e").mkdir()
+        (tmp_path / "dir").rmdir()
+        rest = list(pages)
+    if IMPLEMENTATION == "c":
+        # What has vanished is left out, with a page that is empty; a directory keeps the place that it was found at.
+        assert [page[0] for page in rest] == [["dir", "e"], ["f"]]
+        assert rest[0][1] == bytes([1, 255])
+        assert array("q", rest[0][2]).tolist()[1] == errno.ESTALE
+    else:
+        assert [page[0] for page in rest] == [["c", "d"], ["dir", "e"], ["f"]]

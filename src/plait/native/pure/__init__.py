@@ -5,6 +5,6 @@ One subject a module, as in the C files.
 
 from plait.native.pure.content import allocate, copy_range
 from plait.native.pure.copy_files import copy_files
-from plait.native.pure.scan import Scan, scan
+from plait.native.pure.scan import Scan, scan, scan_pages
 
-__all__ = ["Scan", "allocate", "copy_files", "copy_range", "scan"]
+__all__ = ["Scan", "allocate", "copy_files", "copy_range", "scan", "scan_pages"]
