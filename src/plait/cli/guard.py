@@ -18,6 +18,7 @@ CLOSED_PIPE = 141
 def guarded(face: str, arguments: Sequence[str]) -> int:
     """Runs `arguments` on a face and returns the exit code."""
     debug = wants_debug(arguments)
+    _occupy_standard_streams()
     try:
         code = _run(face)(arguments)
         sys.stdout.flush()
@@ -91,6 +92,17 @@ def _traceback() -> None:
     import traceback
 
     traceback.print_exc()
+
+
+def _occupy_standard_streams() -> None:
+    """Points closed standard descriptors at nothing: a file opened later must not take their place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, "r" if descriptor == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _forget_output() -> None:

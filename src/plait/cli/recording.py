@@ -8,7 +8,7 @@ from plait.cli.directories import state_directory
 from plait.engine.events import AttemptEnded, Finished
 from plait.engine.journal import Journal, drop_old_journals
 from plait.engine.runs import Counts, RunRecords, RunStatus
-from plait.model.errors import CancelledError, PlaitError
+from plait.model.errors import CancelledError, ExitCode, PlaitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,8 +55,12 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        if isinstance(error, PlaitError) and not self._finished:
+        if error is None or self._finished:
+            return
+        if isinstance(error, PlaitError):
             self.finish(None, error, error.exit_code)
+        else:
+            self.finish(None, PlaitError(f"{type(error).__name__}: {error}"), ExitCode.FAILED)
 
     def finish(self, result: Result | None, error: PlaitError | None, code: int) -> None:
         """Records how the run ended; `result` is None where it ended before its first attempt did."""
@@ -85,16 +89,3 @@ class Recording:
             if run.status is RunStatus.RUNNING and run.journal is not None
         }
         drop_old_journals(journals, MOST_JOURNAL_BYTES, running)
-
-
-class Unrecorded:
-    """Stands for the recording of a run that is not recorded."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def finish(self, result: Result | None, error: PlaitError | None, code: int) -> None:
-        """Does nothing."""

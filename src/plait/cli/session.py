@@ -17,10 +17,9 @@ from plait.cli.output.lines import Lines
 from plait.cli.output.log import Log
 from plait.cli.output.plan import totals_line
 from plait.cli.output.questions import NoAnswerError, Questions
-from plait.cli.output.records import Records
+from plait.cli.output.records import OutputClosedError, Records
 from plait.cli.output.summary import counts, summary_line, summary_record
 from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
-from plait.cli.recording import Recording, Unrecorded
 from plait.cli.remotes import configuration_path, configured_remotes
 from plait.cli.signals import Signals
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream, Finished, Level
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from plait.cli.forms import Invocation
+    from plait.cli.recording import Recording
     from plait.engine.planfile import Totals
     from plait.engine.settings import Result
     from plait.model.errors import PlaitError
@@ -69,7 +69,7 @@ class Session:
         keeps = writes and bool(self.values.backup_dir or self.values.suffix)
         lines = Lines(self.log, moves=moves, keeps=keeps, transfers=writes)
         self.events.subscribe(lines, *lines.kinds())
-        self._records = Records() if self.face == "plait" and self.values.json else None
+        self._records = Records(self.cancellation) if self.face == "plait" and self.values.json else None
         if self._records is not None:
             self.events.subscribe(self._records, *Records.KINDS)
         self._began = time.monotonic()
@@ -121,7 +121,13 @@ class Session:
         """
         if self.face == "rclone" or self.values.dry_run or self.values.no_record:
             return Unrecorded()
+        from plait.cli.recording import Recording
+
         return Recording(self.invocation.command, locations, self.events, self.invocation.environment)
+
+    def deciding(self, result: Result) -> PlaitError | None:
+        """The error that decides how a transfer ends; of one that a signal ended, which signal it was."""
+        return self.cancellation.reason or result.error if result.cancelled else result.error
 
     def finish(self, result: Result, error: PlaitError | None, source: Location) -> None:
         """Says what a transfer did, and which error decided."""
@@ -149,7 +155,7 @@ class Session:
             return
         if self._records is not None:
             self._records.write(summary_record(self.invocation.command, found, errors, error, self._seconds()))
-        if error is not None and error.exit_code:
+        if error is not None and error.exit_code and not isinstance(error, OutputClosedError):
             say_error(error, errors)
 
     def _end_as_rclone(self, errors: int, error: PlaitError | None) -> None:
@@ -198,6 +204,19 @@ class Session:
 
     def _reports(self) -> bool:
         return self.values.options.named("combined") is not None
+
+
+class Unrecorded:
+    """Stands for the recording of a run that is not recorded."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def finish(self, result: Result | None, error: PlaitError | None, code: int) -> None:
+        """Does nothing."""
 
 
 def located(error: DirectoryNotFoundError, place: Location) -> DirectoryNotFoundError:

@@ -79,9 +79,10 @@ def apply(invocation: Invocation) -> int:
                 session.recorded(plan.header.locations) as recording,
             ):
                 result = mirror.apply(plan.actions())
-                code = exit_code(result.error)
-                recording.finish(result, result.error, code)
-            session.finish(result, result.error, source)
+                error = session.deciding(result)
+                code = exit_code(error)
+                recording.finish(result, error, code)
+            session.finish(result, error, source)
             return code
 
 

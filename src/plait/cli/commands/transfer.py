@@ -29,18 +29,18 @@ def run(invocation: Invocation) -> int:
             session.recorded([lasting(source), lasting(destination)]) as recording,
         ):
             result = mirror.run()
-            error = _deciding(result, invocation)
+            error = _deciding(result, session)
             code = exit_code(error)
             recording.finish(result, error, code)
         session.finish(result, error, source)
         return code
 
 
-def _deciding(result: Result, invocation: Invocation) -> PlaitError | None:
+def _deciding(result: Result, session: Session) -> PlaitError | None:
     """The error that decides how the command ends."""
-    if result.error is None and invocation.values.error_on_no_transfer:
+    if result.error is None and session.values.error_on_no_transfer:
         try:
             check_transferred(result)
         except NothingTransferredError as error:
             return error
-    return result.error
+    return session.deciding(result)

@@ -14,11 +14,17 @@ import msgspec
 
 from plait.cli.output.log import safe
 from plait.engine.events import AttemptEnded, Failed, Finished, Message
+from plait.model.errors import CancelledError
 from plait.model.items import order_bytes
 
 if TYPE_CHECKING:
     from plait.engine.events import Event
+    from plait.engine.workers import Cancellation
     from plait.model.actions import Outcome
+
+
+class OutputClosedError(CancelledError):
+    """Nobody reads standard output any more."""
 
 
 class Records:
@@ -26,7 +32,8 @@ class Records:
 
     KINDS: ClassVar = (Finished, Message, Failed, AttemptEnded)
 
-    def __init__(self) -> None:
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
         self._encoder = msgspec.json.Encoder()
         self._lock = Lock()
 
@@ -53,10 +60,13 @@ class Records:
                 )
 
     def write(self, record: dict[str, Any]) -> None:
-        """Prints a record."""
+        """Prints a record; where nobody reads it any more, the run is cancelled, so that it ends in order."""
         line = self._encoder.encode(record).decode() + "\n"
         with self._lock:
-            sys.stdout.write(line)
+            try:
+                sys.stdout.write(line)
+            except BrokenPipeError:
+                self._cancellation.cancel(OutputClosedError("standard output was closed"))
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:
