@@ -260,11 +260,17 @@ def test_a_listing_that_ended_early_deletes_nothing_even_with_ignore_errors(when
 
 
 def test_never_deletes_nothing_but_removes_the_emptied_directories_of_a_move() -> None:
-    run = Run(Recorder(act=failing("a")), delete_when=DeleteWhen.NEVER)
     emptied = Action(Verb.REMOVE_SOURCE_DIRECTORY, "s", item("s", 0, Kind.DIRECTORY))
-    result = run([create("a"), emptied, Action(Verb.DELETE_SOURCE, "b", item("b"))])
-    assert result.done == {"delete source": 1, "remove source directory": 1}
+    moved = Action(Verb.DELETE_SOURCE, "b", item("b"))
+    run = Run(Recorder(), delete_when=DeleteWhen.NEVER)
+    result = run([create("a"), emptied, moved])
+    assert result.done == {"create": 1, "delete source": 1, "remove source directory": 1}
     assert run.messages() == []
+    run = Run(Recorder(act=failing("a")), delete_when=DeleteWhen.NEVER)
+    result = run([create("a"), emptied, moved])
+    assert result.done == {"delete source": 1}
+    assert result.skipped == {"remove source directory": 1}
+    assert run.messages() == ["not deleting directories as there were IO errors"]
 
 
 def test_max_delete_lets_so_many_happen_and_then_ends_the_run() -> None:

@@ -228,19 +228,23 @@ class _Attempt:
         if self._cancellation.cancelled():
             return
         closed = self._stop.cancelled() or not self._complete or (errors.count > 0 and not settings.ignore_errors)
-        if closed and errors.count and settings.delete_when is not DeleteWhen.NEVER:
-            self._events.emit(Message(Level.ERROR, NOT_DELETING_DIRECTORIES, settings.subject))
         never = settings.delete_when is DeleteWhen.NEVER
-        self._deepest_first(self._removals, NOT_WANTED if never else GATE_CLOSED if closed else "")
+        if closed:
+            if errors.count and (self._removals or not never):
+                self._events.emit(Message(Level.ERROR, NOT_DELETING_DIRECTORIES, settings.subject))
+            for level in self._removals.values():
+                self._skip(level, GATE_CLOSED)
+            return
+        if never:
+            for level in self._removals.values():
+                self._skip((action for action in level if action.verb is Verb.REMOVE_DIRECTORY), NOT_WANTED)
+        self._deepest_first(self._removals, _wanted if never else None)
 
-    def _deepest_first(self, levels: dict[int, Spill], why: str = "") -> None:
-        """Executes directory actions; where there is a `why`, the destination's directories are skipped."""
+    def _deepest_first(self, levels: dict[int, Spill], chosen: Callable[[Action], bool] | None = None) -> None:
+        """Executes directory actions, or the chosen ones."""
         for depth in sorted(levels, reverse=True):
-            if why:
-                self._skip((a for a in levels[depth] if a.verb is Verb.REMOVE_DIRECTORY), why)
-                self._together((a for a in levels[depth] if a.verb is not Verb.REMOVE_DIRECTORY), "directory")
-            else:
-                self._together(levels[depth], "directory")
+            level: Iterable[Action] = levels[depth]
+            self._together(level if chosen is None else filter(chosen, level), "directory")
 
     def _together(self, actions: Iterable[Action], name: str) -> None:
         """Executes actions that do not depend on each other, and waits for them."""
@@ -372,6 +376,11 @@ class _Attempt:
             cancelled=cancelled,
             complete=self._complete,
         )
+
+
+def _wanted(action: Action) -> bool:
+    """True for removals that no `DeleteWhen` forbids: those at the source of a move."""
+    return action.verb is not Verb.REMOVE_DIRECTORY
 
 
 def _level(levels: dict[int, Spill], action: Action) -> Spill:

@@ -15,7 +15,7 @@ from plait.engine.accounting import Errors
 from plait.engine.applying import ExpectingCarrier
 from plait.engine.attempts import run_attempts
 from plait.engine.events import EventStream, Failed, Level, Message
-from plait.engine.executor import NOT_DELETING_FILES, Executor
+from plait.engine.executor import NOT_DELETING_DIRECTORIES, NOT_DELETING_FILES, Executor
 from plait.engine.listing import TreeListing
 from plait.engine.merge import merge
 from plait.engine.planning import decide
@@ -31,6 +31,7 @@ from plait.mirror.planner import MirrorPlanner
 from plait.mirror.questions import Confirmations
 from plait.mirror.settings import SECOND, Mode
 from plait.mirror.status import transferred
+from plait.model.actions import Verb
 from plait.model.errors import (
     ConfigurationError,
     DirectoryNotFoundError,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
 
 class NotDeletingError(PlaitError):
-    """Nothing was deleted because the source is not known completely."""
+    """Nothing was deleted because there were errors."""
 
 
 NOTHING_TRANSFERRED = "There was nothing to transfer"
@@ -146,7 +147,7 @@ class Mirror:
             result = executor.run(self.actions(errors), errors)
             if result.error is None and not transferred(result):
                 self.around.events.emit(Message(Level.INFO, NOTHING_TRANSFERRED))
-            return self._with_gate(result) if errors.source_listing_failed else result
+            return self._with_gate(result, errors)
 
         pause = (self.values.retries_sleep or 0) / SECOND
         result = run_attempts(attempt, max(1, self.values.retries), pause, self.around.events, self.around.cancellation)
@@ -166,12 +167,16 @@ class Mirror:
         executor = Executor(carrier, self.around.events, self._execution(), self.around.cancellation)
         return executor.run(actions, Errors())
 
-    def _with_gate(self, result: Result) -> Result:
-        """A sync that deleted nothing because its source could not be listed has failed, whatever the reason was."""
-        deletes = self.mode is Mode.SYNC and not self.values.ignore_errors
-        if not deletes or not isinstance(result.error, NoRetryError):
+    def _with_gate(self, result: Result, errors: Errors) -> Result:
+        """What was not deleted because of errors is an error that may be mended, even if its reason is none."""
+        if not isinstance(result.error, NoRetryError):
             return result
-        return msgspec.structs.replace(result, error=NotDeletingError(NOT_DELETING_FILES), may_retry=True)
+        words = ""
+        if self.mode is Mode.SYNC and errors.source_listing_failed and not self.values.ignore_errors:
+            words = NOT_DELETING_FILES
+        elif result.skipped.get(Verb.REMOVE_SOURCE_DIRECTORY) and not self.values.dry_run:
+            words = NOT_DELETING_DIRECTORIES
+        return msgspec.structs.replace(result, error=NotDeletingError(words), may_retry=True) if words else result
 
     def actions(self, errors: Errors, *, ordered: bool = False) -> Iterator[Action]:
         """The actions that make both sides alike, from fresh listings; what fails on the way goes into `errors`.
