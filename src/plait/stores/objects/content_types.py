@@ -1,7 +1,7 @@
 """The content type of an object by its name's extension, as rclone sends it.
 
 That is the rule of Go's package mime (1.26): its own table, then the system's (`globs2` of the shared MIME database,
-else `mime.types`), then rclone's additions; upper and lower case are tried in this order, and text is UTF-8.
+else `mime.types`), then what rclone adds and sets; upper and lower case are tried in this order, and text is UTF-8.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ _BUILT_IN: Final[Mapping[str, str]] = {
     "image/bmp": ".bmp",
     "image/gif": ".gif",
     "image/jpeg": ".jfif .jpeg .jpg .pjp",
-    "image/pjpeg": ".pjpeg",
     "image/png": ".png",
     "image/svg+xml": ".svg",
     "image/tiff": ".tif .tiff",
@@ -88,6 +87,36 @@ _ADDED_BY_RCLONE: Final[Mapping[str, str]] = {
     "video/x-matroska": ".mpv .mkv",
     "video/x-msvideo": ".avi",
 }
+_SET_BY_RCLONE: Final[Mapping[str, str]] = {
+    "application/epub+zip": ".epub",
+    "application/json": ".json",
+    "application/msword": ".doc",
+    "application/pdf": ".pdf",
+    "application/rtf": ".rtf",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    f"{_OFFICE}.presentationml.presentation": ".pptx",
+    f"{_OFFICE}.spreadsheetml.sheet": ".xlsx",
+    f"{_OFFICE}.wordprocessingml.document": ".docx",
+    "application/x-link-desktop": ".desktop",
+    "application/x-link-url": ".url",
+    "application/x-link-webloc": ".webloc",
+    "application/x-msmetafile": ".wmf",
+    "application/zip": ".zip",
+    "image/bmp": ".bmp",
+    "image/jpeg": ".jpg",
+    "image/pjpeg": ".pjpeg",
+    "image/png": ".png",
+    "image/svg+xml": ".svg",
+    "text/csv": ".csv",
+    "text/html": ".html",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+    "text/tab-separated-values": ".tsv",
+}
+"""What its Google Drive backend sets, for every backend."""
 
 
 def content_type_of(key: str) -> str:
@@ -112,6 +141,8 @@ def _tables() -> tuple[dict[str, str], dict[str, str]]:
     for kind, extension in _pairs(_ADDED_BY_RCLONE):
         if extension not in folded:
             exact[extension] = folded[extension] = _complete(kind)
+    for kind, extension in _pairs(_SET_BY_RCLONE):
+        exact[extension] = folded[extension] = _complete(kind)
     return exact, folded
 
 
@@ -148,4 +179,4 @@ def _lines(path: str) -> list[str] | None:
 
 
 def _complete(kind: str) -> str:
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") and "charset=" not in kind else kind
+    return f"{kind.lower()}; charset=utf-8" if kind.startswith("text/") and "charset=" not in kind else kind
