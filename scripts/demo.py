@@ -26,11 +26,16 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         home = directory / "home"
-        home.mkdir()
+        # Without one, rclone says in every run that there is none.
+        configuration = home / ".config/rclone/rclone.conf"
+        configuration.parent.mkdir(parents=True)
+        configuration.touch()
         self.environment = {
             "HOME": str(home),
             "LANG": os.environ.get("LANG", "C.UTF-8"),
-            "PATH": os.pathsep.join([str(PLAIT.parent), os.environ.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join(
+                map(str, [PLAIT.parent, rclone_binary().parent, os.environ.get("PATH", os.defpath)])
+            ),
         }
 
     def say(self, text: str) -> None:
@@ -101,8 +106,8 @@ def mirror_to_s3(stage: Stage) -> None:
 def ask_rclone(stage: Stage) -> None:
     """The original tool judges what was written."""
     stage.say("What the real rclone says about both mirrors.")
-    stage.run(f"{rclone_binary()} check notes mirror")
-    stage.run(f"{rclone_binary()} check notes s3:{BUCKET}/notes")
+    stage.run("rclone check notes mirror")
+    stage.run(f"rclone check notes s3:{BUCKET}/notes")
 
 
 def main() -> None:

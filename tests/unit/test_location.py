@@ -162,9 +162,17 @@ def test_options_that_hold_none(key: str, value: str) -> None:
             ":s3,region=eu:b",
             Location(LocationKind.BACKEND, "b", ":s3,region=eu:b", backend="s3", options={"region": "eu"}),
         ),
-        ("s3://b", Location(LocationKind.URL, "b", "s3://b", backend="s3")),
-        ("S3://b/k//%20?x#y/", Location(LocationKind.URL, "b/k//%20?x#y/", "s3://b/k//%20?x#y/", backend="s3")),
-        ("gs://b/k", Location(LocationKind.URL, "b/k", "gs://b/k", backend="google cloud storage")),
+        ("s3://b", Location(LocationKind.URL, "b", "s3://b", backend="s3", options={"env_auth": "true"})),
+        (
+            "S3://b/k//%20?x#y/",
+            Location(
+                LocationKind.URL, "b/k//%20?x#y/", "s3://b/k//%20?x#y/", backend="s3", options={"env_auth": "true"}
+            ),
+        ),
+        (
+            "gs://b/k",
+            Location(LocationKind.URL, "b/k", "gs://b/k", backend="google cloud storage", options={"env_auth": "true"}),
+        ),
         ("file:///a%20b/%3f", Location(LocationKind.LOCAL, "/a b/?", "file:///a%20b/%3f", backend="local")),
         ("file://localhost/a", Location(LocationKind.LOCAL, "/a", "file://localhost/a", backend="local")),
         (

@@ -32,6 +32,8 @@ _BUCKET_SCHEMES = {
     "memory": "memory",
 }
 """URLs whose authority is a bucket: scheme and rclone's backend. Their keys are not percent-encoded."""
+_CLOUDS = frozenset(["s3", "gs", "az"])
+"""Bucket URLs: they name no remote, so credentials and endpoint come from where the cloud's own tools have theirs."""
 
 
 class LocationKind(Enum):
@@ -125,7 +127,8 @@ def _parse_bucket_url(scheme: str, bucket: str, path: str) -> Location:
             f"{scheme}://{bucket.rpartition('@')[2]} is no bucket",
             hint=f"write {scheme}://BUCKET/PREFIX, and name the endpoint in rclone.conf or the environment",
         )
-    return Location(LocationKind.URL, path, f"{scheme}://{path}", backend=_BUCKET_SCHEMES[scheme])
+    options = {"env_auth": "true"} if scheme in _CLOUDS else {}
+    return Location(LocationKind.URL, path, f"{scheme}://{path}", backend=_BUCKET_SCHEMES[scheme], options=options)
 
 
 def _decoded(path: str, text: str) -> str:
