@@ -1,7 +1,7 @@
 """The error catalogue: what can go wrong, how the process then exits, and what a person may do next.
 
-Every error that reaches a person is a `PlaitError`. It carries one or two clear lines (`message`, `hint`), the exit code
-of Plait's own face, and whether another attempt may help. The fronts map the exit codes to their original's.
+Every error that reaches a person is a `PlaitError`. It carries one or two clear lines (`message`, `hint`), the exit
+code of Plait's own face, and whether another attempt may help. The fronts map the exit codes to their original's.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class Values:
     parsed: Mapping[str, Any]
     given: Mapping[str, str] = field(default_factory=dict)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (each option has its own type)
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self.parsed:
