@@ -110,7 +110,7 @@ class MirrorCarrier:
             return os.cpu_count() or 1
         if self._settings.transfers is not None:
             return self._settings.transfers
-        return min(self._source.features.concurrency, self._destination.features.concurrency)
+        return max(self._source.features.concurrency, self._destination.features.concurrency)
 
     def carry(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
         """Executes actions of one verb and directory."""

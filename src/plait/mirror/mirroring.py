@@ -30,7 +30,6 @@ from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
 from plait.mirror.questions import Confirmations
 from plait.mirror.settings import SECOND, Mode
-from plait.mirror.status import transferred
 from plait.model.actions import Verb
 from plait.model.errors import (
     ConfigurationError,
@@ -66,7 +65,6 @@ class NotDeletingError(PlaitError):
     """Nothing was deleted because there were errors."""
 
 
-NOTHING_TRANSFERRED = "There was nothing to transfer"
 NO_COMMON_HASH = (
     "--checksum is in use but the source and destination have no hashes in common; falling back to --size-only"
 )
@@ -145,8 +143,6 @@ class Mirror:
         def attempt(_: int) -> Result:
             errors = Errors()
             result = executor.run(self.actions(errors), errors)
-            if result.error is None and not transferred(result):
-                self.around.events.emit(Message(Level.INFO, NOTHING_TRANSFERRED))
             return self._with_gate(result, errors)
 
         pause = (self.values.retries_sleep or 0) / SECOND
