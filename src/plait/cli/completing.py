@@ -41,7 +41,7 @@ def complete(words: Sequence[str], remotes: Callable[[], Iterable[str]]) -> Offe
         return _of_front(before[1:], current, remotes)
     verb, rest = _verb(before)
     if verb is None:
-        return _fitting(current, _verbs_after(tuple(before)))
+        return _fitting(current, _verbs_after(tuple(rest)))
     command = Command.load(verb, VERBS[verb])
     offer = _of_options([form.options for form in command.forms], rest, current, remotes)
     if offer is not None:

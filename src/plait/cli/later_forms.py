@@ -31,6 +31,12 @@ SYNC_DATABASE: Final = Form(
     COMMON,
     purpose="Replicates, now, a database that a running service watches. Not yet there.",
 )
-CHECK: Final = Form("other", "REPOSITORY|REPLICA", (1, 1), _RUN, _SHARED)
-LS: Final = Form("other", "REPOSITORY|REPLICA", (1, 1), _RUN, _SHARED)
-SIZE: Final = Form("other", "REPOSITORY|REPLICA", (1, 1), _RUN, _SHARED)
+
+
+def _of_one_place(purpose: str) -> Form:
+    return Form("other", "REPOSITORY|REPLICA", (1, 1), _RUN, _SHARED, purpose=f"{purpose} Not yet there.")
+
+
+CHECK: Final = _of_one_place("Verifies what a repository or a replica holds.")
+LS: Final = _of_one_place("Lists the snapshots of a repository, or the files of a replica.")
+SIZE: Final = _of_one_place("Measures a repository or a replica.")

@@ -155,7 +155,9 @@ class Session:
             return
         if self._records is not None:
             self._records.write(summary_record(self.invocation.command, found, errors, error, self._seconds()))
-        if error is not None and error.exit_code and not isinstance(error, OutputClosedError):
+        if isinstance(error, OutputClosedError):
+            raise BrokenPipeError
+        if error is not None and error.exit_code:
             say_error(error, errors)
 
     def _end_as_rclone(self, errors: int, error: PlaitError | None) -> None:
