@@ -1,6 +1,7 @@
 """What rclone does with sync, copy, move and check where it matters, and where Plait does the same; then where not."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +315,21 @@ def test_new_files_go_into_the_directory_that_matched(tmp_path: Path) -> None:
     plant(tmp_path / "d", {"\u00e9/old": f()})
     assert run_plait("copy", [str(tmp_path / "s"), str(tmp_path / "d")])[0] == 0
     assert harvest(tmp_path / "d") == {"\u00e9": None, "\u00e9/new": f(), "\u00e9/old": f()}
+
+
+def test_metadata_of_files_and_directories(twins: Twins) -> None:
+    modes: dict[str, dict[str, int]] = {}
+    for name, execute in (("rclone", twins._rclone), ("plait", twins._plait)):
+        base = twins.base / name
+        plant(base / "s", {"a": f(), "d/b": f(), "d/e/c": f(b"new")})
+        plant(base / "d", {"a": f(b"older")})
+        for path, mode in (("s/a", 0o751), ("s/d", 0o711), ("s/d/e", 0o750), ("s/d/b", 0o604), ("s/d/e/c", 0o400)):
+            (base / path).chmod(mode)
+        os.setxattr(base / "s" / "a", "user.note", b"kept")
+        os.utime(base / "s" / "d", ns=(EPOCH, EPOCH + 3))
+        code, log = execute("sync", [str(base / "s"), str(base / "d")], ["--metadata"])
+        assert code == 0, log
+        modes[name] = {path: (base / "d" / path).stat().st_mode for path in ("a", "d", "d/e", "d/b", "d/e/c")}
+        assert os.getxattr(base / "d" / "a", "user.note") == b"kept"
+        assert (base / "d" / "d").stat().st_mtime_ns == EPOCH + 3
+    assert modes["plait"] == modes["rclone"]
