@@ -9,6 +9,7 @@ import hashlib
 import io
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -82,6 +83,9 @@ class Stub:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
+        # A thread waits in accept, which keeps a listener alive that is closed only.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._open:
             connection.close()
@@ -569,7 +573,7 @@ def test_parts_that_were_put_together_wrongly_are_told(stub: Stub, store: S3Stor
 def test_a_part_that_fails_for_a_moment_is_sent_again(
     stub: Stub, store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plait.stores.objects.upload.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("plait.stores.objects.multipart.FIRST_PAUSE", 0.01)
     data = content(40 << 20)
     parts: dict[int, bytes] = {}
     failed: set[str] = set()

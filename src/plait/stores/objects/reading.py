@@ -62,19 +62,27 @@ class ObjectReader:
             while block := self.read(BLOCK):
                 blocks.append(block)
             return b"".join(blocks)
+        body = self._exchange.response.body
         try:
-            return self._exchange.response.body.read(size)
+            data = body.read(size)
         except (OSError, ProtocolError) as error:
             raise self._broken(error) from None
+        if body.ended:
+            self.close()
+        return data
 
     def readinto(self, buffer: memoryview, /) -> int:
         """As `read`, straight into a writable buffer; the number of bytes, 0 at the end."""
         if self._exchange is None:
             return self._at_end(0)
+        body = self._exchange.response.body
         try:
-            return self._exchange.response.body.readinto(buffer)
+            count = body.readinto(buffer)
         except (OSError, ProtocolError) as error:
             raise self._broken(error) from None
+        if body.ended:
+            self.close()
+        return count
 
     def close(self) -> None:
         """Frees the connection; repeated calls do nothing."""

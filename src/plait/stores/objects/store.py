@@ -23,6 +23,7 @@ from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_
 from plait.stores.objects.failures import Refusal, error_of
 from plait.stores.objects.listing import Lister
 from plait.stores.objects.metadata import MD5, MTIME, PREFIX, md5_to_base64, metadata_headers, parse_time
+from plait.stores.objects.multipart import PartialUpload, part_size_for, put_in_parts, uploads_under_way
 from plait.stores.objects.options import NEVER
 from plait.stores.objects.probes import Probes, oddities
 from plait.stores.objects.reading import ObjectReader, Wanted, head, head_of, open_reader, stat_of_head
@@ -30,10 +31,7 @@ from plait.stores.objects.request import Request
 from plait.stores.objects.upload import (
     HELD,
     Manner,
-    PartialUpload,
     Target,
-    part_size_for,
-    put_in_parts,
     put_small,
     put_streamed,
 )
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
     from plait.stores.base import Source, Store
     from plait.stores.objects.options import Quirks, S3Options
     from plait.stores.objects.request import Answer, Client
+    from plait.stores.objects.xml import Upload
 
 DELETE_BATCH: Final = 1000
 LARGEST_PUT: Final = 5 << 30
@@ -202,6 +201,24 @@ class S3Store:
         if how.if_absent or how.if_match is not None:
             self._require_conditions(how, key, in_parts=True)
         return PartialUpload.begin(self._client, self._manner, target, size, part_size_for(self._manner, size))
+
+    def uploads(self, prefix: str = "") -> Iterator[Upload]:
+        """The uploads in parts that were begun below `prefix`, here or elsewhere, and neither completed nor aborted."""
+        for upload in uploads_under_way(self._client, self._root + prefix):
+            yield msgspec.structs.replace(upload, key=upload.key[len(self._root) :])
+
+    def resume(
+        self, upload: Upload, size: int, how: Outgoing = PLAIN
+    ) -> tuple[PartialUpload, Sequence[tuple[int, int]]]:
+        """Goes on with an upload of `size` bytes; beside it, offsets and lengths of the parts that need not be sent.
+
+        What goes with the object is what was given when the upload began. Raises ObjectNotFoundError where it is over.
+        """
+        full = self._writable(upload.key)
+        target = Target(full, upload.key, {}, how)
+        step = part_size_for(self._manner, size)
+        partial = PartialUpload(self._client, self._manner, target, size, step, upload.identifier)
+        return partial, partial.remember()
 
     # Keys
 
