@@ -239,7 +239,7 @@ class Mirror:
 
     def _execution(self) -> ExecutionSettings:
         confirm = None
-        if self.values.interactive and self.around.ask is not None:
+        if self.values.interactive and not self.values.auto_confirm and self.around.ask is not None:
             keeps = bool(self._keeper)
             confirm = Confirmations(self.around.ask, moves=self.mode is Mode.MOVE, keeps=keeps)
         return settings.execution_settings(self.mode, self.values, confirm, self.destination.text)

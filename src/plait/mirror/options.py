@@ -84,7 +84,6 @@ CARRYING = OptionSet(
         _switch("metadata", Section.METADATA, "Keep metadata: mode, owner, times, extended attributes", "M"),
         _value("multi-thread-streams", INTEGER, 4, _FAST, "Parts of one large file to carry at once"),
         _value("multi-thread-cutoff", SIZE, 256 << 20, _FAST, "Carry files from this size on in parts"),
-        _switch("server-side-across-configs", _DIRECT, "Copy on the server also between two remotes of one type"),
         _value("backup-dir", LOCATION, "", _DELETE, "Move replaced and deleted files into this directory"),
         _value("suffix", TEXT, "", _DELETE, "Keep replaced and deleted files under their name with this suffix"),
         _switch("suffix-keep-extension", _DELETE, "Put the suffix before the extension"),
@@ -187,6 +186,13 @@ CONCURRENCY = OptionSet(
 
 WITHOUT_EFFECT = OptionSet(
     (
+        _switch(
+            "server-side-across-configs",
+            _DIRECT,
+            "Copy on the server between remotes",
+            hidden=True,
+            no_effect="remotes of one service and account copy there anyway",
+        ),
         _switch(
             "fast-list",
             _FAST,
