@@ -216,7 +216,7 @@ class Transfer:
         part_size = partial.part_size
         streams = min(self.settings.streams, -(-size // part_size))
         expected = None if self.settings.ignore_hash else next(iter(stat.hashes.items()), None)
-        ordered = OrderedHash(expected[0], part_size, window=2 * streams) if expected is not None else None
+        ordered = OrderedHash(expected[0], part_size, window=streams + 1) if expected is not None else None
 
         def one(offset: int, stopped: Callable[[], bool]) -> None:
             length = min(part_size, size - offset)
