@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from plait.model.errors import (
     CancelledError,
+    DirectoryNotFoundError,
     IntegrityError,
     NotSupportedError,
     ObjectNotFoundError,
@@ -80,15 +81,17 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, root: Path, key: str)
         for action in actions:
             with pytest.raises(UnsafeNameError):
                 action()
+        [deleted] = store.delete([key])
+        assert isinstance(deleted.error, UnsafeNameError)
+        with pytest.raises(UnsafeNameError):
+            store.set_attributes(key, modified=0)
+        with pytest.raises(UnsafeNameError):
+            store.remove_directory(key)
         (root / "own").write_bytes(b"own")
         with pytest.raises(UnsafeNameError):
             store.rename("own", key, replace=True)
-    store = LocalStore(root)
-    assert list(store.delete([key])) == [Deleted(key)]
-    with pytest.raises((ObjectNotFoundError, StoreError)):
-        store.set_attributes(key, modified=0)
     with pytest.raises(ObjectNotFoundError):
-        store.read(key)
+        LocalStore(root).read(key)
     assert (outside / "file").read_bytes() == b"precious"
     assert names(outside) == ["file"]
 
@@ -105,6 +108,32 @@ def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path, 
     with pytest.raises(StoreError):
         put(LocalStore(root), "file", b"new", Outgoing(in_place=True))
     assert (tmp_path / "outside").read_bytes() == b"precious"
+
+
+def test_in_a_missing_root_there_is_nothing(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "missing")
+    assert list(store.delete(["a", "b/c"])) == [Deleted("a"), Deleted("b/c")]
+    store.remove_directory("a")
+    store.remove_directory("")
+    for call in (store.stat, store.read):
+        for key in ("a", "b/c"):
+            with pytest.raises(DirectoryNotFoundError):
+                call(key)
+    with pytest.raises(DirectoryNotFoundError):
+        store.stat("")
+    assert not (tmp_path / "missing").exists()
+
+
+def test_the_root_can_be_removed_and_made_again(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "root")
+    store.make_directory("")
+    assert keys(store) == []
+    store.remove_directory("")
+    assert not (tmp_path / "root").exists()
+    put(store, "a", b"1")
+    with pytest.raises(StoreError):
+        store.remove_directory("")
+    assert get(store, "a") == b"1"
 
 
 def test_the_root_is_made_when_it_is_first_written_to(tmp_path: Path) -> None:
@@ -297,14 +326,15 @@ def test_a_change_that_only_the_change_time_shows(root: Path) -> None:
 # Partial files
 
 
-@given(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=255), st.integers(0, WRITERS - 1))
+LEAVES = st.binary(min_size=1, max_size=255).map(os.fsdecode) | st.text(min_size=1, max_size=255)
+
+
+@given(LEAVES.filter(lambda leaf: not {"/", "\0"} & set(leaf)), st.integers(0, WRITERS - 1))
 def test_partial_names_are_recognised_and_fit(leaf: str, number: int) -> None:
     name = partial_name(leaf, ".partial", number)
     assert is_partial_name(name, ".partial")
     assert name != leaf
-    size = len(leaf.encode("utf-8", "surrogatepass"))
-    longest = max(size, LONGEST_LEAF + 17)
-    assert len(name.encode("utf-8", "surrogatepass")) <= longest
+    assert len(os.fsencode(name)) <= max(len(os.fsencode(leaf)), LONGEST_LEAF + 17)
 
 
 @given(st.text(), st.from_regex(r"[0-9a-f]{8}", fullmatch=True))

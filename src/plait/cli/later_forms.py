@@ -34,7 +34,7 @@ SYNC_DATABASE: Final = Form(
 
 
 def _of_one_place(purpose: str) -> Form:
-    return Form("other", "REPOSITORY|REPLICA", (1, 1), _RUN, _SHARED, purpose=f"{purpose} Not yet there.")
+    return Form("other", "REPOSITORY|REPLICA", (0, 1), _RUN, _SHARED, purpose=f"{purpose} Not yet there.")
 
 
 CHECK: Final = _of_one_place("Verifies what a repository or a replica holds.")

@@ -6,11 +6,11 @@ import os
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from plait.cli.guard import say_error
+from plait.cli.guard import say_error, say_lines
 from plait.cli.opening import location, opening
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
 from plait.cli.output.lines import Lines
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from plait.model.options import Values
     from plait.stores.location import Location
     from plait.stores.registry import Opening, Remotes
+
+
+LONG_SECONDS: Final = 10
+"""How long a run must take to be worth a word on what would make it faster."""
 
 
 class Session:
@@ -135,6 +139,7 @@ class Session:
         if self.face == "plait" and self._records is None and not self.values.quiet:
             line = summary_line(self.invocation.command, result, self._seconds(), dry_run=self.values.dry_run)
             print(line, file=sys.stderr)
+            self._tell_of_fallback()
         if self.face == "plait" and isinstance(error, DirectoryNotFoundError):
             error = located(error, source)
         self.end(counts(result), result.errors, error)
@@ -176,6 +181,13 @@ class Session:
 
         path = configuration_path(self.values, environment)
         return TellingRemotes(remotes, self.invocation.words, path, self.log)
+
+    def _tell_of_fallback(self) -> None:
+        """Says, after a run that took a while, that it need not have."""
+        from plait.native import IMPLEMENTATION
+
+        if IMPLEMENTATION == "python" and self._seconds() > LONG_SECONDS:
+            say_lines("note", "the native functions ran as Python; built with a C compiler they are faster")
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began

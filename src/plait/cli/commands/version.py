@@ -36,10 +36,13 @@ def run(invocation: Invocation) -> int:
 
 def details() -> dict[str, str]:
     """What runs: interpreter, system, native code, libraries."""
+    from plait.native import IMPLEMENTATION
+
     uname = platform.uname()
     found = {
         "python": f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})",
         "system": f"{uname.system} {uname.release} {uname.machine}",
+        "native functions": {"c": "C extension", "python": "Python fallback"}[IMPLEMENTATION],
     }
     for name in LIBRARIES:
         try:
