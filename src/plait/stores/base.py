@@ -183,14 +183,16 @@ class Store(Protocol):
 
         Raises DirectoryNotFoundError at the first step where the root or `prefix` is missing (a missing bucket, or a
         missing local directory; a prefix without objects is an empty listing). A directory below it that cannot be
-        read is a page with an `error`, and the listing goes on.
+        read is a page with an `error`, and the listing goes on; an entry whose attributes cannot be read is an item of
+        kind UNREADABLE. Partial files that a killed writer left (`Leftovers`) are left out.
         """
         ...
 
     def stat(self, key: str) -> Stat:
         """Everything the store knows of one item cheaply, with `modified` and `metadata` where it keeps them.
 
-        "" is the root. Raises ObjectNotFoundError where there is none.
+        "" is the root. What a listing leaves out is not there. Raises ObjectNotFoundError where there is none, and (as
+        `read` does) DirectoryNotFoundError where the root itself is missing.
         """
         ...
 

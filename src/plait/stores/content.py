@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from plait.model.errors import IntegrityError, SourceChangedError
+from plait.model.items import order_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,17 @@ class BytesReader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
         self.close()
+
+
+def is_key(text: str) -> bool:
+    """True for what can be a key: text, and (escaped by surrogates) bytes that are none; no other surrogates."""
+    if text.isascii():
+        return True
+    try:
+        order_bytes(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_expected(expected: Stat | None, found: Stat, key: str) -> None:

@@ -23,7 +23,7 @@ from plait.model.errors import (
 )
 from plait.model.items import Kind, Page, Stat, order_bytes
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
-from plait.stores.content import BytesReader, blocks, check_expected
+from plait.stores.content import BytesReader, blocks, check_expected, is_key
 from plait.stores.hashes import Digests
 from plait.stores.wrappers.base import unwrapped
 
@@ -141,9 +141,9 @@ class MemoryStore:
         return f":memory:{self._text}"
 
     def full(self, key: str) -> bytes:
-        """The key in the space. Raises NotSupportedError for the empty key, which names the root."""
-        if not key:
-            raise NotSupportedError("an object needs a name", key=key)
+        """The key in the space. Raises NotSupportedError for what can be no object's key; "" names the root."""
+        if not key or not is_key(key):
+            raise NotSupportedError("this can be no object's name", key=key)
         return self._root + order_bytes(key)
 
     def list(

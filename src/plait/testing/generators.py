@@ -40,7 +40,10 @@ ODD_NAMES = (
 NOT_UTF8 = "not utf-8 \udcff\udcfe"
 """A name that only a store of bytes can hold."""
 
-UNSAFE_KEYS = ("..", "../escape", "a/../../escape", "/absolute", ".", "./here", "a//b", "a/", "nul\x00byte", "")
+UNSAFE_KEYS = (
+    *("..", "../escape", "a/../../escape", "/absolute", ".", "./here", "a//b", "a/", "nul\x00byte", ""),
+    "lone surrogate \ud800",
+)
 """Keys that no file system can hold exactly, and that an object store may."""
 
 ORDERED_KEYS = (

@@ -81,13 +81,11 @@ def read_metadata(found: os.stat_result, descriptor: int | None) -> dict[str, st
 def apply_metadata(
     descriptor: int, metadata: Mapping[str, str], *, special_bits: bool, warn: Callable[[str], None]
 ) -> None:
-    """Gives an open file its metadata, times excepted; what has no sense or is not permitted is only warned of.
+    """Gives an open file its metadata, times excepted.
 
-    Raises OSError where the file cannot hold an extended attribute.
+    What has no sense, is not permitted or not known to the file system is only warned of. Raises OSError else.
     """
-    for name, value in metadata.items():
-        if name.lower() not in SYSTEM:
-            os.setxattr(descriptor, _USER + name.lower(), value.encode("utf-8", "surrogateescape"))
+    _write_extended(descriptor, {name: value for name, value in metadata.items() if name.lower() not in SYSTEM}, warn)
     owner = _number(metadata, "uid", 10, warn)
     group = _number(metadata, "gid", 10, warn)
     if owner is not None or group is not None:
@@ -162,6 +160,19 @@ def _read_extended(descriptor: int) -> dict[str, str]:
         for name in names
         if name.startswith(_USER) and name.removeprefix(_USER).lower() not in SYSTEM
     }
+
+
+def _write_extended(descriptor: int, attributes: Mapping[str, str], warn: Callable[[str], None]) -> None:
+    if attributes and not hasattr(os, "setxattr"):
+        warn("failed to write xattr: not supported on this system")
+        return
+    for name, value in attributes.items():
+        try:
+            os.setxattr(descriptor, _USER + name.lower(), value.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            if error.errno not in _NO_ATTRIBUTES:
+                raise
+            warn(f"failed to write xattr {name}: {(error.strerror or '').lower()}")
 
 
 def _number(metadata: Mapping[str, str], name: str, base: int, warn: Callable[[str], None]) -> int | None:

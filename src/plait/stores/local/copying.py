@@ -108,7 +108,7 @@ class Batch:
                     raise _interrupted()
                 source, destination = self._open(works[0].request, opened)
             except PlaitError as error:
-                return [CopyResult(work.request, error) for work in works]
+                return [CopyResult(work.request, _about(work.request, error)) for work in works]
             self._copy_small(source, destination, works)
             results = [
                 self._copy_alone(source, destination, work) if work.copied is None else work.copied for work in works
@@ -303,6 +303,11 @@ def _expected(work: _Work) -> bytes:
 
 def _directories(work: _Work) -> tuple[str, str]:
     return work.directories
+
+
+def _about(request: CopyRequest, error: PlaitError) -> PlaitError:
+    """What went wrong for a whole directory, as the error of one file."""
+    return type(error)(error.message, hint=error.hint, key=request.key)
 
 
 def _interrupted() -> CancelledError:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from plait.model.errors import DirectoryNotFoundError, PlaitError, StoreError, UnsafeNameError, from_os_error
+from plait.model.errors import DirectoryNotFoundError, StoreError, UnsafeNameError, from_os_error
+from plait.stores.content import is_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ def components(key: str) -> tuple[str, ...]:
     if not key:
         return ()
     parts = tuple(key.split("/"))
-    if not {"", ".", ".."}.isdisjoint(parts) or "\0" in key:
+    if not {"", ".", ".."}.isdisjoint(parts) or "\0" in key or not is_key(key):
         raise UnsafeNameError("this name cannot be held by a file system, or leads out of the root", key=key)
     return parts
 
@@ -103,7 +104,8 @@ class Root:
     def open_to_write(self, parts: Sequence[str], key: str, *, make: bool = True, durable: bool = False) -> int:
         """A new descriptor of the directory of these names, for writing; missing ones are made where `make` is set.
 
-        Raises UnsafeNameError where a symbolic link stands in the way, StoreError where a file does, OSError else.
+        Raises UnsafeNameError where a symbolic link stands in the way, StoreError where a file does and it was to be
+        made, OSError else.
         """
         current = os.dup(self.descriptor(make=make, durable=durable))
         try:
@@ -115,6 +117,15 @@ class Root:
             os.close(current)
             raise
         return current
+
+    @contextmanager
+    def existing(self, parts: Sequence[str], key: str) -> Iterator[int]:
+        """The directory of these names for the time of a `with`, for changes in it; raises as `open_to_write` does."""
+        descriptor = self.open_to_write(parts, key, make=False)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def __del__(self) -> None:
         self.close()
@@ -135,7 +146,9 @@ def _enter(directory: int, name: str, key: str, *, make: bool, durable: bool) ->
             raise
     except OSError as error:
         if error.errno in _IN_THE_WAY:
-            raise _in_the_way(directory, name, key) from None
+            _refuse_link(directory, name, key)
+            if make:
+                raise StoreError(f"mkdir {name}: not a directory", key=key) from None
         raise
     try:
         os.mkdir(name, dir_fd=directory)
@@ -148,16 +161,15 @@ def _enter(directory: int, name: str, key: str, *, make: bool, durable: bool) ->
         return os.open(name, NO_FOLLOW, dir_fd=directory)
     except OSError as error:
         if error.errno in _IN_THE_WAY:
-            raise _in_the_way(directory, name, key) from None
+            _refuse_link(directory, name, key)
         raise
 
 
-def _in_the_way(directory: int, name: str, key: str) -> PlaitError:
-    try:
+def _refuse_link(directory: int, name: str, key: str) -> None:
+    """Raises UnsafeNameError where the name is that of a symbolic link."""
+    with suppress(OSError):
         os.readlink(name, dir_fd=directory)
-    except OSError:
-        return StoreError(f"mkdir {name}: not a directory", key=key)
-    return UnsafeNameError(f"{name} is a symbolic link, and writing through it would leave the root", key=key)
+        raise UnsafeNameError(f"{name} is a symbolic link, and going through it could leave the root", key=key)
 
 
 def _make_path(path: Path, *, durable: bool) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from plait.model.errors import NotSupportedError, ObjectNotFoundError, PlaitError, StoreError, from_os_error
+from plait.model.errors import (
+    DirectoryNotFoundError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PlaitError,
+    StoreError,
+    from_os_error,
+)
 from plait.model.items import Kind, Stat
 from plait.stores.base import PLAIN, Deleted, Features
 from plait.stores.content import BLOCK, BytesReader
@@ -159,8 +166,10 @@ class LocalStore:
                         if opened is not None:
                             os.close(opened[1])
                             opened = None
-                        opened = (where.parents, self.root.open(where.parents))
+                        opened = (where.parents, self.root.open_to_write(where.parents, key, make=False))
                     self._unlink(opened[1], where.leaf)
+                except DirectoryNotFoundError:
+                    yield Deleted(key)
                 except OSError as error:
                     yield Deleted(key, None if error.errno in _GONE else _undeleted(error, key))
                 except PlaitError as error:
@@ -207,7 +216,7 @@ class LocalStore:
         parts = components(key)
         leaf = parts[-1] if parts else "."
         try:
-            with self.root.directory(parts[:-1]) as directory:
+            with self.root.existing(parts[:-1], key) as directory:
                 self._set_in(directory, leaf, key, modified, metadata)
         except OSError as error:
             raise not_found(error, "failed to set attributes", key) from None
@@ -224,9 +233,9 @@ class LocalStore:
                 self.root.close()
                 Path(self.path).rmdir()
                 return
-            with self.root.directory(parts[:-1]) as directory:
+            with self.root.existing(parts[:-1], key) as directory:
                 os.rmdir(parts[-1], dir_fd=directory)
-        except FileNotFoundError:
+        except (FileNotFoundError, DirectoryNotFoundError):
             return
         except OSError as error:
             raise from_os_error(error, "failed to remove the directory", key=key) from None
@@ -272,10 +281,12 @@ class LocalStore:
                 key, _ = self._left_over.popitem()
             where = place(key)
             try:
-                with self.root.directory(where.parents) as directory:
+                with self.root.existing(where.parents, key) as directory:
                     removed = remove_left_over(directory, where.leaf)
             except OSError as error:
                 yield Deleted(key, None if error.errno in _GONE else _undeleted(error, key))
+            except PlaitError as error:
+                yield Deleted(key, error)
             else:
                 if removed:
                     yield Deleted(key)
