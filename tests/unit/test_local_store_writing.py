@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 import stat as modes
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -634,3 +636,40 @@ def tells_case_apart_at(path: Path) -> bool | None:
 def test_case_can_be_forced(root: Path) -> None:
     assert not LocalStore(root, LocalOptions(case_sensitive=False)).features.case_sensitive
     assert LocalStore(root).features.case_sensitive
+
+
+def test_killed_at_any_moment_each_file_is_old_or_new_and_nothing_else_is_left(root: Path, tmp_path: Path) -> None:
+    sizes = {**{f"small-{number}": 5_000 for number in range(40)}, "medium": 300_000, "large": 9_000_000}
+    for version in ("one", "two"):
+        for name, size in sizes.items():
+            put(LocalStore(tmp_path / version), f"d/{name}", version.encode() * size)
+    program = f"""
+from plait.stores.base import CopyRequest, Outgoing
+from plait.stores.local import LocalStore
+from plait.testing.store_tools import items
+store = LocalStore({str(root)!r})
+print(flush=True)
+for round in range(1000):
+    for version in ("one", "two"):
+        origin = LocalStore({str(tmp_path)!r} + "/" + version)
+        there = {{item.key: item.stat for item in items(store)}}
+        requests = [CopyRequest(item, item.key, there.get(item.key)) for item in items(origin, "d/")]
+        for result in store.copy_batch(origin, requests, Outgoing(), lambda: False):
+            assert result.error is None, result
+"""
+    moments = random.Random(1)
+    store = LocalStore(root)
+    store.make_directory("d")
+    for _ in range(12):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(moments.random() / 10)
+            child.kill()
+        assert child.returncode == -signal.SIGKILL
+        for item in items(store, "d/"):
+            data = get(store, item.key)
+            assert data in {version * sizes[item.key.removeprefix("d/")] for version in (b"one", b"two")}
+        assert {deleted.error for deleted in store.remove_leftovers()} <= {None}
+        assert set(names(root / "d")) <= set(sizes)
+    assert set(names(root / "d")) == set(sizes)
