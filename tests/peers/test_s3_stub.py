@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from plait.testing.generators import as_source, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from plait.stores.objects.store import S3Store
 
@@ -72,6 +74,7 @@ class Stub:
     reads_bodies: bool = True
     closes_after: int | None = None
     """How many requests a connection lives for; it is closed without a word."""
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -80,7 +83,8 @@ class Stub:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
         # A thread waits in accept, which keeps a listener alive that is closed only.
@@ -103,6 +107,9 @@ class Stub:
     def _serve(self, connection: socket.socket) -> None:
         served = 0
         try:
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             with connection, connection.makefile("rb") as file:
                 while (seen := self._read(file)) is not None:
                     self.seen.append(seen)
@@ -716,6 +723,183 @@ def test_a_closed_port_is_a_passing_fault(stub: Stub, store: S3Store) -> None:
     with pytest.raises(TemporaryError, match="refused") as caught:
         store.write("key", as_source(b"x"), 1)
     assert not isinstance(caught.value, UnknownOutcomeError)
+
+
+# What goes with an object
+
+
+STORED = {
+    "acl": "private",
+    "storage_class": "STANDARD_IA",
+    "server_side_encryption": "aws:kms",
+    "sse_kms_key_id": "arn:aws:kms:x",
+    "requester_pays": "true",
+}
+CUSTOMER = {"sse_customer_algorithm": "AES256", "sse_customer_key": "0123456789abcdef0123456789abcdef"}
+
+
+def uploaded(stub: Stub, **more: str) -> dict[str, Seen]:
+    """Writes an object in one piece and in parts, and gives the requests by what they are."""
+    uploading(stub, lambda _: reply(200, b"<CompleteMultipartUploadResult/>"))
+    store = open_s3({**options(stub), **more}, "bucket", deadlines=QUICK)
+    md5 = hashlib.md5(b"abc").hexdigest()
+    store.write("key", as_source(b"abc"), 3, Outgoing(hashes={"md5": md5}))
+    partial = store.begin("key", 3, Outgoing(hashes={"md5": md5}))
+    partial.write_part(0, as_source(b"abc"), 3)
+    partial.commit()
+    store.read("key").close()
+    store.close()
+    names = ("put", "begin", "part", "complete", "get")
+    return dict(zip(names, stub.seen, strict=True))
+
+
+def test_class_owner_and_encryption_go_with_every_object(stub: Stub) -> None:
+    seen = uploaded(stub, **STORED)
+    for name in ("put", "begin"):
+        headers = seen[name].headers
+        assert headers["x-amz-acl"] == "private"
+        assert headers["x-amz-storage-class"] == "STANDARD_IA"
+        assert headers["x-amz-server-side-encryption"] == "aws:kms"
+        assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "arn:aws:kms:x"
+        # The etag of an encrypted object is not its MD5, which is kept beside it.
+        assert headers["x-amz-meta-md5chksum"] == "kAFQmDzST7DWlj99KOF/cg=="
+    assert all(request.headers["x-amz-request-payer"] == "requester" for request in seen.values())
+    assert "x-amz-acl" not in seen["part"].headers
+
+
+def test_a_customers_key_goes_with_every_request_for_content(stub: Stub) -> None:
+    seen = uploaded(stub, **CUSTOMER)
+    for request in seen.values():
+        assert request.headers["x-amz-server-side-encryption-customer-algorithm"] == "AES256"
+        assert request.headers["x-amz-server-side-encryption-customer-key"] == (
+            "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+        )
+        assert request.headers["x-amz-server-side-encryption-customer-key-md5"]
+
+
+def test_the_md5_is_left_out_where_it_is_not_wanted(stub: Stub) -> None:
+    seen = uploaded(stub, **STORED, disable_checksum="true")
+    assert "x-amz-meta-md5chksum" not in seen["begin"].headers
+    assert "x-amz-meta-md5chksum" not in seen["put"].headers
+
+
+def test_a_change_of_time_keeps_what_an_object_has(stub: Stub) -> None:
+    held = reply(
+        200,
+        b"",
+        etag='"e"',
+        content_type="a/b",
+        cache_control="no-cache",
+        x_amz_storage_class="STANDARD_IA",
+        x_amz_meta_mtime="1",
+        x_amz_meta_colour="green",
+        x_amz_meta_md5chksum="kAFQmDzST7DWlj99KOF/cg==",
+    )
+    stub.answer = lambda seen: held if seen.method == "HEAD" else reply(200, b"<CopyObjectResult/>")
+    store = open_s3({**options(stub), **CUSTOMER}, "bucket", "dir", deadlines=QUICK)
+    store.set_attributes("a b", modified=2_500_000_000)
+    headers = stub.seen[-1].headers
+    assert headers["x-amz-copy-source"] == "/bucket/dir/a%20b"
+    assert headers["x-amz-copy-source-if-match"] == '"e"'
+    assert headers["x-amz-metadata-directive"] == "REPLACE"
+    assert headers["x-amz-meta-mtime"] == "2.5"
+    assert headers["x-amz-meta-colour"] == "green"
+    assert headers["x-amz-meta-md5chksum"] == "kAFQmDzST7DWlj99KOF/cg=="
+    assert headers["content-type"] == "a/b"
+    assert headers["cache-control"] == "no-cache"
+    assert headers["x-amz-storage-class"] == "STANDARD_IA"
+    assert headers["x-amz-copy-source-server-side-encryption-customer-algorithm"] == "AES256"
+    store.close()
+
+
+def test_an_archived_object_keeps_its_time(stub: Stub, store: S3Store) -> None:
+    stub.answer = lambda _: reply(200, x_amz_storage_class="GLACIER")
+    with pytest.raises(NotSupportedError, match="archived"):
+        store.set_attributes("key", modified=1)
+    assert [seen.method for seen in stub.seen] == ["HEAD"]
+
+
+def test_a_copy_that_is_refused_with_status_200_is_refused(stub: Stub, store: S3Store) -> None:
+    stub.answer = lambda seen: (
+        reply(200, etag='"e"') if seen.method == "HEAD" else refusal(200, "InternalError", "Oops")
+    )
+    with pytest.raises(TemporaryError, match="InternalError"):
+        store.set_attributes("key", modified=1)
+
+
+def test_anonymous_requests_are_not_signed(stub: Stub) -> None:
+    store = open_s3({"provider": "Minio", "endpoint": stub.url}, "bucket", deadlines=QUICK)
+    stub.answer = lambda _: reply(200, b"abc")
+    with store.read("key") as reader:
+        assert reader.read() == b"abc"
+    assert "authorization" not in stub.seen[0].headers
+    store.close()
+
+
+# TLS
+
+
+def certificate(directory: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, with its key."""
+    import datetime as dt
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stub")])
+    now = dt.datetime.now(dt.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "certificate.pem"
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(built.public_bytes(serialization.Encoding.PEM) + encoded)
+    return path
+
+
+def test_speaks_tls_with_those_it_trusts_only(tmp_path: Path) -> None:
+    path = certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(path)
+    stub = Stub(tls=served, answer=lambda seen: reply(200, seen.body or b"abc"))
+    stranger = open_s3(options(stub), "bucket", deadlines=QUICK)
+    with pytest.raises(StoreError, match="not trusted") as caught:
+        stranger.stat("key")
+    assert not isinstance(caught.value, TemporaryError)
+    stranger.close()
+    friend = open_s3(options(stub), "bucket", deadlines=QUICK, tls=ssl.create_default_context(cafile=str(path)))
+    with friend.read("key") as reader:
+        assert reader.read() == b"abc"
+    large = content(3 << 20)
+    friend.write("key", as_source(large), len(large))
+    assert stub.seen[-1].body == large
+    friend.close()
+    plain = open_s3({**options(stub), "endpoint": stub.url.replace("https", "http")}, "bucket", deadlines=QUICK)
+    with pytest.raises(TemporaryError):
+        plain.stat("key")
+    plain.close()
+    stub.close()
+
+
+def test_a_server_without_tls_is_told(stub: Stub) -> None:
+    store = open_s3({**options(stub), "endpoint": stub.url.replace("http", "https")}, "bucket", deadlines=QUICK)
+    with pytest.raises((StoreError, TemporaryError), match=r"127\.0\.0\.1"):
+        store.stat("key")
+    store.close()
 
 
 # Connections

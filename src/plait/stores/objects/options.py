@@ -66,7 +66,6 @@ class S3Options(msgspec.Struct, frozen=True, kw_only=True):
     list_version: int = 0
     list_url_encode: bool | None = None
     no_check_bucket: bool = False
-    no_head_object: bool = False
     disable_checksum: bool = False
     leave_parts_on_error: bool = False
     use_multipart_etag: bool | None = None
@@ -75,7 +74,6 @@ class S3Options(msgspec.Struct, frozen=True, kw_only=True):
     use_already_exists: bool | None = None
     bucket_object_lock_enabled: bool = False
     directory_bucket: bool = False
-    no_system_metadata: bool = False
 
     def __repr__(self) -> str:
         return f"S3Options(provider={self.provider!r}, endpoint={self.endpoint!r}, …)"
@@ -176,6 +174,7 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "memory_pool_flush_time": "no longer used by rclone either",
     "memory_pool_use_mmap": "no longer used by rclone either",
     "no_head": "an upload is proven by its checksum, without another request",
+    "no_head_object": "what a GET says of its object is used",
     "sdk_log_mode": "there is no SDK",
     "sign_accept_encoding": "that header is never signed",
     "use_arn_region": "buckets are named, not given as ARNs",
@@ -194,7 +193,9 @@ REFUSED: Final[Mapping[str, str]] = {
     "directory_markers": "directories are implied by keys",
     "download_url": "content comes from the endpoint",
     "ibm_api_key": "IBM's tokens are not spoken",
+    "ibm_iam_endpoint": "IBM's tokens are not spoken",
     "ibm_resource_instance_id": "IBM's tokens are not spoken",
+    "no_system_metadata": "headers such as Cache-Control are kept as such",
     "object_lock_legal_hold_status": "object locks are not set",
     "object_lock_mode": "object locks are not set",
     "object_lock_retain_until_date": "object locks are not set",
