@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from plait.cli.guard import say_error, say_lines
-from plait.cli.opening import location, opening
+from plait.cli.opening import location
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
 from plait.cli.output.lines import Lines
 from plait.cli.output.log import Log
@@ -26,6 +26,7 @@ from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream
 from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
 from plait.mirror.mirroring import Surroundings
+from plait.mirror.opening import opening
 from plait.mirror.reports import Reports
 from plait.model.errors import (
     CancelledError,
@@ -69,6 +70,7 @@ class Session:
         self._showing = ExitStack()
         self._writes = writes
         self._measures = measures or writes
+        self._configured: Remotes | None = None
         moves = invocation.command == "move"
         keeps = writes and bool(self.values.backup_dir or self.values.suffix)
         lines = Lines(self.log, moves=moves, keeps=keeps, transfers=writes)
@@ -115,8 +117,13 @@ class Session:
         )
 
     def locations(self) -> list[Location]:
-        """The locations that the words name."""
-        return [location(word, self.face) for word in self.invocation.words]
+        """The locations that the words name; on the rclone front with the texts by which its log names them."""
+        found = [location(word, self.face) for word in self.invocation.words]
+        if self.face != "rclone":
+            return found
+        from plait.cli.fronts.rclone_remotes import with_description
+
+        return [with_description(place, self._remotes()) for place in found]
 
     def recorded(self, locations: Sequence[str]) -> Recording | Unrecorded:
         """The record of a run between `locations`, as they are shown; a context manager.
@@ -173,6 +180,11 @@ class Session:
             self.log.write(Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message}")
 
     def _remotes(self) -> Remotes:
+        if self._configured is None:
+            self._configured = self._configured_remotes()
+        return self._configured
+
+    def _configured_remotes(self) -> Remotes:
         environment = self.invocation.environment
         remotes = configured_remotes(self.values, environment)
         if self.face != "rclone":
