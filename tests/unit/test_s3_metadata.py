@@ -122,7 +122,14 @@ def test_the_kept_md5_of_what_was_written_in_parts(kept: str) -> None:
 
 def test_metadata_become_headers() -> None:
     headers = metadata_headers(
-        {"Colour": "green", "cache-control": "no-cache", "content-type": "a/b", "mtime": "ignored"},
+        {
+            "Colour": "green",
+            "cache-control": "no-cache",
+            "content-type": "a/b",
+            "mtime": "x",
+            "Tier": "x",
+            "x-amz-tagging": "a=b",
+        },
         modified=1_500_000_000,
         md5="d41d8cd98f00b204e9800998ecf8427e",
         content_type="c/d",
@@ -131,6 +138,7 @@ def test_metadata_become_headers() -> None:
     assert headers == {
         "content-type": "a/b",
         "cache-control": "no-cache",
+        "x-amz-tagging": "a=b",
         "x-amz-meta-colour": "green",
         "x-amz-meta-mtime": "1.5",
         "x-amz-meta-md5chksum": "1B2M2Y8AsgTpgAmY7PhCfg==",

@@ -22,7 +22,10 @@ MTIME: Final = "mtime"
 MD5: Final = "md5chksum"
 SYSTEM: Final = ("cache-control", "content-disposition", "content-encoding", "content-language")
 """Headers that rclone shows as metadata of the same name."""
+TAGGING: Final = "x-amz-tagging"
 _OWN: Final = frozenset({MTIME, MD5})
+_NOT_SET: Final = frozenset({*_OWN, "tier"})
+"""Names that rclone shows among the metadata and that are set in another way."""
 _SECOND: Final = 10**9
 _HEX_MD5 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -143,9 +146,9 @@ def metadata_headers(
             raise NotSupportedError(f"S3 cannot hold the metadata {name!r}", key=key)
         if lower == "content-type":
             headers["content-type"] = value
-        elif lower in SYSTEM:
+        elif lower in SYSTEM or lower == TAGGING:
             headers[lower] = value
-        elif lower not in _OWN:
+        elif lower not in _NOT_SET:
             headers[PREFIX + lower] = value
     if modified is not None:
         headers[PREFIX + MTIME] = show_time(modified)

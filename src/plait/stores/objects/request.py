@@ -17,7 +17,7 @@ from plait.stores.objects.endpoint import Endpoint, endpoint_of, region_of
 from plait.stores.objects.failures import Refusal, error_of, error_of_connecting, error_of_exchange
 from plait.stores.objects.metadata import parse_http_date
 from plait.stores.objects.signing import EMPTY, UNSIGNED, query_string, sign
-from plait.stores.objects.wire import Connection, ProtocolError, request_head
+from plait.stores.objects.wire import QUIET, Connection, ProtocolError, request_head
 from plait.stores.objects.xml import LARGEST_DOCUMENT, parse, text
 
 if TYPE_CHECKING:
@@ -96,14 +96,14 @@ class Pool:
         self._lock = Lock()
         self._closed = False
 
-    def take(self, address: Address, *, fresh: bool = False) -> Connection:
-        """A connection; `fresh` makes a new one. Raises the catalogue's errors."""
+    def take(self, address: Address, *, fresh: bool = False, quiet: float = QUIET) -> Connection:
+        """A connection; `fresh` makes a new one, `quiet` is as in `looks_usable`. Raises the catalogue's errors."""
         while not fresh:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
             if connection is None:
                 break
-            if connection.looks_usable():
+            if connection.address == address and connection.looks_usable(quiet=quiet):
                 return connection
             connection.close()
         try:
@@ -206,7 +206,8 @@ class Client:
     def _exchanged(self, request: Request) -> Exchange:
         endpoint = self._endpoint
         head = self._head(request, endpoint)
-        connection = self.pool.take(endpoint.address)
+        # What cannot be sent again goes over a connection that was looked at.
+        connection = self.pool.take(endpoint.address, quiet=QUIET if _may_repeat(request) else 0.0)
         try:
             return self._once(connection, head, request)
         except (OSError, ProtocolError) as error:
@@ -316,7 +317,8 @@ def _refusal(exchange: Exchange) -> Refusal:
     except (OSError, ProtocolError):
         pass  # The status alone says enough.
     exchange.finish()
-    moved = response.status in {301, 307} or code in {"AuthorizationHeaderMalformed", "PermanentRedirect"}
+    # An answer to HEAD has no code, and a signature for another region is a bad request.
+    moved = response.status in {301, 307, 400}
     return Refusal(
         response.status,
         code,

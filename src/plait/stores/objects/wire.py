@@ -55,6 +55,7 @@ class Connection:
 
     def __init__(self, address: Address, tls: ssl.SSLContext | None, deadlines: Deadlines) -> None:
         """Connects. Raises OSError (TimeoutError, `ssl.SSLError`)."""
+        self.address = address
         self._socket = socket.create_connection((address.host, address.port), deadlines.connect)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -93,9 +94,12 @@ class Connection:
         """Notes that the connection is idle from now on."""
         self._since = time.monotonic()
 
-    def looks_usable(self) -> bool:
-        """False where an idle connection was closed by the other side, or holds bytes that nobody asked for."""
-        if time.monotonic() - self._since < QUIET:
+    def looks_usable(self, *, quiet: float = QUIET) -> bool:
+        """False where an idle connection was closed by the other side, or holds bytes that nobody asked for.
+
+        It is not looked at before it was idle for `quiet` seconds.
+        """
+        if time.monotonic() - self._since < quiet:
             return True
         from select import POLLIN, poll
 
