@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OPTIONAL = (Renames, Copies, SetsAttributes, Directories, Hashes, CopiesBatches, Parts, Leftovers)
 WRAPPERS: dict[str, Callable[[Store], Store]] = {
     "retry": retrying,
-    "limits": lambda store: limited(store, Limiter(parse_bandwidths("10G"), requests=1e9)),
+    "limits": lambda store: limited(store, Limiter(parse_bandwidths("10G"), requests=1e9), requests=True),
     "fault": lambda store: faulty(store, Script()),
     "all": lambda store: retrying(limited(faulty(store, Script()), Limiter())),
 }

@@ -1,8 +1,8 @@
 """Limits of bandwidth and of requests.
 
 Bytes are paid for after they moved: the average rate is kept, and the payer sleeps. One `Limiter` may be shared by any
-number of stores and threads, which then share its rates. Wrap the store on the network, or the destination where both
-are local: what passes through two wrapped stores is paid for twice.
+number of stores and threads, which then share its rates: what is read from them counts as received, what is written to
+them as sent, and what one copies from another by itself as sent.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ T = TypeVar("T")
 STEP = 0.2
 """The longest sleep between two looks at the cancellation, in seconds."""
 SMALLEST_BLOCK = 4096
+CREDIT = 1.0
+"""Seconds of unused bandwidth that are remembered: who reads from one limited store to write to another one pays for
+both in turn, and would else get half of the rate."""
 
 
 class Clock:
@@ -48,16 +51,19 @@ class Clock:
 
 
 class Pace:
-    """So many units a second, shared by threads: each payer waits until what was taken before it is paid off."""
+    """So many units a second, shared by threads: each payer waits until what was taken so far is paid off.
 
-    def __init__(self, clock: Clock, burst: float) -> None:
+    Up to `burst` seconds of unused time are remembered; `full`: from the beginning.
+    """
+
+    def __init__(self, clock: Clock, burst: float, *, full: bool = False) -> None:
         self._clock = clock
         self._burst = burst
-        self._paid_until = 0.0
+        self._paid_until = clock.now() - (burst if full else 0.0)
         self._lock = Lock()
 
     def take(self, units: float, rate: float, cancelled: Callable[[], bool]) -> None:
-        """Takes units at a rate (units a second); up to `burst` seconds of unused time count. Raises CancelledError."""
+        """Takes units at a rate (units a second). Raises CancelledError."""
         with self._lock:
             now = self._clock.now()
             self._paid_until = max(self._paid_until, now - self._burst) + units / rate
@@ -85,9 +91,9 @@ class Limiter:
         self._cancelled = cancelled
         self._clock = Clock() if clock is None else clock
         self._switched_off = False
-        self._sent = Pace(self._clock, 0.0)
-        self._received = Pace(self._clock, 0.0)
-        self._called = Pace(self._clock, burst / requests if requests else 0.0)
+        self._sent = Pace(self._clock, CREDIT)
+        self._received = Pace(self._clock, CREDIT)
+        self._called = Pace(self._clock, burst / requests if requests else 0.0, full=True)
 
     def toggle(self) -> bool:
         """Lifts the bandwidth limits, or puts them in force again; True when they are in force."""
@@ -123,17 +129,24 @@ class Limiter:
             self._called.take(1, self._requests, self._cancelled)
 
 
-def limited(store: Store, limiter: Limiter) -> Store:
-    """The store within the limits."""
-    return wrapping(LimitedStore, store)(store, limiter)
+def limited(store: Store, limiter: Limiter, *, requests: bool | None = None) -> Store:
+    """The store within the limits; of requests only where `requests` is set, or (None) for a store on the network."""
+    counted = store.features.depends_on_network if requests is None else requests
+    return wrapping(LimitedStore, store)(store, limiter, counted)
 
 
 class LimitedStore(Wrapper):
     """Made by `limited`."""
 
-    def __init__(self, inner: Store, limiter: Limiter) -> None:
+    def __init__(self, inner: Store, limiter: Limiter, counted: bool) -> None:  # noqa: FBT001  (as `limited` says)
         super().__init__(inner)
         self.limiter = limiter
+        self._counted = counted
+
+    def request(self) -> None:
+        """Waits for the turn of a request, where they are counted."""
+        if self._counted:
+            self.limiter.request()
 
     def peeled(self, source: Store) -> Store:
         """Two limited stores copy as those below them do: this one pays."""
@@ -141,7 +154,7 @@ class LimitedStore(Wrapper):
         return source.inner if isinstance(source, LimitedStore) else source
 
     def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002
-        self.limiter.request()
+        self.request()
         return run()
 
     def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
@@ -151,7 +164,7 @@ class LimitedStore(Wrapper):
         return super().write(key, self.limiter.outgoing(content), size, how)
 
     def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002
-        return LimitedPartial(partial, self.limiter)
+        return LimitedPartial(partial, self)
 
     def call_batch(self, requests: Sequence[CopyRequest], carried: Carried | None, run: CopyBatch) -> Results:
         """Copies in groups that take about a second each; pays for large files as they go, for each group after it."""
@@ -165,7 +178,7 @@ class LimitedStore(Wrapper):
 
         results: Results = []
         while len(results) < len(requests):
-            self.limiter.request()
+            self.request()
             group = run(self._group(requests, len(results)), pay)
             done = [result.request for result in group if result.error is None]
             self._sent(sum(max((request.item.size or 0) - told.get(request.key, 0), 0) for request in done))
@@ -238,9 +251,9 @@ class LimitedReader(LimitedContent):
 class LimitedPartial:
     """An item in parts whose content is paid for as it is sent."""
 
-    def __init__(self, partial: PartialWrite, limiter: Limiter) -> None:
+    def __init__(self, partial: PartialWrite, store: LimitedStore) -> None:
         self._partial = partial
-        self._limiter = limiter
+        self._store = store
 
     @property
     def part_size(self) -> int:
@@ -248,12 +261,12 @@ class LimitedPartial:
 
     def write_part(self, offset: int, content: Source, length: int) -> None:
         """As the store does."""
-        self._limiter.request()
-        self._partial.write_part(offset, self._limiter.outgoing(content), length)
+        self._store.request()
+        self._partial.write_part(offset, self._store.limiter.outgoing(content), length)
 
     def commit(self) -> Stat:
         """As the store does."""
-        self._limiter.request()
+        self._store.request()
         return self._partial.commit()
 
     def abort(self) -> None:
