@@ -113,6 +113,7 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("copy", "--max-delete", "1", "s", "d"), 2, "unknown option --max-delete"),
         (("sync", "--max-delete=x", "s", "d"), 2, "--max-delete=x: not a whole number"),
         (("sync", "s", "nosuch:x"), 1, 'didn\'t find section in config file ("nosuch")'),
+        (("sync", "--config", "none.conf", "s", "x:"), 1, "there is no configuration file none.conf"),
         (("sync", "s", "sftp://host/x"), 1, "sftp"),
         (("sync", "s", "s/sub"), 7, "overlapping"),
         (("sync", "--delete-before", "--delete-after", "s", "d"), 1, "Only one of"),

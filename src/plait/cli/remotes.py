@@ -10,7 +10,7 @@ from plait.cli.binding import bind, environment_settings
 from plait.cli.options import STORES
 from plait.cli.secrets import rclone_config_password
 from plait.mirror import options
-from plait.model.errors import PlaitError
+from plait.model.errors import ConfigurationError, PlaitError
 from plait.model.options import Values
 from plait.stores.rclone_config import ConfiguredRemotes, candidates, read_configuration
 
@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def configured_remotes(values: Values, environment: Mapping[str, str]) -> ConfiguredRemotes:
-    """The remotes; the file is read when one is looked up, and a password asked for only then."""
+def configured_remotes(
+    values: Values, environment: Mapping[str, str], *, may_be_missing: bool = False
+) -> ConfiguredRemotes:
+    """The remotes; the file is read when one is looked up, and a password asked for only then.
+
+    A file that was named and does not exist is an error, unless it `may_be_missing` as rclone has it.
+    """
 
     def load() -> Mapping[str, Mapping[str, str]]:
         path = configuration_path(values, environment)
         if not path or not Path(path).exists():
+            if values.config and not may_be_missing:
+                raise ConfigurationError(f"there is no configuration file {path}", hint="see --config, RCLONE_CONFIG")
             return {}
         return read_configuration(path, lambda: rclone_config_password(values, environment))
 

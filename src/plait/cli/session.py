@@ -186,7 +186,7 @@ class Session:
 
     def _configured_remotes(self) -> Remotes:
         environment = self.invocation.environment
-        remotes = configured_remotes(self.values, environment)
+        remotes = configured_remotes(self.values, environment, may_be_missing=self.face == "rclone")
         if self.face != "rclone":
             return remotes
         from plait.cli.fronts.rclone_remotes import TellingRemotes

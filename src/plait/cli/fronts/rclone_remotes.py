@@ -5,15 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from plait.engine.events import Level
 from plait.model.errors import ConfigurationError
 from plait.model.values.quoting import quote
+from plait.stores.location import LocationKind, clean_local_path, split_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from plait.cli.output.log import Log
+    from plait.stores.location import Location
     from plait.stores.registry import Remotes
+
+
+def with_description(location: Location, remotes: Remotes) -> Location:
+    """The location with the text by which rclone's log names it, where that is known before it is opened."""
+    match location.kind:
+        case LocationKind.LOCAL:
+            return replace(location, text=f"Local file system at {clean_local_path(location.path)}")
+        case LocationKind.REMOTE if remotes.backend(location.name) == "s3":
+            return replace(location, text=_bucket(location.path))
+        case LocationKind.BACKEND if location.backend == "s3":
+            return replace(location, text=_bucket(location.path))
+    return location
+
+
+def _bucket(path: str) -> str:
+    bucket, key = split_bucket(path)
+    if not bucket:
+        return "S3 root"
+    return f"S3 bucket {bucket} path {key}" if key else f"S3 bucket {bucket}"
 
 
 class TellingRemotes:

@@ -71,6 +71,9 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         """Writes the lines of an event."""
+        if not self._informs and isinstance(event, Finished) and event.outcome.status is Status.DONE:
+            # By far the most frequent, and nobody wants to hear of it.
+            return
         for line in self.lines(event):
             self._log.write(line.level, line.text, line.subject, line.facts)
 

@@ -95,7 +95,9 @@ class ItemLines:
         return self._listing.hash(item, self._values.hash.lower()) or ""
 
     def _modified(self, item: Item) -> int | None:
-        return self._listing.time(item) if item.modified is None else item.modified
+        # A directory that only the keys below it imply has no time to look up.
+        looked_up = item.modified is None and item.kind is not Kind.DIRECTORY
+        return self._listing.time(item) if looked_up else item.modified
 
     def _record(self, item: Item) -> dict[str, Any]:
         record: dict[str, Any] = key_fields(item.key, "key") | {"kind": item.kind.name.lower()}
