@@ -398,6 +398,14 @@ def test_a_stalled_answer_ends_within_the_deadline(stub: Stub, store: S3Store) -
             call()
 
 
+def test_a_server_that_stops_reading_ends_within_the_deadline(stub: Stub, store: S3Store) -> None:
+    stub.reads_bodies = False
+    stub.answer = lambda _: b""
+    size = 64 << 20
+    with pytest.raises(UnknownOutcomeError):
+        store.write("key", as_source(bytes(size)), size)
+
+
 def test_reads_chunks(stub: Stub, store: S3Store) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX: y\r\n\r\n"
     stub.answer = lambda _: chunked
@@ -834,6 +842,44 @@ def test_anonymous_requests_are_not_signed(stub: Stub) -> None:
     with store.read("key") as reader:
         assert reader.read() == b"abc"
     assert "authorization" not in stub.seen[0].headers
+    store.close()
+
+
+def test_a_role_is_assumed(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", stub.url)
+    assumed = (
+        b'<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
+        b"<AccessKeyId>ROLEKEY</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey>"
+        b"<SessionToken>role-token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
+        b"</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
+    stub.answer = lambda seen: reply(200, assumed if b"AssumeRole" in seen.body else b"abc")
+    role = {"role_arn": "arn:aws:iam::1:role/plait", "role_external_id": "outside", "role_session_duration": "1h"}
+    store = open_s3({**options(stub), **role}, "bucket", deadlines=QUICK)
+    for _ in range(2):
+        with store.read("key") as reader:
+            assert reader.read() == b"abc"
+    store.close()
+    asked, first, second = stub.seen
+    body = dict(parse_qsl(asked.body.decode()))
+    assert body["RoleArn"] == role["role_arn"]
+    assert body["ExternalId"] == "outside"
+    assert body["DurationSeconds"] == "3600"
+    assert "Credential=access/" in asked.headers["authorization"]
+    for seen in (first, second):
+        assert "Credential=ROLEKEY/" in seen.headers["authorization"]
+        assert seen.headers["x-amz-security-token"] == "role-token"
+
+
+def test_a_role_that_is_refused_is_told_without_secrets(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", stub.url)
+    stub.answer = lambda _: reply(
+        403, b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>not yours</Message></Error></ErrorResponse>"
+    )
+    store = open_s3({**options(stub), "role_arn": "arn:aws:iam::1:role/plait"}, "bucket", deadlines=QUICK)
+    with pytest.raises(SecretError, match="not yours") as caught:
+        store.stat("key")
+    assert SECRET not in str(caught.value)
     store.close()
 
 
