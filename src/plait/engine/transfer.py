@@ -16,6 +16,7 @@ import msgspec
 
 from plait.engine.hashing import KeepingSource, OrderedHash
 from plait.engine.parallel import run_together
+from plait.engine.workers import POLL
 from plait.model.errors import (
     CancelledError,
     IntegrityError,
@@ -246,7 +247,7 @@ class Transfer:
             except PlaitError as error:
                 if error.retry is not Retry.SOON or pause is None:
                     raise
-                time.sleep(pause)
+                _sleep(pause, stopped)
 
     def _check(self, item: Item, carriage: Carriage) -> None:
         stat = carriage.stat
@@ -322,6 +323,13 @@ def _differs(listed: Stat, found: Stat) -> bool:
     """True where the item is known to be another one than was listed; what only one of them knows says nothing."""
     pairs = ((listed.size, found.size), (listed.modified, found.modified), (listed.etag, found.etag))
     return any(a is not None and b is not None and a != b for a, b in pairs)
+
+
+def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:
+    """Waits, unless everything stops; then what comes next says so."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not stopped():
+        time.sleep(min(left, POLL))
 
 
 def _pauses(tries: int) -> Iterator[float | None]:
