@@ -1,4 +1,4 @@
-"""The few loops that pay in C, and the same in Python: reading a directory with its attributes, copying files.
+"""The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into chunks.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -19,12 +19,23 @@ from plait.native.pure.scan import Scan
 IMPLEMENTATION: Literal["c", "python"]
 
 try:
-    from plait.native._native import allocate, copy_files, copy_range, scan, scan_pages
+    from plait.native._native import allocate, copy_files, copy_range, cut_points, entropy, scan, scan_pages
 except ImportError:
-    from plait.native.pure import allocate, copy_files, copy_range, scan, scan_pages
+    from plait.native.pure import allocate, copy_files, copy_range, cut_points, entropy, scan, scan_pages
 
     IMPLEMENTATION = "python"
 else:
     IMPLEMENTATION = "c"
 
-__all__ = ["IMPLEMENTATION", "Outcome", "Scan", "allocate", "copy_files", "copy_range", "scan", "scan_pages"]
+__all__ = [
+    "IMPLEMENTATION",
+    "Outcome",
+    "Scan",
+    "allocate",
+    "copy_files",
+    "copy_range",
+    "cut_points",
+    "entropy",
+    "scan",
+    "scan_pages",
+]

@@ -6,6 +6,8 @@ static PyMethodDef methods[] = {
     {"allocate", plait_allocate_space, METH_VARARGS, NULL},
     {"copy_files", plait_copy_files, METH_VARARGS, NULL},
     {"copy_range", plait_copy_range, METH_VARARGS, NULL},
+    {"cut_points", plait_cut_points, METH_VARARGS, NULL},
+    {"entropy", plait_entropy, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
     {"scan_pages", plait_scan_pages, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -81,4 +81,10 @@ PyObject *plait_copy_range(PyObject *module, PyObject *arguments);
 /* copy_files.c */
 PyObject *plait_copy_files(PyObject *module, PyObject *arguments);
 
+/* fastcdc.c */
+PyObject *plait_cut_points(PyObject *module, PyObject *arguments);
+
+/* entropy.c */
+PyObject *plait_entropy(PyObject *module, PyObject *arguments);
+
 #endif

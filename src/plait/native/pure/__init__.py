@@ -5,6 +5,8 @@ One subject a module, as in the C files.
 
 from plait.native.pure.content import allocate, copy_range
 from plait.native.pure.copy_files import copy_files
+from plait.native.pure.entropy import entropy
+from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.scan import Scan, scan, scan_pages
 
-__all__ = ["Scan", "allocate", "copy_files", "copy_range", "scan", "scan_pages"]
+__all__ = ["Scan", "allocate", "copy_files", "copy_range", "cut_points", "entropy", "scan", "scan_pages"]

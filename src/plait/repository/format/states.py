@@ -1,0 +1,219 @@
+"""States: what one run added to a repository or took from it (format, sections 9.1 and 9.6).
+
+Each stored state is a delta that is never changed; what the repository holds is the sum of all of them (`merging`).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from plait.model.errors import IntegrityError, NotSupportedError
+from plait.repository.format.resources import MAC_SIZE, NO_MAC, STATE_VERSION, Resource, version_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from plait.repository.format.codec import Codec
+
+NAME_SIZE: Final = MAC_SIZE
+_SERIAL_SIZE: Final = 16
+
+_END: Final = 1
+_LOCATION: Final = 2
+_COLOURED: Final = 3
+_PACKFILE: Final = 4
+_CONFIGURATION: Final = 5
+_DELETE: Final = 6
+
+_TAG: Final = struct.Struct("<BI")
+_TRAILER: Final = struct.Struct("<IQ16s")
+_LAYOUTS: Final = {
+    _LOCATION: struct.Struct("<BI32s32sQII"),
+    _COLOURED: struct.Struct("<B32sQ"),
+    _PACKFILE: struct.Struct("<32s32sQ"),
+    _DELETE: struct.Struct("<BB32s32s"),
+}
+
+STREAM_LIMIT: Final = 4 << 30
+"""Plain bytes of one state: of about fifty million blobs."""
+
+
+class Location(NamedTuple):
+    """A blob is in a packfile, at an offset of its body, so many encoded bytes long."""
+
+    resource: int
+    version: int
+    mac: bytes
+    packfile: bytes
+    offset: int
+    length: int
+    flags: int = 0
+
+
+class Coloured(NamedTuple):
+    """A snapshot was removed, or a packfile is to be swept, at a time in nanoseconds since the epoch."""
+
+    resource: int
+    mac: bytes
+    when: int
+
+
+class Packfile(NamedTuple):
+    """A packfile was stored, made known by the state of this name, at a time in nanoseconds since the epoch."""
+
+    name: bytes
+    state: bytes
+    timestamp: int
+
+
+class Configured(NamedTuple):
+    """A setting. Never written: the original cannot merge a state that has one."""
+
+    key: bytes
+    value: bytes
+    created: int
+
+
+class Delete(NamedTuple):
+    """A record is taken back: `what` is one of the three below; what does not belong to it is zeros."""
+
+    what: int
+    resource: int
+    mac: bytes
+    packfile: bytes
+
+    @classmethod
+    def location(cls, resource: int, mac: bytes, packfile: bytes) -> Delete:
+        """The blob is no longer in that packfile."""
+        return cls(_LOCATION, resource, mac, packfile)
+
+    @classmethod
+    def colour(cls, resource: int, mac: bytes) -> Delete:
+        """The snapshot or packfile is no longer coloured."""
+        return cls(_COLOURED, resource, mac, NO_MAC)
+
+    @classmethod
+    def of_packfile(cls, name: bytes) -> Delete:
+        """The packfile, and with it every location in it, is gone."""
+        return cls(_PACKFILE, 0, NO_MAC, name)
+
+    @property
+    def is_location(self) -> bool:
+        """Made by `location`."""
+        return self.what == _LOCATION
+
+    @property
+    def is_colour(self) -> bool:
+        """Made by `colour`."""
+        return self.what == _COLOURED
+
+    @property
+    def is_packfile(self) -> bool:
+        """Made by `of_packfile`."""
+        return self.what == _PACKFILE
+
+
+class End(NamedTuple):
+    """The last record. `timestamp` is when the state was made, in nanoseconds since the epoch."""
+
+    timestamp: int
+    serial: bytes = bytes(_SERIAL_SIZE)
+    version: int = STATE_VERSION
+
+
+Record: TypeAlias = Location | Coloured | Packfile | Configured | Delete | End
+
+_MAKERS: Final[Mapping[int, Callable[[tuple[Any, ...]], Record]]] = {
+    _LOCATION: Location._make,
+    _COLOURED: Coloured._make,
+    _PACKFILE: Packfile._make,
+    _DELETE: Delete._make,
+}
+_TAGS: Final[Mapping[type, int]] = {Location: _LOCATION, Coloured: _COLOURED, Packfile: _PACKFILE, Delete: _DELETE}
+
+
+def read_stream(stream: bytes, version: int) -> tuple[bytes, Iterator[Record]]:
+    """The parent (zeros for none) and the records of a state; the last is `End`, and nothing follows it.
+
+    `version` is that of the frame. The records raise IntegrityError as they are taken, where the stream is malformed.
+    Those of unknown kinds are left out.
+    """
+    if version > STATE_VERSION:
+        raise NotSupportedError(
+            f"a state has version {version_text(version)}; {version_text(STATE_VERSION)} is the newest known"
+        )
+    if version < STATE_VERSION:
+        return NO_MAC, _records(stream, 0)
+    if len(stream) < NAME_SIZE:
+        raise IntegrityError(f"a state is cut short: {len(stream)} bytes")
+    return stream[:NAME_SIZE], _records(stream, NAME_SIZE)
+
+
+def _records(stream: bytes, position: int) -> Iterator[Record]:
+    size = len(stream)
+    while True:
+        if position >= size:
+            raise IntegrityError("a state is cut short")
+        if stream[position] == _END:
+            yield _read_end(stream, position + 1)
+            return
+        if position + _TAG.size > size:
+            raise IntegrityError("a state is cut short")
+        tag, length = _TAG.unpack_from(stream, position)
+        position += _TAG.size
+        if position + length > size:
+            raise IntegrityError("a record of a state is cut short")
+        layout = _LAYOUTS.get(tag)
+        if layout is not None:
+            if length != layout.size:
+                raise IntegrityError(f"a record of a state has {length} bytes instead of {layout.size}")
+            yield _MAKERS[tag](layout.unpack_from(stream, position))
+        elif tag == _CONFIGURATION:
+            yield _read_configured(stream[position : position + length])
+        position += length
+
+
+def _read_end(stream: bytes, position: int) -> End:
+    if len(stream) - position != _TRAILER.size:
+        raise IntegrityError(f"a state ends with {len(stream) - position} bytes instead of {_TRAILER.size}")
+    version, timestamp, serial = _TRAILER.unpack_from(stream, position)
+    return End(timestamp, serial, version)
+
+
+def _read_configured(payload: bytes) -> Configured:
+    key_end = 1 + payload[0] if payload else 1
+    value_start = key_end + 2
+    value_end = value_start + int.from_bytes(payload[key_end:value_start], "little")
+    if len(payload) != value_end + 8:
+        raise IntegrityError("a setting in a state is cut short")
+    return Configured(payload[1:key_end], payload[value_start:value_end], int.from_bytes(payload[value_end:], "little"))
+
+
+def write_stream(parent: bytes, records: Iterable[Location | Coloured | Packfile | Delete], end: End) -> bytes:
+    """The plain stream of a state, in the newest layout.
+
+    The original's order of records is deletes, locations, colours, packfiles; the caller keeps it.
+    """
+    if len(parent) != NAME_SIZE:
+        raise ValueError(f"the name of a state has {NAME_SIZE} bytes, not {len(parent)}")
+    parts = [parent]
+    for record in records:
+        tag = _TAGS[type(record)]
+        layout = _LAYOUTS[tag]
+        parts.append(_TAG.pack(tag, layout.size))
+        parts.append(layout.pack(*record))
+    parts.append(bytes((_END,)))
+    parts.append(_TRAILER.pack(end.version, end.timestamp, end.serial))
+    return b"".join(parts)
+
+
+def read(data: bytes, codec: Codec) -> tuple[bytes, Iterator[Record]]:
+    """As `read_stream`, from a stored state. Raises as `frames.unwrap` too."""
+    version, payload = codec.unwrap(data, Resource.STATE, STATE_VERSION)
+    return read_stream(codec.decode(payload, STREAM_LIMIT), version)
+
+
+def write(stream: bytes, codec: Codec) -> bytes:
+    """The stored state of a plain stream."""
+    return codec.wrap(Resource.STATE, STATE_VERSION, codec.encode(stream))
