@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -232,6 +233,7 @@ def test_a_listing_given_up_frees_its_descriptors(tmp_path: Path) -> None:
     for name in ("a/b/c/d/e", "a/b/c/z", "a/z"):
         put(LocalStore(tmp_path), name, b"")
     store = LocalStore(tmp_path)
+    gc.collect()
     before = open_descriptors()
     listing = store.list()
     for _ in range(3):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import random
 import resource
@@ -56,6 +57,8 @@ def open_files() -> list[Path]:
 
 @pytest.fixture(autouse=True)
 def _no_file_is_left_open() -> Iterator[None]:
+    # What other tests left to the collector is closed before, not meanwhile.
+    gc.collect()
     before = open_files()
     yield
     assert open_files() == before

@@ -1,5 +1,6 @@
 """Both implementations of plait.native, under the same tests."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,8 @@ def implementation(request: pytest.FixtureRequest) -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def _no_descriptor_is_left_open() -> Iterator[None]:
+    # What tests of other modules left to the collector is closed before, not meanwhile.
+    gc.collect()
     before = set(Path("/dev/fd").iterdir())
     yield
     # The listing's own descriptor takes the lowest free number, the same each time.
