@@ -16,7 +16,7 @@ import msgspec
 
 from plait.model.errors import DirectoryNotFoundError, StoreError, from_os_error
 from plait.model.items import POSIX_FIELDS, Kind, Page, Posix, order_bytes
-from plait.native import scan
+from plait.stores.local.ahead import LARGEST, ReadAhead, Reading, Upcoming
 from plait.stores.local.attributes import posix_of, stat_of
 from plait.stores.local.columns import NO_SIZE, WIDTH, Columns, Row
 from plait.stores.local.options import LINK_SUFFIX, Links
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 KEPT_OPEN = 200
 """Directories of the stack beyond this depth are closed while others are read, to spare descriptors."""
+LEVELS_AHEAD = 32
+"""Down to this depth subdirectories are read ahead; it bounds the descriptors that this takes."""
 _DEVICE = Posix.__struct_fields__.index("device")
 _UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]))
 
@@ -38,9 +40,9 @@ _UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]))
 class _Level:
     """A directory of the stack: what of it is still to come."""
 
-    __slots__ = ("columns", "descriptor", "identity", "parts", "position", "prefix", "rest")
+    __slots__ = ("answers", "columns", "descriptor", "identity", "parts", "position", "prefix", "rest", "upcoming")
 
-    def __init__(self, descriptor: int, parts: tuple[str, ...], prefix: str) -> None:
+    def __init__(self, descriptor: int, parts: tuple[str, ...], prefix: str, ahead: ReadAhead) -> None:
         self.descriptor: int | None = descriptor
         self.parts = parts
         self.prefix = prefix
@@ -48,6 +50,19 @@ class _Level:
         self.columns = Columns([], b"", b"", b"", b"")
         self.position = 0
         self.identity: tuple[int, int] | None = None
+        self.upcoming = Upcoming(ahead)
+        self.answers: dict[int, bool] = {}
+
+    def close(self) -> None:
+        """Closes the directory, and what was opened of its subdirectories."""
+        self.upcoming.close()
+        self.close_directory()
+
+    def close_directory(self) -> None:
+        """Closes the directory alone; it can be reached from the root again."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
 
 
 class Walk:
@@ -68,6 +83,7 @@ class Walk:
         self._descend = descend
         self._device: int | None = None
         self._stack: list[_Level] = []
+        self._ahead = ReadAhead()
 
     def pages(self, prefix: str, start_after: str) -> Iterator[Page]:
         """The pages of everything below `prefix` that stands after `start_after`.
@@ -87,12 +103,13 @@ class Walk:
         if self._options.one_file_system:
             self._device = os.fstat(self._root.descriptor()).st_dev
         try:
-            yield from self._enter(descriptor, parts, prefix, rest)
+            yield from self._enter(Reading(descriptor), parts, prefix, rest)
             while self._stack:
                 yield from self._step(self._stack[-1])
         finally:
+            self._ahead.close()
             for level in self._stack:
-                _close(level)
+                level.close()
 
     def _step(self, level: _Level) -> Iterator[Page]:
         """One run of the uppermost directory: up to its next subdirectory, and into that."""
@@ -111,20 +128,51 @@ class Walk:
         else:
             yield columns.page(level.prefix, start, index + 1)
         key = level.prefix + name
-        if self._descend is not None and not self._descend(key):
-            return
+        reading = level.upcoming.take(index)
+        if reading is not None:
+            del level.answers[index]
+        else:
+            if not self._enters(level, index):
+                return
+            try:
+                reading = Reading(self._open_below(level, name))
+            except OSError as error:
+                yield Page.failed(key, from_os_error(error, f'failed to open directory "{key}"', key=key))
+                return
+        self._look_ahead(level)
         parts = (*level.parts, name)
-        try:
-            descriptor = self._open_below(level, name)
-        except OSError as error:
-            yield Page.failed(key, from_os_error(error, f'failed to open directory "{key}"', key=key))
-            return
         if level.position == len(columns) and self._options.links is not Links.FOLLOW:
             self._pop()
-        yield from self._enter(descriptor, parts, key + "/", rest)
+        yield from self._enter(reading, parts, key + "/", rest)
+
+    def _look_ahead(self, level: _Level) -> None:
+        """Lets the next subdirectories be read while this one is used."""
+
+        def enter(index: int) -> int | None:
+            level.answers[index] = self._enters(level, index)
+            if not level.answers[index]:
+                return None
+            try:
+                descriptor = self._open_below(level, level.columns.names[index])
+            except OSError:
+                return None
+            if os.fstat(descriptor).st_size <= LARGEST:
+                return descriptor
+            os.close(descriptor)
+            return None
+
+        if self._options.links is not Links.FOLLOW and len(self._stack) <= LEVELS_AHEAD:
+            level.upcoming.look(level.position, level.columns.next_directory, enter)
+
+    def _enters(self, level: _Level, index: int) -> bool:
+        """Whether a subdirectory is to be entered; asked once for each."""
+        answer = level.answers.pop(index, None)
+        if answer is None:
+            answer = self._descend is None or self._descend(level.prefix + level.columns.names[index])
+        return answer
 
     def _pop(self) -> None:
-        _close(self._stack.pop())
+        self._stack.pop().close()
 
     def _open_below(self, level: _Level, name: str) -> int:
         if level.descriptor is None:
@@ -134,20 +182,21 @@ class Walk:
             flags |= os.O_NOFOLLOW
         return os.open(name, flags, dir_fd=level.descriptor)
 
-    def _enter(self, descriptor: int, parts: tuple[str, ...], prefix: str, rest: str) -> Iterator[Page]:
+    def _enter(self, reading: Reading, parts: tuple[str, ...], prefix: str, rest: str) -> Iterator[Page]:
         """Reads a directory and puts it on the stack; yields what went wrong."""
-        level = _Level(descriptor, parts, prefix)
+        descriptor = reading.descriptor
+        level = _Level(descriptor, parts, prefix, self._ahead)
         directory = prefix.removesuffix("/")
         try:
             loop = self._options.links is Links.FOLLOW and self._leads_back(level, descriptor)
             if not loop:
-                level.columns = Columns(*scan(descriptor))
+                level.columns = Columns(*reading.result())
         except OSError as error:
-            _close(level)
+            level.close()
             yield Page.failed(directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory))
             return
         if loop:
-            _close(level)
+            level.close()
             message = f'failed to open directory "{directory}": a symbolic link leads back to a directory above it'
             yield Page.failed(directory, StoreError(message, key=directory))
             return
@@ -156,7 +205,7 @@ class Walk:
         if rest:
             self._skip(level, rest)
         if len(self._stack) > KEPT_OPEN:
-            _close(level)
+            level.close_directory()
 
     def _leads_back(self, level: _Level, descriptor: int) -> bool:
         found = os.fstat(descriptor)
@@ -248,9 +297,3 @@ def _followed(link: Row, directory: int) -> Row:
 
 def _number(value: int) -> bytes:
     return value.to_bytes(WIDTH, sys.byteorder, signed=True)
-
-
-def _close(level: _Level) -> None:
-    if level.descriptor is not None:
-        os.close(level.descriptor)
-        level.descriptor = None
