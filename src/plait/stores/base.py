@@ -175,8 +175,8 @@ class Store(Protocol):
 
         Recursive. A store with directories yields each directory (except the root) as an item of its own, before the
         items below it, as the last item of its page. `prefix` is "" or ends with "/" where the store has directories.
-        `descend(key)` is asked once for each such directory, some time before it is opened; where it says False the directory
-        is yielded but not entered. Stores without directories do not ask.
+        `descend(key)` is asked once for each such directory, some time before it is opened; where it says False the
+        directory is yielded but not entered. Stores without directories do not ask.
 
         Lazy, and bounded in memory by one directory or one page of the server. Not a snapshot: items that come, go or
         change meanwhile may or may not show.
