@@ -46,3 +46,6 @@ else
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 fi
+
+# Bytecode is laid down once: an environment that forbids writing it would compile every module at every start.
+"$venv/bin/python" -m compileall -q src
