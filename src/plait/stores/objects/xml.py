@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, ParseError, XMLParser
-from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -168,11 +167,12 @@ def location(constraint: str) -> bytes:
     ).encode()
 
 
+_ESCAPES: Final = {ord(c): f"&#{ord(c)};" for c in "&<>\r\n\t"}
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def _escaped(value: str) -> str:
-    return escape(value, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+    return value.translate(_ESCAPES)
 
 
 def _whole(value: str) -> int:
