@@ -7,7 +7,6 @@ directory buckets have no order at all.
 from __future__ import annotations
 
 import heapq
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 import msgspec
@@ -25,6 +24,8 @@ BATCH: Final = 1_000
 
 def in_order(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     """The entries by their keys' bytes, in batches. All are read before the first is given."""
+    from tempfile import TemporaryFile
+
     run: list[Entry] = []
     with TemporaryFile(prefix="plait-") as file:
         starts: list[int] = []

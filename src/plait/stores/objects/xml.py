@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LARGEST_DOCUMENT: Final = 32 << 20
 """Bytes of one answer; a page of 1,000 keys of the greatest length, percent-encoded, has 4 MiB."""
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGAL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Listed(msgspec.Struct, frozen=True):
