@@ -35,6 +35,7 @@ from plait.model.errors import (
     NothingTransferredError,
     UsageError,
 )
+from plait.stores.interrupting import Interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,6 +67,7 @@ class Session:
         self.log = open_log(self.values)
         self.events = EventStream()
         self.cancellation = Cancellation()
+        self._interruptions = Interruptions()
         self._closing = ExitStack()
         self._showing = ExitStack()
         self._writes = writes
@@ -73,8 +75,9 @@ class Session:
         self._configured: Remotes | None = None
         moves = invocation.command == "move"
         keeps = writes and bool(self.values.backup_dir or self.values.suffix)
-        lines = Lines(self.log, moves=moves, keeps=keeps, transfers=writes)
-        self.events.subscribe(lines, *lines.kinds())
+        self._lines = Lines(self.log, moves=moves, keeps=keeps, transfers=writes, rclone=self.face == "rclone")
+        self.events.subscribe(self._lines, *self._lines.kinds())
+        self._statistics: Statistics | None = None
         self._records = Records(self.cancellation) if self.face == "plait" and self.values.json else None
         if self._records is not None:
             self.events.subscribe(self._records, *Records.KINDS)
@@ -82,19 +85,23 @@ class Session:
 
     def __enter__(self) -> Self:
         display, seconds = self._display()
-        self._closing.enter_context(Signals(self.cancellation, display.abandon))
-        if seconds:
-            statistics = Statistics()
-            self.events.subscribe(statistics)
-            self._showing.enter_context(Ticker(display, statistics.snapshot, seconds))
+        self._closing.enter_context(Signals(self.cancellation, display.abandon, self._interruptions.interrupt))
+        if seconds is not None:
+            self._statistics = Statistics()
+            self.events.subscribe(self._statistics)
+            self._showing.enter_context(Ticker(display, self._statistics.snapshot, seconds))
         reports = Reports.open(self.values, sys.stdout.buffer) if self._reports() else None
         if reports is not None:
             self.events.subscribe(self._closing.enter_context(reports), Compared, ComparedRun, Finished, AttemptEnded)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self._showing.close()
         self._closing.close()
+        reason = self.cancellation.reason
+        if isinstance(error, CancelledError) and reason is not None:
+            # What was cancelled knows only that it was, not by which signal.
+            raise reason from None
 
     @property
     def around(self) -> Surroundings:
@@ -114,6 +121,7 @@ class Session:
             events=self.events,
             cancellation=self.cancellation,
             writes=self._writes,
+            interruptions=self._interruptions,
         )
 
     def locations(self) -> list[Location]:

@@ -1,5 +1,7 @@
 """Ctrl-C and SIGTERM: the first stops new work and lets what runs end, the second leaves at once.
 
+What runs has `GRACE` seconds to end by itself before calls that wait for a server are ended.
+
 Signals are read from a wake-up descriptor by a thread of their own: the main thread may be inside a call of a library
 for as long as its deadline, and a second Ctrl-C must not wait for that.
 """
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+GRACE: Final = 2.0
+
+
 class TerminatedError(CancelledError):
     """The run was ended by SIGTERM."""
 
@@ -31,12 +36,19 @@ class TerminatedError(CancelledError):
 class Signals:
     """Cancels a run on SIGINT and SIGTERM; a context manager for the main thread.
 
-    `leave` is called right before a second signal ends the process, to put the terminal in order.
+    `leave` is called right before a second signal ends the process, to put the terminal in order. `interrupt` is called
+    where the run still goes on `GRACE` seconds after the first, to end what waits for others.
     """
 
-    def __init__(self, cancellation: Cancellation, leave: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        cancellation: Cancellation,
+        leave: Callable[[], None] = lambda: None,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._cancellation = cancellation
         self._leave = leave
+        self._interrupt = interrupt
         self._previous: dict[signal.Signals, Any] = {}
         self._previous_descriptor = -1
         self._seen = 0
@@ -72,6 +84,9 @@ class Signals:
             os._exit(128 + number)
         terminated = number == signal.SIGTERM
         self._cancellation.cancel(TerminatedError("terminated") if terminated else CancelledError("interrupted"))
+        timer = threading.Timer(GRACE, self._interrupt)
+        timer.daemon = True
+        timer.start()
 
 
 def _do_nothing(number: int, frame: object) -> None:

@@ -15,19 +15,36 @@ if TYPE_CHECKING:
     from plait.engine.workers import Cancellation
     from plait.model.options import Values
     from plait.stores.base import Store
+    from plait.stores.interrupting import Interruptions
     from plait.stores.registry import Remotes
 
 
 def opening(
-    values: Values, remotes: Remotes, *, events: EventStream, cancellation: Cancellation, writes: bool
+    values: Values,
+    remotes: Remotes,
+    *,
+    events: EventStream,
+    cancellation: Cancellation,
+    writes: bool,
+    interruptions: Interruptions | None = None,
 ) -> Opening:
-    """How the locations of a command are opened; `writes`: its options say how files are written."""
+    """How the locations of a command are opened; `writes`: its options say how files are written.
+
+    The stores are noted in `interruptions`.
+    """
+    wrap = wrapping(values, cancellation)
+
+    def opened(store: Store) -> Store:
+        if interruptions is not None:
+            interruptions.add(store)
+        return wrap(store)
+
     return Opening(
         remotes=remotes,
         deadlines=settings.deadlines(values),
         local=settings.local_options(values, writes=writes),
         notice=lambda key, text: events.emit(Message(Level.NOTICE, text, key)),
-        wrap=wrapping(values, cancellation),
+        wrap=opened,
     )
 
 

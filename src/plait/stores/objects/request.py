@@ -7,12 +7,13 @@ for a bucket that says it lives in another region. Everything else is for the re
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 import msgspec
 
-from plait.model.errors import NotSupportedError, PlaitError
+from plait.model.errors import CancelledError, NotSupportedError, PlaitError
 from plait.stores.objects.endpoint import Endpoint, endpoint_of, region_of
 from plait.stores.objects.failures import Refusal, error_of, error_of_connecting, error_of_exchange
 from plait.stores.objects.metadata import parse_http_date
@@ -93,11 +94,15 @@ class Pool:
         self._deadlines = deadlines
         self._tls = tls
         self._idle: list[Connection] = []
+        self._made: WeakSet[Connection] = WeakSet()
         self._lock = Lock()
         self._closed = False
+        self._interrupted = Event()
 
     def take(self, address: Address, *, fresh: bool = False, quiet: float = QUIET) -> Connection:
         """A connection; `fresh` makes a new one, `quiet` is as in `looks_usable`. Raises the catalogue's errors."""
+        if self._interrupted.is_set():
+            raise CancelledError("interrupted")
         while not fresh:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
@@ -107,9 +112,22 @@ class Pool:
                 return connection
             connection.close()
         try:
-            return Connection(address, self._context() if address.tls else None, self._deadlines)
+            made = Connection(address, self._context() if address.tls else None, self._deadlines)
         except OSError as error:
             raise error_of_connecting(error, address.authority) from None
+        with self._lock:
+            self._made.add(made)
+        if self._interrupted.is_set():
+            made.interrupt()
+        return made
+
+    def interrupt(self) -> None:
+        """Breaks every connection and makes no more."""
+        self._interrupted.set()
+        with self._lock:
+            made = list(self._made)
+        for connection in made:
+            connection.interrupt()
 
     def give(self, connection: Connection) -> None:
         """Keeps a connection for the next request."""
@@ -192,6 +210,10 @@ class Client:
                 return exchange
             refusal = _refusal(exchange)
         raise error_of(refusal, request.what, request.shown)
+
+    def interrupt(self) -> None:
+        """Ends what waits for the server: as a lost connection, and what comes after it with CancelledError."""
+        self.pool.interrupt()
 
     def close(self) -> None:
         """Closes every connection."""

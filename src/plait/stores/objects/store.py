@@ -145,6 +145,9 @@ class S3Store:
     def close(self) -> None:
         self._client.close()
 
+    def interrupt(self) -> None:
+        self._client.interrupt()
+
     # What it can do beside
 
     def can_copy_from(self, source: Store) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import msgspec
@@ -106,6 +107,12 @@ class Connection:
         watch = poll()
         watch.register(self._socket, POLLIN)
         return not watch.poll(0)
+
+    def interrupt(self) -> None:
+        """Ends what another thread waits for, as if the other side had closed; the owner still closes."""
+        with suppress(OSError):
+            # The method of a TLS socket would also drop the state that the other thread is using.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes; repeated calls do nothing."""

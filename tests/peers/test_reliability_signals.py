@@ -1,0 +1,130 @@
+"""A first signal ends a run within moments, whatever it waits for; partial files go, and what was there stays."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plait.testing.mirrors import EPOCH, File, harvest, plant
+from plait.testing.servers import S3Endpoint
+
+PATIENCE = 60.0
+"""Far below the five minutes after which a silent server is given up by itself."""
+
+
+class Stalling:
+    """A way to a server that stops carrying bytes back after the first `limit`; 0 lets nothing through."""
+
+    def __init__(self, target: str | None, limit: int) -> None:
+        self.met = threading.Event()
+        self._target = target
+        self._limit = limit
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._sockets = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for each in self._sockets:
+            each.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._sockets.append(client)
+            if self._target is None:
+                self.met.set()
+                continue
+            host, _, port = self._target.removeprefix("http://").partition(":")
+            server = socket.create_connection((host, int(port)))
+            self._sockets.append(server)
+            threading.Thread(target=self._carry, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._carry, args=(server, client, True), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket, counts: bool) -> None:
+        try:
+            while data := one.recv(65536):
+                if counts:
+                    self._limit -= len(data)
+                    if self._limit < 0:
+                        self.met.set()
+                        return
+                other.sendall(data)
+        except OSError:
+            return
+
+
+@pytest.fixture
+def silent() -> Iterator[Stalling]:
+    server = Stalling(None, 0)
+    yield server
+    server.close()
+
+
+def start(environment: dict[str, str], *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "plait", "sync", "--no-record", *words]
+    return subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    process.send_signal(number)
+    _, said = process.communicate(timeout=PATIENCE)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("down", [True, False])
+def test_a_server_that_says_nothing_does_not_hold_the_exit(
+    number: signal.Signals, code: int, down: bool, silent: Stalling, tmp_path: Path
+) -> None:
+    plant(tmp_path / "local", {"a": File(b"a")})
+    endpoint = S3Endpoint(silent.url, "key", "secret")
+    words = ["s3://bucket/tree", str(tmp_path / "local")]
+    process = start(endpoint.environment(), *(words if down else reversed(words)))
+    assert silent.met.wait(PATIENCE)
+    ended, said = end(process, number)
+    assert ended == code
+    assert "interrupted" in said or "terminated" in said
+    assert "Traceback" not in said
+    assert harvest(tmp_path / "local") == {"a": File(b"a")}
+
+
+@pytest.mark.parametrize("streams", [0, 4])
+def test_content_that_stops_coming_does_not_hold_the_exit(
+    streams: int, seaweedfs: S3Endpoint, bucket: str, tmp_path: Path
+) -> None:
+    seaweedfs.request("PUT", f"{bucket}/tree/large", b"2" * 20_000_000)
+    plant(tmp_path / "local", {"large": File(b"1" * 1000), "extra": File(b"extra", EPOCH)})
+    before = harvest(tmp_path / "local")
+    way = Stalling(seaweedfs.url, 5_000_000)
+    environment = S3Endpoint(way.url, seaweedfs.access_key, seaweedfs.secret_key).environment()
+    flags = [f"--multi-thread-streams={streams}", "--multi-thread-cutoff=1M"]
+    try:
+        process = start(environment, *flags, f"s3://{bucket}/tree", str(tmp_path / "local"))
+        assert way.met.wait(PATIENCE)
+        ended, said = end(process, signal.SIGINT)
+    finally:
+        way.close()
+    assert ended == 130
+    assert "Traceback" not in said
+    assert harvest(tmp_path / "local") == before, "old content, nothing deleted, no partial files"
+
+
+def test_a_silent_server_is_given_up_at_the_deadline(silent: Stalling, tmp_path: Path) -> None:
+    plant(tmp_path / "local", {"a": File(b"a")})
+    environment = S3Endpoint(silent.url, "key", "secret").environment()
+    flags = ["--timeout=1s", "--low-level-retries=1", "--retries=1"]
+    process = start(environment, *flags, "s3://bucket/tree", str(tmp_path / "local"))
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode not in {0, 130}
+    assert "Traceback" not in said
+    assert harvest(tmp_path / "local") == {"a": File(b"a")}
