@@ -16,6 +16,7 @@ import msgspec
 
 from plait.model.errors import DirectoryNotFoundError, StoreError, from_os_error
 from plait.model.items import POSIX_FIELDS, Kind, Page, Posix, order_bytes
+from plait.native import scan_pages
 from plait.stores.local.ahead import LARGEST, ReadAhead, Reading, Upcoming
 from plait.stores.local.attributes import posix_of, stat_of
 from plait.stores.local.columns import NO_SIZE, WIDTH, Columns, Row
@@ -26,11 +27,14 @@ from plait.stores.local.paths import components
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from plait.native import Scan
     from plait.stores.local.options import LocalOptions
     from plait.stores.local.paths import Root
 
 KEPT_OPEN = 200
 """Directories of the stack beyond this depth are closed while others are read, to spare descriptors."""
+PIECE = 10_000
+"""Entries of a huge directory that are held with their attributes at a time."""
 LEVELS_AHEAD = 32
 """Down to this depth subdirectories are read ahead; it bounds the descriptors that this takes."""
 _DEVICE = Posix.__struct_fields__.index("device")
@@ -40,14 +44,28 @@ _UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]))
 class _Level:
     """A directory of the stack: what of it is still to come."""
 
-    __slots__ = ("answers", "columns", "descriptor", "identity", "parts", "position", "prefix", "rest", "upcoming")
+    __slots__ = (
+        "answers",
+        "columns",
+        "descriptor",
+        "identity",
+        "more",
+        "parts",
+        "position",
+        "prefix",
+        "rest",
+        "skipping",
+        "upcoming",
+    )
 
     def __init__(self, descriptor: int, parts: tuple[str, ...], prefix: str, ahead: ReadAhead) -> None:
         self.descriptor: int | None = descriptor
         self.parts = parts
         self.prefix = prefix
         self.rest: str | None = None
+        self.skipping = ""
         self.columns = Columns([], b"", b"", b"", b"")
+        self.more: Iterator[Scan] = iter(())
         self.position = 0
         self.identity: tuple[int, int] | None = None
         self.upcoming = Upcoming(ahead)
@@ -116,7 +134,8 @@ class Walk:
         columns, start = level.columns, level.position
         index = columns.next_directory(start)
         if index < 0:
-            self._pop()
+            if not self._go_on(level):
+                self._pop()
             if start < len(columns):
                 yield columns.page(level.prefix, start, len(columns))
             return
@@ -141,7 +160,7 @@ class Walk:
                 return
         self._look_ahead(level)
         parts = (*level.parts, name)
-        if level.position == len(columns) and self._options.links is not Links.FOLLOW:
+        if level.position == len(columns) and self._options.links is not Links.FOLLOW and not self._go_on(level):
             self._pop()
         yield from self._enter(reading, parts, key + "/", rest)
 
@@ -190,7 +209,7 @@ class Walk:
         try:
             loop = self._options.links is Links.FOLLOW and self._leads_back(level, descriptor)
             if not loop:
-                level.columns = Columns(*reading.result())
+                level.more = self._read(reading)
         except OSError as error:
             level.close()
             yield Page.failed(directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory))
@@ -201,11 +220,32 @@ class Walk:
             yield Page.failed(directory, StoreError(message, key=directory))
             return
         self._stack.append(level)
-        self._adjust(level, descriptor)
-        if rest:
-            self._skip(level, rest)
+        level.skipping = rest
+        self._go_on(level)
         if len(self._stack) > KEPT_OPEN:
             level.close_directory()
+
+    def _read(self, reading: Reading) -> Iterator[Scan]:
+        """What a directory holds; a huge one in pieces, where no link can change the order of its names."""
+        if self._options.links is Links.SKIP and os.fstat(reading.descriptor).st_size > LARGEST:
+            return scan_pages(reading.descriptor, PIECE)
+        return iter((reading.result(),))
+
+    def _go_on(self, level: _Level) -> bool:
+        """Turns to the next piece of a directory; False where there is none."""
+        for piece in level.more:
+            level.columns = Columns(*piece)
+            level.position = 0
+            if level.descriptor is not None:
+                self._adjust(level, level.descriptor)
+            if level.skipping:
+                self._skip(level, level.skipping)
+                if level.position == len(level.columns):
+                    continue
+                level.skipping = ""
+            level.upcoming = Upcoming(self._ahead)
+            return True
+        return False
 
     def _leads_back(self, level: _Level, descriptor: int) -> bool:
         found = os.fstat(descriptor)
