@@ -231,6 +231,15 @@ def test_follows_pages(stub: Stub, store: S3Store) -> None:
     assert keys(store) == ["a", "b", "c"]
 
 
+def test_follows_pages_of_the_first_version(stub: Stub) -> None:
+    pages = {"": listing("a", "b+c", following="ignored"), "b c": listing("d")}
+    stub.answer = lambda seen: reply(200, pages[seen.query.get("marker", "")])
+    store = open_s3({**options(stub), "provider": "Ceph"}, "bucket", deadlines=QUICK)
+    assert keys(store) == ["a", "b c", "d"]
+    assert "list-type" not in stub.seen[0].query
+    store.close()
+
+
 def test_sorts_what_comes_in_another_order(stub: Stub, store: S3Store) -> None:
     stub.answer = pages_of({"": listing("a/x", "a.txt", "b", following="2"), "2": listing("b/x", "b-", "c")})
     assert keys(store) == ["a.txt", "a/x", "b", "b-", "b/x", "c"]
