@@ -4,8 +4,8 @@ One signed request layer carries every verb, so that keys, conditions, checksums
 
     store -> listing | reading | upload | copying | probes -> request (sign, send, repeat) -> wire (HTTP/1.1)
 
-Measured against obstore (whose put and get cost 1.6 times the CPU and which refuses keys such as `a//b`) and urllib3
-(3 to 4 times): see `wire`.
+Measured as bare requests for 4 KiB, obstore takes 1.6 times the CPU (and refuses keys such as `a//b`), http.client 2
+times, urllib3 3 to 4 times; a download of 1 GiB in ranges takes obstore twice as long.
 """
 
 from plait.stores.objects.opening import open_s3
