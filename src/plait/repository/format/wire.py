@@ -19,6 +19,7 @@ from __future__ import annotations
 import struct
 import types
 import typing
+from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -171,7 +172,9 @@ def _read_struct(kind: type[S], data: bytes, position: int) -> tuple[S, int]:
             values[field.name], position = field.form.read(data, position)
     if len(values) != len(schema.fields):
         for field in schema.fields:
-            values.setdefault(field.name, field.form.zero)
+            if field.name not in values:
+                # A struct may be one that is counted up later: each gets its own.
+                values[field.name] = copy(field.form.zero)
     return kind(**values), position
 
 
