@@ -1,4 +1,5 @@
-"""The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into chunks.
+"""The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into
+chunks, the checksum of a write-ahead log.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -19,9 +20,18 @@ from plait.native.pure.scan import Scan
 IMPLEMENTATION: Literal["c", "python"]
 
 try:
-    from plait.native._native import allocate, copy_files, copy_range, cut_points, entropy, scan, scan_pages
+    from plait.native._native import (
+        allocate,
+        copy_files,
+        copy_range,
+        cut_points,
+        entropy,
+        scan,
+        scan_pages,
+        wal_checksum,
+    )
 except ImportError:
-    from plait.native.pure import allocate, copy_files, copy_range, cut_points, entropy, scan, scan_pages
+    from plait.native.pure import allocate, copy_files, copy_range, cut_points, entropy, scan, scan_pages, wal_checksum
 
     IMPLEMENTATION = "python"
 else:
@@ -38,4 +48,5 @@ __all__ = [
     "entropy",
     "scan",
     "scan_pages",
+    "wal_checksum",
 ]

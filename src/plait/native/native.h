@@ -87,4 +87,7 @@ PyObject *plait_cut_points(PyObject *module, PyObject *arguments);
 /* entropy.c */
 PyObject *plait_entropy(PyObject *module, PyObject *arguments);
 
+/* wal_checksum.c */
+PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
+
 #endif

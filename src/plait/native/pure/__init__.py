@@ -8,5 +8,16 @@ from plait.native.pure.copy_files import copy_files
 from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.scan import Scan, scan, scan_pages
+from plait.native.pure.wal_checksum import wal_checksum
 
-__all__ = ["Scan", "allocate", "copy_files", "copy_range", "cut_points", "entropy", "scan", "scan_pages"]
+__all__ = [
+    "Scan",
+    "allocate",
+    "copy_files",
+    "copy_range",
+    "cut_points",
+    "entropy",
+    "scan",
+    "scan_pages",
+    "wal_checksum",
+]
