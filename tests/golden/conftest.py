@@ -18,6 +18,8 @@ from plait.repository.format.objects import Object
 from plait.repository.format.resources import VERSION_1_0_0, Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plait.repository.format.codec import Codec
 
 FOLDER = Path(__file__).parent / "kloset"
@@ -127,5 +129,6 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 
 @pytest.fixture
-def plain() -> Golden:
-    return _golden("plain")
+def goldens() -> Callable[[str], Golden]:
+    """Each by its name."""
+    return _golden

@@ -22,6 +22,7 @@ from plait.repository.format import (
     wire,
 )
 from plait.repository.format.chunking import Chunker
+from plait.repository.format.content_types import content_type
 from plait.repository.format.objects import Object, mean_entropy
 from plait.repository.format.resources import MAC_SIZE, STATE_VERSION, VERSION_1_0_0, Resource
 
@@ -231,6 +232,21 @@ def test_summaries_are_counted_the_same(golden: Golden) -> None:
             summaries.finish(summary, failed[directory])
         assert {path: wire.encode(summary) for path, summary in made.items()} == stored
         assert source.summary == made["/"]
+
+
+def test_content_types_are_the_same(golden: Golden) -> None:
+    for resource, mac in golden.holdings.blobs():
+        if resource != Resource.VFS_ENTRY:
+            continue
+        entry = entries.read(golden.stored(resource, mac))
+        if entry.has_content:
+            if golden.holdings.places(Resource.OBJECT, entry.object):
+                item = wire.decode(golden.stored(Resource.OBJECT, entry.object), Object)
+                first = (item.chunks or ())[0].content_mac
+                if golden.holdings.places(Resource.CHUNK, first):
+                    assert content_type(golden.stored(Resource.CHUNK, first)) == entry.content_type == item.content_type
+        elif not entry.file_info.is_directory:
+            assert entry.content_type == entries.NOT_REGULAR_CONTENT_TYPE
 
 
 def test_trees_hold_what_the_source_held(golden: Golden) -> None:

@@ -1,6 +1,7 @@
 """The C extension and its Python twin give the same for any tree, any batch and any range."""
 
 import os
+import random
 import tempfile
 from array import array
 from collections.abc import Iterator
@@ -154,3 +155,27 @@ def test_copy_range(pieces: list[tuple[bool, int]], offset: int, length: int, *,
             assert after[offset : offset + count] == wanted
             assert not any(after[:offset])
             assert not any(after[offset + count :])
+
+
+@given(
+    data=st.binary(max_size=3000) | st.integers(0, 2**32).map(lambda seed: random.Random(seed).randbytes(20_000)),
+    gear=st.integers(0, 2**32).map(lambda seed: random.Random(seed).randbytes(2048)),
+    sizes=st.tuples(st.integers(1, 200), st.integers(0, 400), st.integers(0, 2000)),
+    masks=st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)),
+    final=st.booleans(),
+)
+def test_cut_points(
+    data: bytes, gear: bytes, sizes: tuple[int, int, int], masks: tuple[int, int], *, final: bool
+) -> None:
+    ordered = (sizes[0], sizes[0] + sizes[1], sum(sizes))
+    sparse = (masks[0] & 0xFF0, masks[1] & 0xF00)
+    for chosen in (masks, sparse):
+        results = [implementation.cut_points(data, gear, ordered, chosen, final) for implementation in IMPLEMENTATIONS]
+        assert all(result == results[0] for result in results)
+
+
+@given(data=st.binary(max_size=3000) | st.lists(st.sampled_from([0, 1, 97, 255]), max_size=2000).map(bytes))
+def test_entropy(data: bytes) -> None:
+    results = [implementation.entropy(data) for implementation in IMPLEMENTATIONS]
+    assert 0 <= results[0] <= 8
+    assert all(result == results[0] for result in results)

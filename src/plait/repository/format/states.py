@@ -124,6 +124,8 @@ class End(NamedTuple):
 
 Record: TypeAlias = Location | Coloured | Packfile | Configured | Delete | End
 
+Writable: TypeAlias = Location | Coloured | Packfile | Delete
+
 _MAKERS: Final[Mapping[int, Callable[[tuple[Any, ...]], Record]]] = {
     _LOCATION: Location._make,
     _COLOURED: Coloured._make,
@@ -190,7 +192,7 @@ def _read_configured(payload: bytes) -> Configured:
     return Configured(payload[1:key_end], payload[value_start:value_end], int.from_bytes(payload[value_end:], "little"))
 
 
-def write_stream(parent: bytes, records: Iterable[Location | Coloured | Packfile | Delete], end: End) -> bytes:
+def write_stream(parent: bytes, records: Iterable[Writable], end: End) -> bytes:
     """The plain stream of a state, in the newest layout.
 
     The original's order of records is deletes, locations, colours, packfiles; the caller keeps it.
