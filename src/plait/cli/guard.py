@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 CLOSED_PIPE = 141
 """The exit code of a process that SIGPIPE ended (128 + 13), which is what a shell expects of `plait ls | head`."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk that is full is no defect: output that is redirected to a file, or what is set aside in a temporary one."""
 
 
 def guarded(face: str, arguments: Sequence[str]) -> int:
@@ -35,6 +39,10 @@ def guarded(face: str, arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  (the last line of defence: a person sees a line, not a traceback)
         if debug:
             _traceback()
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _forget_output()
+            say_lines("error", f"failed to write {error.filename or 'the output'}: {os.strerror(error.errno).lower()}")
+            return ExitCode.FAILED
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         say_lines("error", f"this is a defect of Plait: {reason}")
         if not debug:
