@@ -115,6 +115,9 @@ class PreconditionError(PlaitError):
 class SourceChangedError(PreconditionError):
     """The source changed while it was being read, or since it was listed."""
 
+    # As rclone ends; unlike it, a further attempt reads the source as it is then.
+    exit_code = ExitCode.NO_RETRY
+
 
 class PermissionDeniedError(PlaitError):
     """The operating system or the server refused access."""
