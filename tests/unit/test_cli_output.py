@@ -17,7 +17,7 @@ from plait.engine.executor import DRY_RUN, REFUSED
 from plait.engine.settings import Result
 from plait.engine.statistics import Snapshot, Transferring
 from plait.model.actions import Action, Outcome, Status, Verb
-from plait.model.errors import FatalError, NoRetryError, StoreError, UsageError
+from plait.model.errors import DirectoryNotFoundError, FatalError, NoRetryError, StoreError, UsageError
 from plait.model.items import Item, Kind, Stat
 
 STAMP = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"
@@ -155,7 +155,7 @@ DIRECTORY = Item("d", Stat(Kind.DIRECTORY))
 
 
 def lines(event: Event, level: Level = Level.INFO, **more: bool) -> list[tuple[str, str, str]]:
-    found = Lines(Log(level, io.StringIO()), **more).lines(event)
+    found = Lines(Log(level, io.StringIO()), **{"rclone": True, **more}).lines(event)
     return [(line.level.name, line.subject, line.text) for line in found]
 
 
@@ -186,10 +186,6 @@ def finished(verb: Verb, status: Status, detail: str = "", error: StoreError | F
             ("ERROR", "a", "Failed to copy: no way"),
         ),
         (finished(Verb.DELETE, Status.FAILED, error=StoreError("no")), ("ERROR", "a", "Couldn't delete: no")),
-        (
-            finished(Verb.DELETE, Status.FAILED, error=FatalError("--max-delete threshold reached")),
-            ("ERROR", "a", "Got fatal error on delete: --max-delete threshold reached"),
-        ),
         (Failed(StoreError("cannot list"), "x/"), ("ERROR", "x/", "cannot list")),
         (Message(Level.NOTICE, "told", "k"), ("NOTICE", "k", "told")),
         (
@@ -209,6 +205,28 @@ def finished(verb: Verb, status: Status, detail: str = "", error: StoreError | F
 )
 def test_the_line_of_an_event(event: Event, expected: tuple[str, str, str]) -> None:
     assert lines(event) == [expected]
+
+
+def test_a_deletion_that_a_limit_forbids_is_told_as_rclone_tells_it() -> None:
+    event = finished(Verb.DELETE, Status.FAILED, error=FatalError("--max-delete threshold reached"))
+    reason = ("ERROR", "a", "Got fatal error on delete: --max-delete threshold reached")
+    assert lines(event) == [reason, ("ERROR", "", "Cancelling sync due to fatal error: failed to delete 1 files")]
+    assert lines(event, rclone=False) == [reason]
+
+
+def test_plait_names_a_missing_source_once_at_the_end() -> None:
+    missing = Failed(DirectoryNotFoundError("directory not found"))
+    told = Lines(Log(Level.INFO, io.StringIO()))
+    gate = Message(Level.ERROR, "not deleting files as there were IO errors", "d")
+    ended = AttemptEnded(1, 3, 1, missing.error, again=False)
+    assert [line for event in (missing, gate, ended) for line in told.lines(event)] == []
+
+
+def test_names_are_on_one_line() -> None:
+    for rclone, shown in ((True, "a\u240ab"), (False, "a\\nb")):
+        stream = io.StringIO()
+        Lines(Log(Level.INFO, stream), rclone=rclone)(Message(Level.NOTICE, "told", "a\nb"))
+        assert stream.getvalue().endswith(f"{shown}: told\n")
 
 
 def test_what_no_line_is_written_of() -> None:

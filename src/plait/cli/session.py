@@ -13,7 +13,7 @@ import msgspec
 from plait.cli.guard import say_error, say_lines
 from plait.cli.opening import location
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
-from plait.cli.output.lines import Lines
+from plait.cli.output.lines import FAILED_DELETION, Lines
 from plait.cli.output.log import Log
 from plait.cli.output.plan import totals_line
 from plait.cli.output.questions import NoAnswerError, Questions
@@ -22,7 +22,7 @@ from plait.cli.output.summary import counts, summary_line, summary_record
 from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
 from plait.cli.remotes import configuration_path, configured_remotes
 from plait.cli.signals import Signals
-from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream, Finished, Level
+from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream, Failed, Finished, Level
 from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
 from plait.mirror.mirroring import Surroundings
@@ -32,6 +32,7 @@ from plait.model.errors import (
     CancelledError,
     ConfigurationError,
     DirectoryNotFoundError,
+    FatalError,
     NothingTransferredError,
     UsageError,
 )
@@ -96,6 +97,10 @@ class Session:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if self.face == "rclone" and isinstance(error, FatalError):
+            self.log.write(Level.ERROR, "Fatal error received - not attempting retries")
+            if self._statistics is not None:
+                self._statistics(Failed(error))
         self._showing.close()
         self._closing.close()
         reason = self.cancellation.reason
@@ -111,6 +116,7 @@ class Session:
             cancellation=self.cancellation,
             ask=Questions(self.events, self.face) if self._asks() else None,
             parse=lambda text: location(text, self.face),
+            dump_filters=print if self._dumps() else None,
         )
 
     def opening(self) -> Opening:
@@ -131,7 +137,9 @@ class Session:
             return found
         from plait.cli.fronts.rclone_remotes import with_description
 
-        return [with_description(place, self._remotes()) for place in found]
+        described = [with_description(place, self._remotes()) for place in found]
+        self._lines.source = described[0].text
+        return described
 
     def recorded(self, locations: Sequence[str]) -> Recording | Unrecorded:
         """The record of a run between `locations`, as they are shown; a context manager.
@@ -151,7 +159,7 @@ class Session:
     def finish(self, result: Result, error: PlaitError | None, source: Location) -> None:
         """Says what a transfer did, and which error decided."""
         self._showing.close()
-        if self.face == "plait" and self._records is None and not self.values.quiet:
+        if self.face == "plait" and self._records is None and not self.values.quiet and not _idle(result, error):
             line = summary_line(self.invocation.command, result, self._seconds(), dry_run=self.values.dry_run)
             print(line, file=sys.stderr)
             self._tell_of_fallback()
@@ -184,6 +192,8 @@ class Session:
         if isinstance(error, NoAnswerError):
             self.log.critical(error.message)
         elif error is not None and not isinstance(error, CancelledError | NothingTransferredError):
+            if isinstance(error, FatalError) and error.key:
+                errors, error = errors + 1, FatalError(FAILED_DELETION)
             many = f" with {errors} errors: last error was" if errors > 1 else ""
             self.log.write(Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message}")
 
@@ -212,19 +222,19 @@ class Session:
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def _display(self) -> tuple[Display, float]:
-        """What shows statistics, and how often; never for a listing, which is its own output."""
+    def _display(self) -> tuple[Display, float | None]:
+        """What shows statistics, and how often (0: at the end); None for a listing, which is its own output."""
         values, level = self.values, stats_level(self.values)
         logged = LoggedFigures(self.log, values, level, last=self.face == "rclone")
         if not self._measures:
-            return logged, 0.0
+            return logged, None
         if self._draws():
             return Drawing(self.log, self.invocation.command), DRAWING_SECONDS
         seconds = interval(values)
         if values.progress:
             given = values.was_given("stats") and seconds
             return Block(self.log, values, logged if seconds else None), given or PROGRESS_SECONDS
-        return logged, seconds if self.log.wants(level) else 0.0
+        return logged, seconds if self.log.wants(level) and (seconds or self.face == "rclone") else None
 
     def _draws(self) -> bool:
         """True where a person looks at Plait's own face."""
@@ -235,6 +245,9 @@ class Session:
 
     def _asks(self) -> bool:
         return self._writes and bool(self.values.interactive)
+
+    def _dumps(self) -> bool:
+        return self.values.options.named("dump") is not None and bool(self.values.dump)
 
     def _reports(self) -> bool:
         return self.values.options.named("combined") is not None
@@ -251,6 +264,11 @@ class Unrecorded:
 
     def finish(self, result: Result | None, error: PlaitError | None, code: int) -> None:
         """Does nothing."""
+
+
+def _idle(result: Result, error: PlaitError | None) -> bool:
+    """True where an error is all that there is to tell."""
+    return error is not None and not (result.done or result.skipped or result.failed)
 
 
 def located(error: DirectoryNotFoundError, place: Location) -> DirectoryNotFoundError:

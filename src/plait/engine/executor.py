@@ -201,7 +201,10 @@ class _Attempt:
         """Hands a transfer to the workers."""
         if not self._admits(action):
             return
-        if self._carrier.batched:
+        if self._settings.confirm is not None:
+            # What a person said yes to is done before the next question: quitting there must not take it back.
+            self._carry((action,))
+        elif self._carrier.batched:
             self._batches.add(action)
         else:
             self._transfers.submit((action,))
@@ -259,7 +262,9 @@ class _Attempt:
                 break
             if not self._admits(action):
                 continue
-            if batched:
+            if self._settings.confirm is not None:
+                self._carry((action,))
+            elif batched:
                 batches.add(action)
             else:
                 if group and (len(group) >= size or group[0].verb is not action.verb):
@@ -286,7 +291,8 @@ class _Attempt:
             self._account(Outcome(action, Status.SKIPPED, DRY_RUN))
             return False
         if self._settings.confirm is not None and not self._confirm(self._settings.confirm, action):
-            self._account(Outcome(action, Status.SKIPPED, REFUSED))
+            if not self._abort.cancelled():
+                self._account(Outcome(action, Status.SKIPPED, REFUSED))
             return False
         return True
 

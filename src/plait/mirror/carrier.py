@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from plait.engine.events import Carried
+from plait.engine.events import Carried, Level, Message
 from plait.engine.transfer import Manner
 from plait.mirror.lookups import with_time
 from plait.model.actions import Action, Outcome, Status, Verb
@@ -42,6 +42,7 @@ SET_TIME = "Updated modification time in destination"
 SET_DIRECTORY_TIME = "Set directory modification time"
 SET_DIRECTORY_METADATA = "Updated directory metadata"
 DELETED = "Deleted"
+MOVED = "Moved (server-side)"
 KEPT = "Moved into backup dir"
 MADE_DIRECTORY = "Made directory"
 REMOVED_DIRECTORY = "Removing directory"
@@ -195,7 +196,7 @@ class MirrorCarrier:
         _remove(self._destination, aside)
         carriage = self._carry_to(action, aside)
         try:
-            kept = keeper.keep(old)
+            kept = self._keep(keeper, old)
             store.rename(aside, action.key, replace=True, durable=self._settings.durable)
         except PlaitError:
             _remove(self._destination, aside)
@@ -253,12 +254,20 @@ class MirrorCarrier:
     def _keep_and_delete(self, action: Action) -> Outcome:
         if self._keeper is None or action.destination is None:
             raise AssertionError("only what is there is kept")
-        kept = self._keeper.keep(action.destination)
+        kept = self._keep(self._keeper, action.destination)
         if not self._keeper.renames:
             for deleted in self._destination.delete([action.key]):
                 if deleted.error is not None:
                     raise deleted.error
         return Outcome(action, Status.DONE, KEPT, kept=kept)
+
+    def _keep(self, keeper: Keeper, item: Item) -> str:
+        kept = keeper.keep(item)
+        if keeper.renames:
+            name = keeper.name(item.key)
+            told = MOVED if name == item.key else f"{MOVED} to: {name}"
+            self._emit(Message(Level.INFO, told, item.key))
+        return kept
 
     # Directories
 

@@ -43,6 +43,10 @@ class Keeper(Protocol):
         """Keeps one file and says where, as a location's text."""
         ...
 
+    def name(self, key: str) -> str:
+        """The key under which the file `key` is kept, below the place of what is kept."""
+        ...
+
 
 class RenamingKeeper:
     """Keeps by renaming, within one store that holds both the destination and the place of what is kept.
@@ -84,6 +88,10 @@ class RenamingKeeper:
                     raise deleted.error from None
         return shown_below(self._shown, name)
 
+    def name(self, key: str) -> str:
+        """The key with the suffix."""
+        return self._names.name(key)
+
 
 class CopyingKeeper:
     """Keeps by a server-side copy, where objects cannot be renamed."""
@@ -101,6 +109,10 @@ class CopyingKeeper:
         name = self._names.name(item.key)
         self._kept.copy_from(self._destination, item, name, Outgoing(modified=item.modified))
         return shown_below(self._shown, name)
+
+    def name(self, key: str) -> str:
+        """The key with the suffix."""
+        return self._names.name(key)
 
 
 def shown_below(location: str, key: str) -> str:

@@ -35,13 +35,14 @@ from plait.model.errors import (
     ConfigurationError,
     DirectoryNotFoundError,
     FatalError,
+    FilterError,
     NoRetryError,
     ObjectNotFoundError,
     PlaitError,
 )
 from plait.model.items import Item, Kind
 from plait.stores.base import Leftovers
-from plait.stores.location import parse_location
+from plait.stores.location import LocationKind, parse_location
 from plait.stores.registry import open_location, open_source
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What a verb has around it.
 
     `ask` puts a question of `--interactive` to a person: what is to be done, and to which key. `parse` reads the
-    location in an option's value. `read_lines` reads a file of rules or names; `now` is the time that ages count from,
-    in nanoseconds since the epoch, None for the clock.
+    location in an option's value. `read_lines` reads a file of rules or names; `dump_filters` is given the compiled
+    rules as text; `now` is the time that ages count from, in nanoseconds since the epoch, None for the clock.
     """
 
     events: EventStream = msgspec.field(default_factory=EventStream)
@@ -85,6 +86,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     ask: Callable[[str, str], Answer] | None = None
     parse: Callable[[str], Location] = parse_location
     read_lines: Callable[[str], Iterable[str]] | None = None
+    dump_filters: Callable[[str], None] | None = None
     now: int | None = None
 
 
@@ -115,7 +117,8 @@ class Mirror:
             self.source = self._open(closing, open_source(source, opening))
             self.destination = self._open(closing, open_source(destination, opening))
             if self.destination.file is not None:
-                raise ConfigurationError(f'destination "{self.destination.text}" is a file not directory')
+                name = destination.path if destination.kind is LocationKind.LOCAL else destination.text
+                raise ConfigurationError("is a file not a directory", key=name)
             self.is_same = self._check_places()
             self._keeper = self._open_keeper(closing, opening)
             self._closing = closing.pop_all()
@@ -145,7 +148,7 @@ class Mirror:
             result = executor.run(self.actions(errors), errors)
             return self._with_gate(result, errors)
 
-        pause = (self.values.retries_sleep or 0) / SECOND
+        pause = self.values.retries_sleep / SECOND
         result = run_attempts(attempt, max(1, self.values.retries), pause, self.around.events, self.around.cancellation)
         if not self.values.dry_run:
             self._remove_leftovers()
@@ -239,7 +242,7 @@ class Mirror:
 
     def _execution(self) -> ExecutionSettings:
         confirm = None
-        if self.values.interactive and not self.values.auto_confirm and self.around.ask is not None:
+        if self.values.interactive and self.around.ask is not None:
             keeps = bool(self._keeper)
             confirm = Confirmations(self.around.ask, moves=self.mode is Mode.MOVE, keeps=keeps)
         return settings.execution_settings(self.mode, self.values, confirm, self.destination.text)
@@ -292,13 +295,18 @@ class Mirror:
 
 
 def compile_selection(values: Values, around: Surroundings) -> Filters:
-    """The filter rules of the options. Raises ConfigurationError for a bad rule or a file that cannot be read."""
+    """The filter rules of the options. Raises FilterError for a bad rule or a file that cannot be read."""
     import time
 
     from plait.mirror.filters import compile_filters, filter_options, read_lines
 
     now = time.time_ns() if around.now is None else around.now
-    filters = compile_filters(filter_options(values), now, around.read_lines or read_lines)
+    try:
+        filters = compile_filters(filter_options(values), now, around.read_lines or read_lines)
+    except ConfigurationError as error:
+        raise FilterError(error.message, hint=error.hint) from None
+    if around.dump_filters is not None:
+        around.dump_filters(filters.dump())
     for warning in filters.warnings:
         around.events.emit(Message(Level.ERROR, warning))
     for remark in filters.remarks:

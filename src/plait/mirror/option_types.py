@@ -68,6 +68,18 @@ def _show_duration(value: int | None) -> str:
     return show_duration(value)
 
 
+def _interval(text: str) -> int:
+    from plait.model.values.durations import parse_go_duration
+
+    return parse_go_duration(text)
+
+
+def _show_interval(value: int) -> str:
+    from plait.model.values.durations import show_go_duration
+
+    return show_go_duration(value)
+
+
 def _age(text: str) -> Age | None:
     from plait.model.values.durations import parse_age
 
@@ -129,6 +141,8 @@ SIZE = ValueType("SIZE", _size, _show_size)
 """Bytes; None for `off`."""
 DURATION = ValueType("DURATION", _duration, _show_duration)
 """Nanoseconds; None for `off`."""
+INTERVAL = ValueType("INTERVAL", _interval, _show_interval)
+"""Nanoseconds, in Go's spelling only: most of rclone's durations know neither days nor `off`."""
 AGE = ValueType("AGE", _age, _show_age)
 """A duration before now or a point in time; None for `off`."""
 BANDWIDTH = ValueType("RATE", _bandwidth)

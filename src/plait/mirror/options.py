@@ -17,6 +17,7 @@ from plait.mirror.option_types import (
     FILE,
     HASH,
     INTEGER,
+    INTERVAL,
     LOCATION,
     NUMBER,
     PATTERN,
@@ -64,7 +65,7 @@ COMPARISON = OptionSet(
         _switch("ignore-checksum", _DIRECT, "Do not compare hashes after a copy"),
         _switch("update", _DIRECT, "Leave files alone that are newer at the destination", "u"),
         _switch("immutable", _DIRECT, "Never change an existing file: fail where one differs"),
-        _value("modify-window", DURATION, 1, _DIRECT, "Times that differ by less than this are equal"),
+        _value("modify-window", INTERVAL, 1, _DIRECT, "Times that differ by less than this are equal"),
         _switch("refresh-times", _DIRECT, "Set a differing time where no hash can show equal content"),
         _switch("no-update-modtime", _DIRECT, "Do not set the modification time of files that are otherwise equal"),
         _switch("no-update-dir-modtime", _DIRECT, "Do not set the modification times of directories"),
@@ -132,6 +133,7 @@ FILTERS = OptionSet(
         _many("metadata-exclude-from", FILE, _FILTER, "Read such patterns from FILE"),
         _many("metadata-filter", PATTERN, _FILTER, "Add a filter rule on metadata"),
         _many("metadata-filter-from", FILE, _FILTER, "Read such rules from FILE"),
+        _value("dump", choice("WHAT", "filters"), "", _FILTER, "Print the compiled filter rules (filters)"),
     )
 )
 
@@ -169,11 +171,11 @@ NETWORK = OptionSet(
         _value("bwlimit", BANDWIDTH, None, Section.NETWORK, "Limit the bandwidth: RATE, UP:DOWN or a timetable"),
         _value("tpslimit", NUMBER, 0.0, Section.NETWORK, "Requests per second at most (0 is no limit)"),
         _value("tpslimit-burst", INTEGER, 1, Section.NETWORK, "Requests that may come at once under --tpslimit"),
-        _value("contimeout", DURATION, MINUTE, Section.NETWORK, "Give up connecting after this time"),
-        _value("timeout", DURATION, 5 * MINUTE, Section.NETWORK, "Give up on a silent connection after this time"),
+        _value("contimeout", INTERVAL, MINUTE, Section.NETWORK, "Give up connecting after this time"),
+        _value("timeout", INTERVAL, 5 * MINUTE, Section.NETWORK, "Give up on a silent connection after this time"),
         _value("low-level-retries", INTEGER, 10, Section.NETWORK, "Tries for one request that fails in passing"),
         _value("retries", INTEGER, 3, Section.NETWORK, "Attempts at the whole"),
-        _value("retries-sleep", DURATION, 0, Section.NETWORK, "Wait this long between attempts"),
+        _value("retries-sleep", INTERVAL, 0, Section.NETWORK, "Wait this long between attempts"),
     )
 )
 
@@ -227,7 +229,13 @@ CONFIGURATION = OptionSet(
     (
         _value("config", FILE, None, Section.CONFIGURATION, "The rclone.conf to read"),
         _value("password-command", COMMAND, (), Section.CONFIGURATION, "Prints the password of --config"),
-        _switch("auto-confirm", Section.CONFIGURATION, "Answer every question with its default"),
+        _switch(
+            "auto-confirm",
+            Section.CONFIGURATION,
+            "Answer questions of the configuration",
+            hidden=True,
+            no_effect="there are none, and those of --interactive are always asked, as by rclone",
+        ),
     )
 )
 

@@ -44,7 +44,7 @@ def check_values(mode: Mode, values: Values) -> None:
     length = len(values.partial_suffix.encode("utf-8", "surrogateescape"))
     if length > LONGEST_PARTIAL_SUFFIX:
         raise ConfigurationError(
-            f"expecting length of --partial-suffix to be not greater than {LONGEST_PARTIAL_SUFFIX} but got {length}"
+            f"--partial-suffix: Expecting suffix length not greater than {LONGEST_PARTIAL_SUFFIX} but got {length}"
         )
 
 
@@ -65,6 +65,8 @@ def local_options(values: Values, *, writes: bool = True) -> LocalOptions:
             "durable": values.durable,
             "metadata": values.metadata,
         }
+    else:
+        options["metadata"] = bool(values.metadata_include or values.metadata_exclude or values.metadata_filter)
     return LocalOptions(**options)
 
 
@@ -91,7 +93,7 @@ def comparison_settings(values: Values, source: Store, destination: Store) -> Co
         immutable=values.immutable,
         refresh_times=values.refresh_times,
         update_times=not values.no_update_modtime,
-        window=modify_window(values.modify_window or 0, source.features, destination.features),
+        window=modify_window(values.modify_window, source.features, destination.features),
         common_hash=common_hash(source.features, destination.features),
         can_set_time=destination.features.set_times and isinstance(destination, SetsAttributes),
         dry_run=values.dry_run,
@@ -122,7 +124,7 @@ def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSett
         durable=values.durable,
         in_place=values.inplace,
         partial_suffix=values.partial_suffix,
-        transfers=values.transfers if values.was_given("transfers") else None,
+        transfers=_transfers(values),
         hidden=hidden,
     )
 
@@ -154,7 +156,7 @@ def execution_settings(
         delete_when=_delete_when(mode, values),
         dry_run=values.dry_run,
         confirm=confirm,
-        transfers=values.transfers if values.was_given("transfers") else None,
+        transfers=_transfers(values),
         check_first=values.check_first,
         subject=subject,
         **limits,
@@ -166,6 +168,10 @@ def checkers(values: Values, source: Store, destination: Store) -> int:
     if values.was_given("checkers"):
         return max(1, int(values.checkers))
     return max(source.features.concurrency, destination.features.concurrency)
+
+
+def _transfers(values: Values) -> int | None:
+    return max(1, int(values.transfers)) if values.was_given("transfers") else None
 
 
 def _delete_when(mode: Mode, values: Values) -> DeleteWhen:

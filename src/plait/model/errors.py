@@ -79,6 +79,10 @@ class ConfigurationError(PlaitError):
     fatal = True
 
 
+class FilterError(ConfigurationError):
+    """A filter rule is wrong, or a file of rules or names cannot be read; nothing was touched."""
+
+
 class MissingExtraError(ConfigurationError):
     """A library of an optional extra is not installed; the hint is the exact command that installs it."""
 

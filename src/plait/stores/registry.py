@@ -151,9 +151,14 @@ class Opener(Protocol):
 def open_location(location: Location, opening: Opening) -> Opened:
     """Opens a location as a tree.
 
-    Raises ConfigurationError (unknown remote, unknown or absent backend, bad option), MissingExtraError.
+    Raises ConfigurationError (unknown remote, unknown or absent backend, bad option), MissingExtraError; their key is
+    the location.
     """
-    return _open(location, opening, location.text, LONGEST_ALIAS_CHAIN)
+    try:
+        return _open(location, opening, location.text, LONGEST_ALIAS_CHAIN)
+    except (ConfigurationError, NotSupportedError) as error:
+        error.key = error.key or location.text
+        raise
 
 
 def open_source(location: Location, opening: Opening) -> Opened:
@@ -192,6 +197,8 @@ def _is_bucket(opened: Opened) -> bool:
 def _split(location: Location) -> tuple[str, str]:
     """The path above, and the last name; "" where the path can name no file."""
     path = location.path
+    if location.kind is LocationKind.LOCAL:
+        path = path.rstrip("/") or path
     if path.endswith("/") or path.rpartition("/")[2] in {"", ".", ".."}:
         return path, ""
     parent, slash, name = path.rpartition("/")

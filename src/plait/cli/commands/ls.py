@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.session import Session, naming
 from plait.mirror.listing import Listing
+from plait.mirror.names import inside
 from plait.model.items import Kind
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def rclone_line(item: Item) -> bytes | None:
     if item.kind is Kind.DIRECTORY:
         return None
     size = -1 if item.size is None else item.size
-    return b"%9d %s\n" % (size, item.key.encode("utf-8", "surrogateescape"))
+    return b"%9d %s\n" % (size, inside(item.key).encode("utf-8", "surrogateescape"))
 
 
 def _shower(listing: Listing, invocation: Invocation) -> Callable[[Item], bytes | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from plait.cli.binding import BadValueError, bind, environment_settings
 from plait.cli.dialects import PFLAG
 from plait.cli.forms import Form, Invocation, load
+from plait.cli.fronts.rclone_remotes import CREATING
 from plait.cli.fronts.rclone_types import bad_value, quoted
 from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
 from plait.cli.grammar import Fault, Lexicon, OptionWordError, split
@@ -20,6 +21,7 @@ from plait.model.errors import (
     DirectoryNotFoundError,
     ExitCode,
     FatalError,
+    FilterError,
     NotSupportedError,
     PlaitError,
     SecretError,
@@ -109,6 +111,9 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     if values.verbose and values.quiet:
         log.critical("Can't set -v and -q")
         return ExitCode.FAILED
+    if values.dump:
+        log.write(Level.NOTICE, "Automatically setting -vv as --dump is enabled")
+        values = replace(values, parsed={**values.parsed, "verbose": 2})
     form = Form("mirror", front.words, front.takes, _RUN[verb], front.options)
     try:
         return int(load(form.run)(Invocation(verb, form, line.texts, values, {}, "rclone", environment, arguments)))
@@ -125,10 +130,14 @@ def exit_code(error: PlaitError) -> int:
 def _end(verb: str, error: PlaitError, log: Log) -> int:
     """Says what ended a verb before its attempts could."""
     if isinstance(error, FatalError):
-        log.write(Level.ERROR, "Fatal error received - not attempting retries")
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
+    elif isinstance(error, FilterError):
+        text = f'Failed to initialise global options: failed to reload "filter" options: {error.message}'
+        log.critical(text)
+        return ExitCode.FAILED
     elif isinstance(error, ConfigurationError | UsageError | SecretError | NotSupportedError):
-        log.critical(error.message)
+        named = error.key and not error.message.startswith(CREATING)
+        log.critical(f"{CREATING} {quoted(error.key or '')}: {error.message}" if named else error.message)
         return ExitCode.FAILED
     elif isinstance(error, DirectoryNotFoundError) and verb in {"ls", "size"}:
         # Told twice, and so counted.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -39,6 +39,10 @@ def _bucket(path: str) -> str:
     return f"S3 bucket {bucket} path {key}" if key else f"S3 bucket {bucket}"
 
 
+CREATING: Final = "Failed to create file system for"
+"""What rclone says before the reason why a location cannot be opened."""
+
+
 class TellingRemotes:
     """Says once that the configuration file is missing, and of an unknown remote which location named it.
 
@@ -58,7 +62,7 @@ class TellingRemotes:
             return self._remotes.backend(name)
         except ConfigurationError as error:
             word = next((word for word in self._words if word.startswith((f"{name}:", f"{name},"))), f"{name}:")
-            raise ConfigurationError(f"Failed to create file system for {quote(word)}: {error.message}") from None
+            raise ConfigurationError(f"{CREATING} {quote(word)}: {error.message}") from None
 
     def options(self, name: str, backend: str, overrides: Mapping[str, str]) -> Mapping[str, str]:
         """The options of a remote."""

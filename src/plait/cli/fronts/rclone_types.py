@@ -17,6 +17,7 @@ _HELP_NAMES: Final[dict[ValueType, str]] = {
     types.NUMBER: "float",
     types.SIZE: "SizeSuffix",
     types.DURATION: "Duration",
+    types.INTERVAL: "Duration",
     types.AGE: "Duration",
     types.BANDWIDTH: "BwTimetable",
     types.COMMAND: "SpaceSepList",
@@ -26,7 +27,7 @@ _GO_NAMES: Final[dict[ValueType, str]] = {
     types.INTEGER: "int",
     types.NUMBER: "float64",
     types.SIZE: "fs.SizeSuffix",
-    types.DURATION: "time.Duration",
+    types.INTERVAL: "time.Duration",
     types.AGE: "fs.Duration",
     types.BANDWIDTH: "fs.BwTimetable",
 }
@@ -73,6 +74,8 @@ def bad_value(option: Option, text: str, reason: str) -> str:
     name = None if option.name in _PARSED_BY_PFLAG else _GO_NAMES_BY_OPTION.get(option.name, _GO_NAMES.get(option.type))
     if option.type is types.SWITCH:
         reason = f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax"
+    if option.type in {types.DURATION, types.AGE}:
+        reason = f'parsing time {quoted(text)} as "2006-01-02": cannot parse {quoted(text)} as "2006"'
     parsing = f"parsing {quoted(text)} as {name} failed: " if name else ""
     return f"invalid argument {quoted(text)} for {quoted(flag)} flag: {parsing}{reason}"
 

@@ -6,15 +6,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from plait.cli.output.log import visible
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, Failed, Finished, Level, Message
-from plait.engine.executor import DRY_RUN, REFUSED
+from plait.engine.executor import (
+    DRY_RUN,
+    GATE_CLOSED,
+    NOT_DELETING_DIRECTORIES,
+    NOT_DELETING_FILES,
+    NOT_WANTED,
+    REFUSED,
+)
+from plait.mirror.carrier import REMOVED_DIRECTORY
+from plait.mirror.names import inside
 from plait.mirror.questions import words
 from plait.model.actions import Status, Verb
-from plait.model.errors import Retry
+from plait.model.errors import DirectoryNotFoundError, Retry
 from plait.model.values.sizes import show_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from plait.cli.output.log import Log
     from plait.engine.events import Event
@@ -36,6 +46,9 @@ _FAILURES: Final = {
 }
 
 
+FAILED_DELETION: Final = "failed to delete 1 files"
+"""Rclone's last error where a limit forbids a deletion."""
+_GATES: Final = frozenset({NOT_DELETING_FILES, NOT_DELETING_DIRECTORIES})
 _WITH_CONTENT: Final = frozenset({Verb.CREATE, Verb.REPLACE})
 _SKIPPED_BY: Final = {DRY_RUN: "--dry-run", REFUSED: "--interactive"}
 
@@ -53,10 +66,18 @@ class Lines:
     """Tells the log what happens; a subscriber of the event stream.
 
     `moves` and `keeps` are as in `plait.mirror.questions.words`; `transfers`: the command is one that transfers.
+    `rclone`: names and words are rclone's to the letter; otherwise what Plait's last line says is not said before.
+    `source` is what the log calls the source.
     """
 
-    def __init__(self, log: Log, *, moves: bool = False, keeps: bool = False, transfers: bool = False) -> None:
+    def __init__(
+        self, log: Log, *, moves: bool = False, keeps: bool = False, transfers: bool = False, rclone: bool = False
+    ) -> None:
         self._log = log
+        self._rclone = rclone
+        self._name: Callable[[str], str] = inside if rclone else visible
+        self._root_missing = False
+        self.source = ""
         self._informs = log.wants(Level.INFO)
         self._debugs = log.wants(Level.DEBUG)
         self._transfers = transfers
@@ -75,21 +96,25 @@ class Lines:
             # By far the most frequent, and nobody wants to hear of it.
             return
         for line in self.lines(event):
-            self._log.write(line.level, line.text, line.subject, line.facts)
+            self._log.write(line.level, line.text, self._name(line.subject), line.facts)
 
     def lines(self, event: Event) -> Iterator[Line]:
         """The lines that the log wants of an event."""
         match event:
             case Finished():
                 yield from self._outcome(event.outcome)
-            case Message():
+            case Message() if self._rclone or not (self._root_missing and event.text in _GATES):
                 yield Line(event.level, event.text, event.subject)
+            case Failed(error=DirectoryNotFoundError() as error, subject=""):
+                self._root_missing = True
+                if self._rclone:
+                    yield Line(Level.ERROR, f"error reading source root directory: {error.message}", self.source)
             case Failed():
                 yield Line(Level.ERROR, event.error.message, event.subject)
             case AttemptEnded():
-                if self._transfers and not self._transferred:
+                if self._transfers and not self._transferred and not self._root_missing:
                     yield Line(Level.INFO, "There was nothing to transfer")
-                yield from _attempt(event)
+                yield from self._attempt(event)
             case Compared(verdict="=", source=item) if item is not None:
                 yield _unchanged(item)
             case ComparedRun():
@@ -104,12 +129,24 @@ class Lines:
                 yield Line(Level.INFO, outcome.detail, action.key, _size_fact(action))
         elif outcome.error is not None:
             yield Line(Level.ERROR, f"{_failure(action.verb, outcome.error)}: {outcome.error.message}", action.key)
+            if self._rclone and outcome.error.fatal and action.verb is Verb.DELETE:
+                yield Line(Level.ERROR, f"Cancelling sync due to fatal error: {FAILED_DELETION}")
         elif outcome.detail in _SKIPPED_BY:
-            yield self._skipped(action, _SKIPPED_BY[outcome.detail])
+            option = _SKIPPED_BY[outcome.detail]
+            if self._keeps and action.verb is Verb.REPLACE and action.destination is not None:
+                yield self._skipped(action, "move", action.destination.size, option)
+            word = words(action, moves=self._moves, keeps=self._keeps)
+            yield self._skipped(action, word, _size(action), option)
+        elif self._rclone and action.verb is Verb.REMOVE_DIRECTORY and outcome.detail not in {GATE_CLOSED, NOT_WANTED}:
+            # Rclone says so before it tries.
+            yield Line(Level.INFO, REMOVED_DIRECTORY, action.key)
 
-    def _skipped(self, action: Action, option: str) -> Line:
-        word = words(action, moves=self._moves, keeps=self._keeps)
-        size = _size(action)
+    def _attempt(self, event: AttemptEnded) -> Iterator[Line]:
+        if self._rclone or event.again or not event.errors or event.number > 1:
+            yield from _attempt(event)
+
+    @staticmethod
+    def _skipped(action: Action, word: str, size: int | None, option: str) -> Line:
         told = f" (size {show_size(size)})" if size is not None else ""
         facts = {"skipped": word} | ({"size": size} if size is not None else {})
         return Line(Level.NOTICE, f"Skipped {word} as {option} is set{told}", action.key, facts)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from threading import Lock
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from plait.engine.events import Level
 
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CRITICAL: Final = "CRITICAL"
 """The level of what ends a command before it began; above every threshold."""
 
@@ -96,6 +98,11 @@ def zone(local: time.struct_time) -> str:
         return "Z"
     hours, minutes = divmod(abs(offset) // 60, 60)
     return f"{'-' if offset < 0 else '+'}{hours:02d}:{minutes:02d}"
+
+
+def visible(name: str) -> str:
+    r"""A name on one line: control characters as in Python's repr (`\n`)."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), name)
 
 
 def safe(text: str) -> str:

@@ -30,9 +30,10 @@ class Questions:
 
     def __call__(self, what: str, key: str) -> Answer:
         """The answer to whether `what` may be done to `key`; an empty line is yes. Raises NoAnswerError."""
+        from plait.mirror.names import inside
         from plait.model.values.quoting import quote
 
-        print(f"\n{self._program}: {what} {quote(key)}?")
+        print(f"\n{self._program}: {what} {quote(inside(key))}?")
         print("y) Yes, this is OK (default)")
         print("n) No, skip this")
         print(f"s) Skip all {what} operations with no more questions")
@@ -58,7 +59,9 @@ class Questions:
             letter = line.strip().lower()
             if letter in {"", *_LETTERS}:
                 return Answer(letter or Answer.YES.value)
-            print(f"This value must be one of the following characters: {', '.join(_LETTERS)}.", flush=True)
+            one = "one of the following"
+            wanted = f"{one} characters" if len(letter) == 1 else f"a single character, {one}"
+            print(f"This value must be {wanted}: {', '.join(_LETTERS)}.", flush=True)
 
     def _say(self, text: str) -> None:
         self._events.emit(Message(Level.NOTICE, text))

@@ -37,7 +37,7 @@ class Display(Protocol):
 
 
 class Ticker:
-    """Shows statistics every `seconds` on a thread of its own; a context manager."""
+    """Shows statistics every `seconds` on a thread of its own, and at the end; a context manager. 0: only then."""
 
     def __init__(self, display: Display, snapshot: Callable[[], Snapshot], seconds: float) -> None:
         self._display = display
@@ -47,12 +47,14 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if self._seconds:
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        self._thread.join()
+        if self._seconds:
+            self._thread.join()
         self._display.close(self._snapshot())
 
     def _run(self) -> None:
@@ -61,9 +63,13 @@ class Ticker:
 
 
 class LoggedFigures:
-    """Writes statistics to the log; `last` says whether they are also written at the end."""
+    """Writes statistics to the log; `last` says whether they are also written at the end.
+
+    With `--stats 0` they are written at the end of a run with errors only, as by rclone.
+    """
 
     def __init__(self, log: Log, values: Values, level: Level, *, last: bool) -> None:
+        self._always = bool(interval(values))
         self._log = log
         self._one_line = values.stats_one_line
         self._level = level
@@ -81,7 +87,7 @@ class LoggedFigures:
 
     def close(self, snapshot: Snapshot) -> None:
         """Writes the last ones."""
-        if self._last:
+        if self._last and (self._always or snapshot.errors):
             self.show(snapshot)
 
     def abandon(self) -> None:
@@ -155,8 +161,8 @@ def interval(values: Values) -> float:
 
 
 def stats_level(values: Values) -> Level:
-    """The level at which statistics are logged; those of a dry run are what it is made for."""
+    """The level at which statistics are logged; a dry run and one with questions always show them."""
     named = Level[values.stats_log_level]
-    if values.options.named("dry-run") is not None and values.dry_run:
+    if values.options.named("dry-run") is not None and (values.dry_run or values.interactive):
         return max(named, Level.NOTICE)
     return named

@@ -55,11 +55,19 @@ class FilterOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def filter_options(values: Any) -> FilterOptions:
-    """The options out of an object that has each flag as an attribute: `include_from`, `metadata_filter`, and so on."""
-    own = {name: getattr(values, name) for name in FilterOptions.__struct_fields__ if name not in {"paths", "metadata"}}
+    """The options out of an object that has each flag as an attribute: `include_from`, `metadata_filter`, and so on.
+
+    A list that holds nothing but one empty text counts as not given, as by rclone.
+    """
+
+    def given(name: str) -> Any:
+        value = getattr(values, name)
+        return () if value == ("",) else value
+
+    own = {name: given(name) for name in FilterOptions.__struct_fields__ if name not in {"paths", "metadata"}}
     names = RuleOptions.__struct_fields__
-    paths = RuleOptions(**{name: getattr(values, name) for name in names})
-    metadata = RuleOptions(**{name: getattr(values, f"metadata_{name}") for name in names})
+    paths = RuleOptions(**{name: given(name) for name in names})
+    metadata = RuleOptions(**{name: given(f"metadata_{name}") for name in names})
     return FilterOptions(paths=paths, metadata=metadata, **own)
 
 
