@@ -27,6 +27,7 @@ from plait.model.errors import (
     StoreError,
     UnsafeNameError,
 )
+from plait.model.items import Item
 from plait.stores.base import CopyRequest, Deleted, Outgoing
 from plait.stores.local import Links, LocalOptions, LocalStore
 from plait.stores.local.partials import LONGEST_LEAF, WRITERS, is_partial_name, lock, partial_name
@@ -676,3 +677,16 @@ for round in range(1000):
         assert {deleted.error for deleted in store.remove_leftovers()} <= {None}
         assert set(names(root / "d")) <= set(sizes)
     assert set(names(root / "d")) == set(sizes)
+
+
+@pytest.mark.parametrize(("place", "name"), [("/proc", "version"), ("/sys/kernel", "uevent_seqnum")])
+def test_a_file_that_holds_more_or_less_than_it_says_is_not_copied(root: Path, place: str, name: str) -> None:
+    store, origin = LocalStore(root), LocalStore(place)
+    item = Item(name, origin.stat(name))
+    assert item.size != len(Path(place, name).read_bytes())
+    [result] = store.copy_batch(origin, [CopyRequest(item, "copy")], Outgoing(), lambda: False)
+    assert isinstance(result.error, IntegrityError)
+    for expected in (item.stat, None):
+        with origin.read(name, expected=expected) as reader, pytest.raises(IntegrityError):
+            store.write("copy", reader, item.size)
+    assert names(root) == []

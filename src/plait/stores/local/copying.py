@@ -33,7 +33,7 @@ from plait.stores.local.attributes import kind_of, read_metadata, stat_of
 from plait.stores.local.links import stands_for_link
 from plait.stores.local.options import Links
 from plait.stores.local.partials import WRITERS, partial_bytes
-from plait.stores.local.reading import check_file, not_found
+from plait.stores.local.reading import check_file, check_length, not_found
 from plait.stores.local.writing import Partial, finish_in_place, in_place, preallocate, system_errors
 
 if TYPE_CHECKING:
@@ -277,6 +277,7 @@ class Batch:
             now = os.fstat(source)
         if position < size or not self._source.options.no_check_updated:
             check_expected(stat_of(found), stat_of(now), request.item.key)
+            check_length(source, size, position, request.item.key)
 
 
 def _groups(works: Sequence[_Work]) -> Iterator[Sequence[_Work]]:

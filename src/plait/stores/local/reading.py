@@ -6,7 +6,14 @@ import errno
 import os
 from typing import TYPE_CHECKING, Self
 
-from plait.model.errors import ObjectNotFoundError, PlaitError, SourceChangedError, StoreError, from_os_error
+from plait.model.errors import (
+    IntegrityError,
+    ObjectNotFoundError,
+    PlaitError,
+    SourceChangedError,
+    StoreError,
+    from_os_error,
+)
 from plait.model.items import Kind
 from plait.stores.content import check_expected
 from plait.stores.local.attributes import kind_of, stat_of
@@ -64,6 +71,27 @@ def _visible(posix: Posix) -> tuple[int, int, int, int]:
     return (posix.mode, posix.uid, posix.gid, posix.links)
 
 
+def check_length(descriptor: int, size: int, end: int, key: str) -> None:
+    """Raises IntegrityError unless the content of a file that ended at `end` is as long as its size says.
+
+    Files that a system makes up as they are read (procfs, sysfs) say 0 bytes, or a page.
+    """
+    if end < size:
+        found = f"content ended at {end}"
+    elif _has_more(descriptor, size, key):
+        found = "content goes on"
+    else:
+        return
+    raise IntegrityError(f"corrupted on transfer: sizes differ: expected {size}, {found}", key=key)
+
+
+def _has_more(descriptor: int, offset: int, key: str) -> bool:
+    try:
+        return bool(os.pread(descriptor, 1, offset))
+    except OSError as error:
+        raise from_os_error(error, "failed to read", key=key) from None
+
+
 class LocalReader:
     """An open file from `offset` on, for `length` bytes or to the end that it had when it was opened."""
 
@@ -93,12 +121,16 @@ class LocalReader:
         self._left -= len(data)
         if wanted and not data:
             found_size = os.fstat(self._descriptor).st_size
+            if found_size == self.stat.size:
+                check_length(self._descriptor, found_size, self._position, self._key)
             raise SourceChangedError(
                 f"can't copy - source file is being updated (size changed from {self.stat.size} to {found_size})",
                 key=self._key,
             )
         if not self._left and self._check:
             check_expected(self.stat, stat_of(os.fstat(self._descriptor)), self._key)
+            if self._position == self.stat.size:
+                check_length(self._descriptor, self._position, self._position, self._key)
         return data
 
     def close(self) -> None:
