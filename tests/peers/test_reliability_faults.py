@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from plait.engine.settings import Result
 from plait.mirror import mirroring, settings
-from plait.mirror.options import SYNC
+from plait.mirror.options import MOVE, SYNC
 from plait.mirror.settings import Mode
 from plait.model.errors import PlaitError
 from plait.model.items import Kind
@@ -64,6 +65,7 @@ class Ground:
     destination: str
     side: str = "destination"
     flags: tuple[str, ...] = ()
+    mode: Mode = Mode.SYNC
 
     @classmethod
     def make(cls, base: Path, source: str, destination: str) -> "Ground":
@@ -86,7 +88,7 @@ class Ground:
 
     def sync(self, script: Script | None = None, *, retries: int = 1) -> Result:
         """One run, its stores opened as the command does."""
-        values = read_flags(SYNC, (*FLAGS, *self.flags))
+        values = read_flags(MOVE if self.mode is Mode.MOVE else SYNC, (*FLAGS, *self.flags))
         opened = itertools.count()
 
         def wrap(store: Store) -> Store:
@@ -97,13 +99,16 @@ class Ground:
 
         opening = Opening(NoRemotes(), local=settings.local_options(values), wrap=wrap)
         places = (parse_rclone_location(self.source), parse_rclone_location(self.destination))
-        with mirroring.Mirror(Mode.SYNC, *places, values, opening, mirroring.Surroundings()) as mirror:
+        with mirroring.Mirror(self.mode, *places, values, opening, mirroring.Surroundings()) as mirror:
             return mirror.run()
 
     def partial_files(self) -> list[Path]:
         if self.destination.startswith(":"):
             return []
         return [path for path in Path(self.destination).rglob("*") if path.name.endswith(".partial")]
+
+    def source_tree(self) -> Tree:
+        return tree_of(self.open(self.source))
 
     def tree(self) -> Tree:
         return tree_of(self.open(self.destination))
@@ -174,6 +179,27 @@ def test_a_fault_at_each_step(source: str, destination: str, side: str, flags: t
             assert error is None or set(EXTRA) <= tree.keys(), fault
         assert ground.sync().error is None, fault
         assert ground.tree() == NEW, fault
+        assert ground.partial_files() == [], fault
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize(("source", "destination"), [("local", "local"), ("local", "memory"), ("memory", "local")])
+def test_a_move_never_loses_a_file(source: str, destination: str, side: str, tmp_path: Path) -> None:
+    clean = Ground.make(tmp_path, source, destination)
+    clean.side, clean.mode = side, Mode.MOVE
+    seen = Script()
+    assert clean.sync(seen).error is None
+    assert (clean.source_tree(), clean.tree()) == ({}, OLD | NEW)
+    for fault in faults_of(seen.calls):
+        ground = Ground.make(tmp_path, source, destination)
+        ground.side, ground.mode = side, Mode.MOVE
+        with suppress(PlaitError):
+            ground.sync(Script([fault]))
+        there, left = ground.tree(), ground.source_tree()
+        assert_old_or_new(there)
+        assert all(NEW[key] in (there.get(key), left.get(key)) for key in NEW), fault
+        assert ground.sync().error is None, fault
+        assert (ground.source_tree(), ground.tree()) == ({}, OLD | NEW), fault
         assert ground.partial_files() == [], fault
 
 

@@ -1,6 +1,7 @@
 """A first signal ends a run within moments, whatever it waits for; partial files go, and what was there stays."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -128,3 +129,31 @@ def test_a_silent_server_is_given_up_at_the_deadline(silent: Stalling, tmp_path:
     assert process.returncode not in {0, 130}
     assert "Traceback" not in said
     assert harvest(tmp_path / "local") == {"a": File(b"a")}
+
+
+def test_interrupted_at_any_moment(tmp_path: Path) -> None:
+    old = {f"d{n % 9}/f{n}": File(b"old %d" % n, EPOCH) for n in range(0, 1500, 2)} | {"extra": File(b"extra")}
+    new = {f"d{n % 9}/f{n}": File(b"new and other %d" % n * 50, EPOCH + 1) for n in range(1500)}
+    new["large"] = File(b"2" * 30_000_000, EPOCH + 1)
+    source, destination = tmp_path / "source", tmp_path / "dest"
+    plant(source, new)
+    codes = []
+    for part in (0.05, 0.2, 0.5, 0.9):
+        shutil.rmtree(destination, ignore_errors=True)
+        plant(destination, old)
+        process = start({}, str(source), str(destination))
+        wanted = len(old) + part * (len(new) - len(old))
+        while process.poll() is None and sum(len(names) for _, _, names in os.walk(destination)) < wanted:
+            pass
+        code, said = end(process, signal.SIGINT)
+        codes.append(code)
+        assert code in {0, 130}
+        assert "Traceback" not in said
+        there = {path: entry for path, entry in harvest(destination).items() if entry is not None}
+        assert all(entry in (old.get(path), new.get(path)) for path, entry in there.items())
+        assert code == 0 or old.keys() <= there.keys(), "nothing is deleted"
+    assert 130 in codes
+    process = start({}, str(source), str(destination))
+    process.communicate()
+    assert process.returncode == 0
+    assert {path: entry for path, entry in harvest(destination).items() if entry is not None} == new
