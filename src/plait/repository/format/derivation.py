@@ -13,11 +13,12 @@ from plait.model.errors import IntegrityError, NotSupportedError
 from plait.repository.format.encryption import KEY_SIZE
 from plait.repository.format.wire import OMIT_EMPTY, U8, U32, Bytes, Int, Text
 
-_MOST_MEMORY: Final = 4 << 30
-"""Bytes; the default of Argon2id takes a sixteenth of it."""
-_MOST_ARGON2_WORK: Final = 64 << 20
+_MOST_MEMORY: Final = 1 << 30
+"""Bytes; the default of Argon2id takes a quarter of it."""
+_MOST_ARGON2_WORK: Final = 16 << 20
 """KiB times passes; the default is 1 << 20, about a second."""
-_MOST_ITERATIONS: Final = 100_000_000
+_MOST_SCRYPT_LANES: Final = 16
+_MOST_ITERATIONS: Final = 10_000_000
 
 _DIGESTS: Final = {"SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512"}
 
@@ -99,7 +100,7 @@ def _scrypt(passphrase: bytes, salt: bytes, costs: Scrypt) -> bytes:
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt as Function
 
     possible = costs.key_len == KEY_SIZE and costs.n >= 2 and costs.n & (costs.n - 1) == 0
-    possible = possible and costs.r >= 1 and 1 <= costs.p <= 64
+    possible = possible and costs.r >= 1 and 1 <= costs.p <= _MOST_SCRYPT_LANES
     _check(possible=possible and 128 * costs.r * (costs.n + costs.p) <= _MOST_MEMORY)
     return Function(salt=salt, length=costs.key_len, n=costs.n, r=costs.r, p=costs.p).derive(passphrase)
 
