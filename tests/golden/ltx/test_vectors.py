@@ -142,14 +142,22 @@ def test_the_pages_are_those_of_the_database() -> None:
 
 
 @pytest.mark.parametrize("name", list(VECTORS))
-def test_every_flipped_bit_of_a_vector_is_found(name: str) -> None:
+def test_no_flipped_bit_of_a_vector_gives_other_pages(name: str) -> None:
     data = VECTORS[name]
+    _, pages = read(data)
+    harmless = 0
     for position in range(len(data)):
         for bit in (1, 0x80):
             broken = bytearray(data)
             broken[position] ^= bit
-            with pytest.raises(IntegrityError):
-                Reader([bytes(broken)]).verify()
+            try:
+                assert read(bytes(broken))[1] == pages
+            except IntegrityError:
+                continue
+            # A match in an LZ4 block may be taken from elsewhere in a run of equal bytes; all else is checked.
+            assert any(offset + 10 <= position < offset + size for _, offset, size in ENTRIES[name])
+            harmless += 1
+    assert harmless < len(data) // 10
 
 
 @pytest.mark.parametrize("name", list(VECTORS))
