@@ -16,6 +16,7 @@ from plait.engine.settings import Result
 from plait.engine.workers import Cancellation
 from plait.mirror import check as checking
 from plait.mirror import options as declared
+from plait.mirror.backend_options import backend_flags
 from plait.mirror.check import CheckResult
 from plait.mirror.mirroring import Mirror, Surroundings
 from plait.mirror.opening import opening
@@ -99,7 +100,7 @@ def _around(context: Context) -> Surroundings:
 
 
 def _opening(values: Values, context: Context, *, writes: bool) -> Opening:
-    remotes = ConfiguredRemotes(lambda: _sections(context), context.environment, {})
+    remotes = ConfiguredRemotes(lambda: _sections(context), context.environment, backend_flags(values))
     return opening(values, remotes, events=context.events, cancellation=context.cancellation, writes=writes)
 
 

@@ -10,6 +10,7 @@ from plait.cli.binding import bind, environment_settings
 from plait.cli.options import STORES
 from plait.cli.secrets import rclone_config_password
 from plait.mirror import options
+from plait.mirror.backend_options import backend_flags
 from plait.model.errors import ConfigurationError, PlaitError
 from plait.model.options import Values
 from plait.stores.rclone_config import ConfiguredRemotes, candidates, read_configuration
@@ -34,7 +35,7 @@ def configured_remotes(
             return {}
         return read_configuration(path, lambda: rclone_config_password(values, environment))
 
-    return ConfiguredRemotes(load, environment, {})
+    return ConfiguredRemotes(load, environment, backend_flags(values))
 
 
 def known_names(environment: Mapping[str, str]) -> list[str]:

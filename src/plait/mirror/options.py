@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from plait.mirror import backend_options
 from plait.mirror.option_types import (
     AGE,
     BANDWIDTH,
@@ -291,7 +292,7 @@ CHECKING = OptionSet(
 
 MOVING = OptionSet((_switch("delete-empty-src-dirs", _DELETE, "Delete the source's directories that are empty then"),))
 
-GLOBAL = NETWORK | CONCURRENCY | CONFIGURATION | OUTPUT | NAMES | WITHOUT_EFFECT
+GLOBAL = NETWORK | CONCURRENCY | CONFIGURATION | OUTPUT | NAMES | WITHOUT_EFFECT | backend_options.OPTIONS
 """What every verb of the mirror takes."""
 
 COPY = COMPARISON | CARRYING | FILTERS | REPORTS | LOCAL | PREVIEW | GLOBAL

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.options import ASK_PASSWORD
 from plait.mirror import options
+from plait.mirror.backend_options import SECRET_OPTIONS
 from plait.mirror.option_types import SWITCH
 from plait.model.options import Option, OptionSet, Section
 
@@ -26,7 +27,7 @@ def _named(declared: OptionSet, names: Iterable[str]) -> OptionSet:
     return OptionSet(option for option in declared.options if option.name in wanted)
 
 
-_ALL: Final = _rclones((options.SYNC | OptionSet((ASK_PASSWORD,))).options)
+_ALL: Final = _rclones((options.SYNC | SECRET_OPTIONS | OptionSet((ASK_PASSWORD,))).options)
 _REPORTS: Final = _rclones(options.REPORTS.options)
 _EMPTY: Final = _named(_ALL, _OF_A_VERB)
 GLOBAL: Final = OptionSet(
