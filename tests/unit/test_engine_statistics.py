@@ -53,6 +53,20 @@ def tell(statistics: Statistics, *events: Event) -> None:
         statistics(event)
 
 
+def test_a_move_is_a_transfer_and_what_it_replaces_a_deletion(statistics: Statistics) -> None:
+    new, over = create("new", 3), Action(Verb.REPLACE, "over", item("over", 4), item("over", 50))
+    kept = Action(Verb.REPLACE, "kept", item("kept", 5), item("kept", 60))
+    for action in (new, over, kept):
+        where = "k/kept" if action is kept else None
+        outcome = Outcome(action, Status.DONE, carried=action.size, kept=where, moved=True)
+        tell(statistics, Planned(action), Finished(outcome))
+    found = statistics.snapshot()
+    assert (found.transfers, found.bytes, found.server_side_copies) == (3, 12, 0)
+    # What is kept is moved, too.
+    assert (found.renames, found.server_side_moves, found.server_side_move_bytes) == (4, 4, 12 + 60)
+    assert (found.deletes, found.deleted_bytes, found.checks) == (1, 50, 2)
+
+
 def test_listings_and_comparisons_are_counted(statistics: Statistics) -> None:
     page = Page.of("", [(name, Stat(Kind.FILE, 1, 1)) for name in "abc"])
     verdicts = [Compared(verdict) for verdict in "=*!+-"]

@@ -11,6 +11,7 @@ from plait.stores.base import (
     Directories,
     Hashes,
     Leftovers,
+    MovesBatches,
     Parts,
     Renames,
     SetsAttributes,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OPTIONAL = (Renames, Copies, SetsAttributes, Directories, Hashes, CopiesBatches, Parts, Leftovers)
+OPTIONAL = (Renames, Copies, SetsAttributes, Directories, Hashes, CopiesBatches, MovesBatches, Parts, Leftovers)
 WRAPPERS: dict[str, Callable[[Store], Store]] = {
     "retry": retrying,
     "limits": lambda store: limited(store, Limiter(parse_bandwidths("10G"), requests=1e9), requests=True),

@@ -250,6 +250,8 @@ class Statistics:
             told = live.speed.bytes if live is not None else 0
             carried = outcome.carried if outcome.status is Status.DONE else size
             self._count_bytes(None, carried - told)
+            if outcome.moved:
+                self._count_move(outcome)
             if outcome.server_side:
                 self._copies += 1
                 self._copy_bytes += carried
@@ -265,6 +267,17 @@ class Statistics:
             self._checks += 1
             self._moves += 1
             self._move_bytes += (moved.size or 0) if moved is not None else 0
+
+    def _count_move(self, outcome: Outcome) -> None:
+        """What a rename replaces counts as deleted, unless it was kept."""
+        replaced = outcome.action.destination
+        self._renames += 1
+        self._moves += 1
+        self._move_bytes += outcome.carried
+        if replaced is not None and outcome.kept is None:
+            self._deletes += 1
+            self._deleted_bytes += replaced.size or 0
+            self._checks += 1
 
     def _on_failed(self, event: Failed) -> None:
         self._count_error(event.error)

@@ -24,7 +24,7 @@ from plait.model.errors import (
     Retry,
     SourceChangedError,
 )
-from plait.stores.base import Copies, CopiesBatches, CopyRequest, CopyResult, Hashes, Outgoing, Parts
+from plait.stores.base import Copies, CopiesBatches, CopyRequest, CopyResult, Hashes, MovesBatches, Outgoing, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +42,8 @@ class Manner(StrEnum):
     COPY = "copy"
     """By the operating system, local to local."""
     SERVER_SIDE = "server-side copy"
+    MOVE = "move"
+    """The source itself is what stands there now."""
     PARTS = "parts"
     STREAM = "stream"
 
@@ -60,7 +62,8 @@ class TransferSettings(msgspec.Struct, frozen=True, kw_only=True):
     `streams`: parts of one item carried at once; 1 or less means one stream. `parts_from`: bytes from which on parts
     are used, None for the destination's own `part_cutoff`. `server_side`: let the destination copy by itself where it
     can. `verify`: read back what was written and compare. `ignore_size`, `ignore_hash`: leave these checks out.
-    `tries`: how often one part is tried.
+    `tries`: how often one part is tried. `moves`: the source is not wanted any more, and is renamed where both stores
+    can; not with `verify`, for which there must be two to compare.
     """
 
     streams: int = 4
@@ -70,6 +73,7 @@ class TransferSettings(msgspec.Struct, frozen=True, kw_only=True):
     ignore_size: bool = False
     ignore_hash: bool = False
     tries: int = 10
+    moves: bool = False
 
 
 class Transfer:
@@ -97,13 +101,25 @@ class Transfer:
             if settings.server_side and isinstance(destination, Copies) and destination.can_copy_from(source)
             else None
         )
-
+        self._moves = (
+            destination
+            if settings.moves
+            and not settings.verify
+            and isinstance(destination, MovesBatches)
+            and destination.can_move_from(source)
+            else None
+        )
         self._parts = destination if isinstance(destination, Parts) and destination.features.part_cutoff > 0 else None
 
     @property
     def batched(self) -> bool:
         """True where a directory's worth of files is best handed to `carry_batch`."""
         return self._batches is not None
+
+    @property
+    def moves(self) -> bool:
+        """True where items may be moved instead of copied."""
+        return self._moves is not None
 
     def carry_batch(
         self,
@@ -115,6 +131,11 @@ class Transfer:
         if self._batches is None:
             message = "these two stores do not copy in batches"
             raise AssertionError(message)
+        if self._moves is not None:
+            moved = self._moves.move_batch(self.source, requests, how, self._cancelled)
+            left = [request for request, result in zip(requests, moved, strict=True) if result is None]
+            copied = iter(self._batches.copy_batch(self.source, left, how, self._cancelled, carried) if left else ())
+            return [next(copied) if result is None else result for result in moved]
         results = self._batches.copy_batch(self.source, requests, how, self._cancelled, carried)
         return [self._read_back_result(result) for result in results] if self.settings.verify else results
 
@@ -128,6 +149,12 @@ class Transfer:
         Raises SourceChangedError where the source is no longer as listed, IntegrityError where what arrived is not
         what was sent, CancelledError, and whatever the stores raise.
         """
+        if self._moves is not None:
+            [moved] = self._moves.move_batch(self.source, [CopyRequest(item, key, replaces)], how, self._cancelled)
+            if moved is not None:
+                if moved.error is not None:
+                    raise moved.error
+                return Carriage(moved.stat, Manner.MOVE, item.size or 0)
         if self._batches is not None:
             carriage = self._carry_by_system(self._batches, CopyRequest(item, key, replaces), how, carried)
         elif self._copies is not None:
@@ -234,9 +261,9 @@ class Transfer:
         if ordered is not None:
             ordered.wait_for_turn(part.offset, stopped)
         for pause in _pauses(self.settings.tries):
-            try:
-                with self.source.read(part.key, part.offset, part.length, expected=part.stat) as reader:
-                    content = _Watched(reader, stopped, None)
+            with self.source.read(part.key, part.offset, part.length, expected=part.stat) as reader:
+                content = _Watched(reader, stopped, None)
+                try:
                     if ordered is None:
                         partial.write_part(part.offset, content, part.length)
                         return
@@ -244,10 +271,11 @@ class Transfer:
                     partial.write_part(part.offset, kept, part.length)
                     ordered.add(part.offset, kept.blocks)
                     return
-            except PlaitError as error:
-                if error.retry is not Retry.SOON or pause is None:
-                    raise
-                _sleep(pause, stopped)
+                except PlaitError as error:
+                    # The source has its own retries: what it gives up is not tried again here.
+                    if error.retry is not Retry.SOON or pause is None or content.broken:
+                        raise
+            _sleep(pause, stopped)
 
     def _check(self, item: Item, carriage: Carriage) -> None:
         stat = carriage.stat
@@ -296,12 +324,17 @@ class _Watched:
         self._cancelled = cancelled
         self._carried = carried
         self.size = 0
+        self.broken = False
 
     def read(self, size: int = -1, /) -> bytes:
         if self._cancelled():
             message = "interrupted"
             raise CancelledError(message)
-        block = self._content.read(size)
+        try:
+            block = self._content.read(size)
+        except PlaitError:
+            self.broken = True
+            raise
         self.size += len(block)
         if self._carried is not None:
             self._carried(len(block))

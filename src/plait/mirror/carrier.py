@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from plait.engine.events import Carried, Level, Message
-from plait.engine.transfer import Manner
+from plait.engine.transfer import Carriage, Manner
 from plait.mirror.lookups import with_time
 from plait.model.actions import Action, Outcome, Status, Verb
 from plait.model.errors import (
@@ -24,12 +24,13 @@ from plait.model.errors import (
 )
 from plait.model.items import Item
 from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
+from plait.stores.content import check_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.engine.events import Event
-    from plait.engine.transfer import Carriage, Transfer
+    from plait.engine.transfer import Transfer
     from plait.mirror.keeping import Keeper
     from plait.stores.base import CopyResult, Store
 
@@ -162,8 +163,8 @@ class MirrorCarrier:
             return self._carry_over_hidden(action, result.error)
         if result.error is not None:
             raise result.error
-        detail = COPIED_NEW if action.verb is Verb.CREATE else COPIED_OVER
-        return self._arrived(action, Outcome(action, Status.DONE, detail, carried=_source(action).size or 0))
+        manner = Manner.MOVE if result.moved else Manner.COPY
+        return self._arrived(action, _copied(action, Carriage(result.stat, manner, _source(action).size or 0)))
 
     def _carry_file(self, action: Action) -> Outcome:
         old = action.destination
@@ -174,6 +175,8 @@ class MirrorCarrier:
                 return self._carry_over_hidden(action, error)
             return self._arrived(action, _copied(action, carriage))
         if self._keeper.renames and isinstance(self._destination, Renames):
+            if self._transfer.moves and _on_one_file_system(_source(action), old):
+                return self._arrived(action, self._keep_and_move(action, old, self._keeper))
             return self._arrived(action, self._exchange(action, old, self._keeper, self._destination))
         kept = self._keeper.keep(old)
         carriage = self._carry_to(action, action.key)
@@ -204,6 +207,20 @@ class MirrorCarrier:
         # A file that took the place of another is no new one, but its predecessor is.
         return msgspec.structs.replace(_copied(action, carriage, new=True), kept=kept)
 
+    def _keep_and_move(self, action: Action, old: Item, keeper: Keeper) -> Outcome:
+        """Takes the old file away, then moves the new one to its place.
+
+        The source never has a name that is not its own or its final one, so that it cannot be taken for a left-over.
+        """
+        item = _source(action)
+        check_expected(item.stat, self._source.stat(item.key), item.key)
+        kept = self._keep(keeper, old)
+        try:
+            carriage = self._carry_to(msgspec.structs.replace(action, destination=None), action.key)
+        except PlaitError as error:
+            return _failed(action, error, Outcome(action, Status.FAILED, kept=kept))
+        return msgspec.structs.replace(_copied(action, carriage, new=True), kept=kept)
+
     def _carry_to(self, action: Action, key: str) -> Carriage:
         item = _source(action)
         how = self._how
@@ -223,7 +240,7 @@ class MirrorCarrier:
 
     def _arrived(self, action: Action, outcome: Outcome) -> Outcome:
         """The outcome of a file that is right now; a move then deletes its source."""
-        if self._settings.moves:
+        if self._settings.moves and not outcome.moved and outcome.status is Status.DONE:
             for deleted in self._source.delete([_source(action).key]):
                 if deleted.error is not None:
                     return _failed(action, deleted.error, outcome)
@@ -316,12 +333,19 @@ def _copied(action: Action, carriage: Carriage, *, new: bool | None = None) -> O
     match carriage.manner:
         case Manner.SERVER_SIDE:
             detail = COPIED_THERE
+        case Manner.MOVE:
+            detail = MOVED
         case Manner.PARTS:
             detail = COPIED_IN_PARTS_NEW if new else COPIED_IN_PARTS_OVER
         case _:
             detail = COPIED_NEW if new else COPIED_OVER
-    there = carriage.manner is Manner.SERVER_SIDE
-    return Outcome(action, Status.DONE, detail, carried=carriage.size, server_side=there)
+    there, moved = carriage.manner is Manner.SERVER_SIDE, carriage.manner is Manner.MOVE
+    return Outcome(action, Status.DONE, detail, carried=carriage.size, server_side=there, moved=moved)
+
+
+def _on_one_file_system(source: Item, destination: Item) -> bool:
+    ours, theirs = source.stat.posix, destination.stat.posix
+    return ours is not None and theirs is not None and ours.device == theirs.device
 
 
 def _failed(action: Action, error: PlaitError, arrived: Outcome | None = None) -> Outcome:

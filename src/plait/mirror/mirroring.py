@@ -206,7 +206,7 @@ class Mirror:
         transfer = Transfer(
             self.source.store,
             self.destination.store,
-            settings.transfer_settings(self.values),
+            settings.transfer_settings(self.values, moves=self.mode is Mode.MOVE),
             cancelled=self.around.cancellation.cancelled,
         )
         carrying = settings.carrier_settings(self.mode, self.values, hidden=self.selection.active)

@@ -129,8 +129,8 @@ def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSett
     )
 
 
-def transfer_settings(values: Values) -> TransferSettings:
-    """How content is carried."""
+def transfer_settings(values: Values, *, moves: bool = False) -> TransferSettings:
+    """How content is carried; `moves`: the source is not wanted any more."""
     return TransferSettings(
         streams=values.multi_thread_streams,
         parts_from=values.multi_thread_cutoff if values.was_given("multi_thread_cutoff") else None,
@@ -138,6 +138,7 @@ def transfer_settings(values: Values) -> TransferSettings:
         ignore_size=values.ignore_size,
         ignore_hash=values.ignore_checksum,
         tries=values.low_level_retries,
+        moves=moves,
     )
 
 

@@ -300,11 +300,15 @@ class CopyRequest(msgspec.Struct, frozen=True):
 
 
 class CopyResult(msgspec.Struct, frozen=True):
-    """What became of one request; `error` None: it is done and `stat` is what stands there now, where known cheaply."""
+    """What became of one request; `error` None: it is done and `stat` is what stands there now, where known cheaply.
+
+    `moved`: the source stands there itself, and is no longer where it was.
+    """
 
     request: CopyRequest
     error: PlaitError | None = None
     stat: Stat | None = None
+    moved: bool = False
 
 
 @runtime_checkable
@@ -327,6 +331,27 @@ class CopiesBatches(Protocol):
         `how.modified` is ignored: each file keeps its own item's time. `carried` is told of bytes as they are copied,
         for files large enough that a person may be waiting. Requests not begun when `cancelled()` turns true, and a
         large one under way, end with CancelledError.
+        """
+        ...
+
+
+@runtime_checkable
+class MovesBatches(Protocol):
+    """Stores that take files over from another store without carrying their content (local to local, by a rename)."""
+
+    def can_move_from(self, source: Store) -> bool:
+        """True where `move_batch` may work for items of `source`."""
+        ...
+
+    def move_batch(
+        self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
+    ) -> list[CopyResult | None]:
+        """Moves requests whose items share one directory and whose keys share one directory, as far as it can.
+
+        Each file by itself, atomically, with its attributes, and only where source and destination are as expected.
+        One result for each request, in their order: moved, or failed and nothing changed; None where the request is to
+        be copied instead, because it cannot be moved or is not as expected, and for those not begun when `cancelled()`
+        turns true. `how.durable` alone counts.
         """
         ...
 

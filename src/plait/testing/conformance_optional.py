@@ -29,6 +29,7 @@ from plait.stores.base import (
     Directories,
     Hashes,
     Leftovers,
+    MovesBatches,
     Outgoing,
     Parts,
     Renames,
@@ -324,6 +325,55 @@ class OptionalConformance:
         [result] = store.copy_batch(store, [CopyRequest(large, "to/large")], Outgoing(), lambda: next(calls) > 1)
         assert isinstance(result.error, CancelledError)
         assert [item.key for item in items(store) if item.key.startswith("to/")] == []
+
+    def test_moves_batches(self, store: Store) -> None:
+        if not isinstance(store, MovesBatches):
+            return
+        assert store.can_move_from(store)
+        for name in ("new", "over"):
+            put(store, f"from/{name}", name.encode(), Outgoing(modified=MOMENT))
+        put(store, "to/over", b"old")
+        replaced = store.stat("to/over")
+        requests = [
+            CopyRequest(item, item.key.replace("from", "to"), replaced if item.key.endswith("over") else None)
+            for item in items(store, "from/")
+        ]
+        assert store.move_batch(store, requests, Outgoing(), lambda: True) == [None, None]
+        assert get(store, "to/over") == b"old"
+        results = store.move_batch(store, requests, Outgoing(durable=True), lambda: False)
+        assert [result and (result.request, result.error, result.moved) for result in results] == [
+            (request, None, True) for request in requests
+        ]
+        assert files(store) == ["to/new", "to/over"]
+        for name in ("new", "over"):
+            assert get(store, f"to/{name}") == name.encode()
+            assert store.stat(f"to/{name}").modified == rounded(MOMENT, store)
+
+    def test_moves_only_what_is_expected(self, store: Store) -> None:
+        if not isinstance(store, MovesBatches):
+            return
+        for name in ("changed", "gone", "obstructed", "fine", "moved"):
+            put(store, f"from/{name}", name.encode(), Outgoing(modified=MOMENT))
+        listed = {item.key: item for item in items(store, "from/")}
+        put(store, "to/moved", b"as planned")
+        planned = store.stat("to/moved")
+        put(store, "to/moved", b"another since", Outgoing(modified=LATER))
+        put(store, "to/obstructed", b"in the way")
+        put(store, "from/changed", b"changed since", Outgoing(modified=LATER))
+        assert list(store.delete(["from/gone"])) == [Deleted("from/gone")]
+        requests = [
+            CopyRequest(item, key.replace("from", "to"), planned if key.endswith("moved") else None)
+            for key, item in listed.items()
+        ]
+        results = store.move_batch(store, requests, Outgoing(), lambda: False)
+        done = [request.key for request, result in zip(requests, results, strict=True) if result is not None]
+        assert done == ["to/fine"]
+        assert files(store) == [
+            *("from/changed", "from/moved", "from/obstructed"),
+            *("to/fine", "to/moved", "to/obstructed"),
+        ]
+        assert get(store, "to/moved") == b"another since"
+        assert get(store, "to/obstructed") == b"in the way"
 
     def test_leaves_no_partial_files_to_remove(self, store: Store) -> None:
         if not isinstance(store, Leftovers):

@@ -16,7 +16,7 @@ from plait.engine.executor import (
     NOT_WANTED,
     REFUSED,
 )
-from plait.mirror.carrier import REMOVED_DIRECTORY
+from plait.mirror.carrier import DELETED, REMOVED_DIRECTORY
 from plait.mirror.names import inside
 from plait.mirror.questions import words
 from plait.model.actions import Status, Verb
@@ -125,6 +125,9 @@ class Lines:
         if action.verb in _WITH_CONTENT and outcome.status is not Status.FAILED:
             self._transferred = True
         if outcome.status is Status.DONE:
+            if self._informs and self._rclone and outcome.moved and action.destination and outcome.kept is None:
+                # Rclone deletes what a rename is to replace; here the rename does both.
+                yield Line(Level.INFO, DELETED, action.key)
             if self._informs and outcome.detail:
                 yield Line(Level.INFO, outcome.detail, action.key, _size_fact(action))
         elif outcome.error is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from functools import cache
+from typing import Any
 
 _NO_REPLACE = 1  # RENAME_NOREPLACE of renameat2(2)
 _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
@@ -30,16 +32,24 @@ def rename_to_new(directory: int, name: str, new_directory: int, new_name: str) 
 
 def _rename_no_replace(directory: int, name: str, new_directory: int, new_name: str) -> bool:
     """True when it was done, False where this way does not exist. Raises OSError."""
-    if not sys.platform.startswith("linux"):
+    function = _system_call()
+    if function is None:
         return False
     import ctypes
 
-    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if function is None:
-        return False
     if function(directory, os.fsencode(name), new_directory, os.fsencode(new_name), _NO_REPLACE) == 0:
         return True
     number = ctypes.get_errno()
     if number in _UNKNOWN:
         return False
     raise OSError(number, os.strerror(number))
+
+
+@cache
+def _system_call() -> Any | None:
+    """The C library's renameat2; None where there is none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)

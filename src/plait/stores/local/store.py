@@ -27,6 +27,7 @@ from plait.stores.local.copying import Batch
 from plait.stores.local.links import link_stat, make_link, read_link, real_name, stands_for_link
 from plait.stores.local.listing import Walk
 from plait.stores.local.moves import rename_to_new
+from plait.stores.local.moving import Moves
 from plait.stores.local.options import Links, LocalOptions
 from plait.stores.local.partials import remove_left_over
 from plait.stores.local.paths import Place, Root, components, place
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     # `list` is a method below.
     Results = list[CopyResult]
+    Moved = list[CopyResult | None]
 
 REMEMBERED = 10_000
 """How many left-over partial files of one store are remembered; more are found by the next listing."""
@@ -272,6 +274,17 @@ class LocalStore:
         if not isinstance(origin, LocalStore):
             raise NotSupportedError("a local store copies batches from another one only")
         return Batch(origin, self, how, cancelled, carried).run(requests)
+
+    def can_move_from(self, source: Store) -> bool:
+        return isinstance(unwrapped(source), LocalStore)
+
+    def move_batch(
+        self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
+    ) -> Moved:
+        origin = unwrapped(source)
+        if not isinstance(origin, LocalStore):
+            raise NotSupportedError("a local store moves files from another one only")
+        return Moves(origin, self, how, cancelled).run(requests)
 
     def remove_leftovers(self) -> Iterator[Deleted]:
         while True:

@@ -16,6 +16,7 @@ from plait.stores.base import (
     Directories,
     Hashes,
     Leftovers,
+    MovesBatches,
     Parts,
     Renames,
     SetsAttributes,
@@ -42,6 +43,7 @@ W = TypeVar("W", bound="Wrapper")
 if TYPE_CHECKING:
     # `list` is a method in the classes below.
     Results = list[CopyResult]
+    Moved = list[CopyResult | None]
     Carried = Callable[[CopyRequest, int], None]
     CopyBatch = Callable[[Sequence[CopyRequest], Carried | None], Results]
 
@@ -188,6 +190,18 @@ class _WithCopiesBatches(Wrapper):
         return self.call_batch(requests, carried, run)
 
 
+class _WithMovesBatches(Wrapper):
+    def can_move_from(self, source: Store) -> bool:
+        return cast("MovesBatches", self.inner).can_move_from(self.peeled(source))
+
+    def move_batch(
+        self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
+    ) -> Moved:
+        inner = cast("MovesBatches", self.inner)
+        first = requests[0].key if requests else ""
+        return self.call("move_batch", first, lambda: inner.move_batch(self.peeled(source), requests, how, cancelled))
+
+
 class _WithParts(Wrapper):
     def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> PartialWrite:
         inner = cast("Parts", self.inner)
@@ -207,6 +221,7 @@ _OPTIONAL: tuple[tuple[type[Any], type[Wrapper]], ...] = (
     (Directories, _WithDirectories),
     (Hashes, _WithHashes),
     (CopiesBatches, _WithCopiesBatches),
+    (MovesBatches, _WithMovesBatches),
     (Parts, _WithParts),
     (Leftovers, _WithLeftovers),
 )

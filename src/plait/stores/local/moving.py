@@ -1,0 +1,124 @@
+"""Moving files from one local store to another by renaming them, where both lie on one file system."""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+from contextlib import ExitStack
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from plait.model.errors import PlaitError, from_os_error
+from plait.model.items import Kind, Stat
+from plait.stores.base import CopyResult
+from plait.stores.local.attributes import stat_of
+from plait.stores.local.links import stands_for_link
+from plait.stores.local.moves import rename_to_new
+from plait.stores.local.paths import components
+from plait.stores.local.reading import READ, check_file
+from plait.stores.local.writing import system_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from plait.stores.base import CopyRequest, Outgoing
+    from plait.stores.local.store import LocalStore
+
+
+class Moves:
+    """Requests being moved from `source` to `destination`.
+
+    Whatever stands in the way of a rename (another file system, a second name of one file, a link, a file that is not
+    as expected any more) makes None of a request: copying it says what is wrong, or does it.
+    """
+
+    def __init__(
+        self, source: LocalStore, destination: LocalStore, how: Outgoing, cancelled: Callable[[], bool]
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._how = how
+        self._cancelled = cancelled
+        self._durable = how.durable or destination.options.durable
+
+    def run(self, requests: Sequence[CopyRequest]) -> list[CopyResult | None]:
+        """What became of each request, in their order."""
+        results: list[CopyResult | None] = []
+        for _, group in groupby(requests, _directories):
+            results += self._run_directory(list(group))
+        return results
+
+    def _run_directory(self, requests: Sequence[CopyRequest]) -> list[CopyResult | None]:
+        """Moves files of one directory to one directory."""
+        first = requests[0]
+        with ExitStack() as opened:
+            try:
+                parents = components(first.item.key)[:-1]
+                source = self._source.root.open_to_write(parents, first.item.key, make=False)
+                opened.callback(os.close, source)
+                target = self._destination.open_target(first.key, self._how)
+                opened.callback(os.close, target.directory)
+            except (OSError, PlaitError):
+                return [None] * len(requests)
+            destination = target.directory
+            if os.fstat(source).st_dev != os.fstat(destination).st_dev:
+                return [None] * len(requests)
+            results = [self._move(source, destination, request) for request in requests]
+            if self._durable:
+                with system_errors("failed to sync the directory", first.key):
+                    os.fsync(destination)
+                    os.fsync(source)
+            return results
+
+    def _move(self, source: int, destination: int, request: CopyRequest) -> CopyResult | None:
+        name = request.item.key.rpartition("/")[2]
+        leaf = request.key.rpartition("/")[2]
+        if self._cancelled() or self._is_link(name, leaf):
+            return None
+        try:
+            found = os.stat(name, dir_fd=source, follow_symlinks=False)
+            if not modes.S_ISREG(found.st_mode):
+                return None
+            if not self._source.options.no_check_updated:
+                check_file(request.item.stat, stat_of(found), request.item.key)
+            if self._durable:
+                _sync(source, name)
+            if request.replaces is None:
+                rename_to_new(source, name, destination, leaf)
+            elif _is_expected(destination, leaf, request.replaces, found):
+                os.rename(name, leaf, src_dir_fd=source, dst_dir_fd=destination)
+            else:
+                return None
+        except PermissionError as error:
+            # What may not be taken from its directory is not copied either: it would stand in both places.
+            return CopyResult(request, from_os_error(error, "failed to move", key=request.key))
+        except (OSError, PlaitError):
+            return None
+        return CopyResult(request, None, Stat(Kind.FILE, found.st_size, found.st_mtime_ns), moved=True)
+
+    def _is_link(self, name: str, leaf: str) -> bool:
+        return stands_for_link(name, self._source.options) or stands_for_link(leaf, self._destination.options)
+
+
+def _is_expected(directory: int, leaf: str, expected: Stat, source: os.stat_result) -> bool:
+    """True where a rename replaces the file that is expected. Raises OSError, SourceChangedError.
+
+    Of two names of one file a rename would leave both.
+    """
+    there = os.stat(leaf, dir_fd=directory, follow_symlinks=False)
+    if not modes.S_ISREG(there.st_mode) or os.path.samestat(there, source):
+        return False
+    check_file(expected, stat_of(there), leaf)
+    return True
+
+
+def _sync(directory: int, name: str) -> None:
+    descriptor = os.open(name, READ | os.O_NOFOLLOW, dir_fd=directory)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _directories(request: CopyRequest) -> tuple[str, str]:
+    return request.item.key.rpartition("/")[0], request.key.rpartition("/")[0]
