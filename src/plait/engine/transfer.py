@@ -140,16 +140,24 @@ class Transfer:
         return [self._read_back_result(result) for result in results] if self.settings.verify else results
 
     def carry(
-        self, item: Item, key: str, how: Outgoing, carried: Callable[[int], None], replaces: Stat | None = None
+        self,
+        item: Item,
+        key: str,
+        how: Outgoing,
+        carried: Callable[[int], None],
+        replaces: Stat | None = None,
+        *,
+        move: bool = True,
     ) -> Carriage:
         """Carries one item to `key`.
 
-        `how.modified` None means the time that the source gives. `carried` is told of bytes as they move.
+        `how.modified` None means the time that the source gives. `carried` is told of bytes as they move. `move` False:
+        the source stays, also where items may be moved.
 
         Raises SourceChangedError where the source is no longer as listed, IntegrityError where what arrived is not
         what was sent, CancelledError, and whatever the stores raise.
         """
-        if self._moves is not None:
+        if self._moves is not None and move:
             [moved] = self._moves.move_batch(self.source, [CopyRequest(item, key, replaces)], how, self._cancelled)
             if moved is not None:
                 if moved.error is not None:
@@ -264,18 +272,23 @@ class Transfer:
             with self.source.read(part.key, part.offset, part.length, expected=part.stat) as reader:
                 content = _Watched(reader, stopped, None)
                 try:
-                    if ordered is None:
-                        partial.write_part(part.offset, content, part.length)
-                        return
-                    kept = KeepingSource(content)
-                    partial.write_part(part.offset, kept, part.length)
-                    ordered.add(part.offset, kept.blocks)
-                    return
+                    self._write_part(partial, part, content, ordered)
                 except PlaitError as error:
                     # The source has its own retries: what it gives up is not tried again here.
                     if error.retry is not Retry.SOON or pause is None or content.broken:
                         raise
+                else:
+                    return
             _sleep(pause, stopped)
+
+    @staticmethod
+    def _write_part(partial: PartialWrite, part: _Part, content: Source, ordered: OrderedHash | None) -> None:
+        if ordered is None:
+            partial.write_part(part.offset, content, part.length)
+            return
+        kept = KeepingSource(content)
+        partial.write_part(part.offset, kept, part.length)
+        ordered.add(part.offset, kept.blocks)
 
     def _check(self, item: Item, carriage: Carriage) -> None:
         stat = carriage.stat
