@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from plait.engine.transfer import Manner, Transfer, TransferSettings
 from plait.mirror.carrier import CarrierSettings, MirrorCarrier
@@ -163,6 +164,18 @@ def test_what_a_move_replaces_is_kept_first(origin: LocalStore, store: LocalStor
     assert inode(store, "dir/file") == before
     assert get(kept, "dir/file") == b"old"
     assert files(origin) == []
+
+
+def test_the_source_stays_until_what_it_replaces_is_kept(origin: LocalStore, store: LocalStore, tmp_path: Path) -> None:
+    put(store, "dir/file", b"old")
+    # As a plan of another version may know it: not where it lies.
+    listed = Item("dir/file", structs.replace(only(origin).stat, posix=None))
+    action = Action(Verb.REPLACE, "dir/file", listed, only(store))
+    (tmp_path / "kept").write_bytes(b"no directory")
+    [outcome] = carrier(store, origin, LocalStore(tmp_path / "kept")).carry([action], lambda: False)
+    assert outcome.error is not None
+    assert get(store, "dir/file") == b"old"
+    assert get(origin, "dir/file") == b"content"
 
 
 def test_nothing_is_taken_away_for_a_source_that_changed(origin: LocalStore, store: LocalStore, tmp_path: Path) -> None:

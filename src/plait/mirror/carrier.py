@@ -227,7 +227,9 @@ class MirrorCarrier:
         if self._settings.metadata:
             how = msgspec.structs.replace(how, metadata=self._metadata_of(item))
         replaces = action.destination.stat if action.destination is not None and key == action.key else None
-        return self._transfer.carry(item, key, how, lambda size: self._emit(Carried(action, size)), replaces)
+        # Beside its place stands only what may be thrown away again.
+        move = key == action.key
+        return self._transfer.carry(item, key, how, lambda size: self._emit(Carried(action, size)), replaces, move=move)
 
     def _metadata_of(self, item: Item) -> Mapping[str, str] | None:
         """What the destination can hold of the source's metadata."""
