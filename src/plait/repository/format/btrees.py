@@ -111,12 +111,16 @@ def read_node(data: bytes) -> Node:
     return node
 
 
-def walk(root: Root, fetch: Callable[[bytes], bytes]) -> Iterator[tuple[str, bytes]]:
-    """Keys and values in order. `fetch` gives the plain bytes of a node by its identifier.
+def walk(
+    root: Root, fetch: Callable[[bytes], bytes], start: str | None = None, sort_key: Callable[[str], SortKey] = by_bytes
+) -> Iterator[tuple[str, bytes]]:
+    """Keys and values in order, from `start` on in the order of `sort_key`, or all.
 
-    Goes down from the root and not along the leaves, so that it ends on any bytes: a node that comes a second time, and
-    a tree deeper than any can be, raise IntegrityError. Raises what `fetch` and `read_node` raise.
+    `fetch` gives the plain bytes of a node by its identifier. Goes down from the root and not along the leaves, so that
+    it ends on any bytes: a node that comes a second time, and a tree deeper than any can be, raise IntegrityError.
+    Raises what `fetch` and `read_node` raise.
     """
+    first = None if start is None else sort_key(start)
     seen: set[bytes] = set()
     waiting = [(root.root, 0)]
     while waiting:
@@ -127,10 +131,13 @@ def walk(root: Root, fetch: Callable[[bytes], bytes]) -> Iterator[tuple[str, byt
             raise IntegrityError("a tree is deeper than any can be")
         seen.add(mac)
         node = read_node(fetch(mac))
+        keys = node.keys or ()
         if node.pointers:
-            waiting.extend((pointer, depth + 1) for pointer in reversed(node.pointers))
+            skipped = 0 if first is None else bisect_right(keys, first, key=sort_key)
+            waiting.extend((pointer, depth + 1) for pointer in reversed(node.pointers[skipped:]))
         else:
-            yield from zip(node.keys or (), node.values or (), strict=True)
+            skipped = 0 if first is None else bisect_left(keys, first, key=sort_key)
+            yield from zip(keys[skipped:], (node.values or ())[skipped:], strict=True)
 
 
 def find(root: Root, key: str, sort_key: Callable[[str], SortKey], fetch: Callable[[bytes], bytes]) -> bytes | None:

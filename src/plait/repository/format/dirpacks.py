@@ -52,7 +52,7 @@ def unpack(content: bytes, directory: str) -> Iterator[Record]:
             raise IntegrityError("an entry in a directory's list is cut short")
         plain = content[position : end - MAC_SIZE]
         entry = entries.read(plain)
-        if entry.parent_path != directory:
-            raise IntegrityError(f"a directory's list holds an entry of another directory: {entry.parent_path!r}")
+        if entry.parent_path != directory or entry.path == directory:
+            raise IntegrityError(f"a directory's list holds an entry that is not of that directory: {entry.path!r}")
         yield Record(entry, plain, content[end - MAC_SIZE : end])
         position = end
