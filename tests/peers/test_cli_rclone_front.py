@@ -3,14 +3,19 @@
 What differs by nature is taken out: times, speeds, ETAs, and how a store was told to set a directory's time.
 """
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 PLAIT = Path(sys.executable).with_name("plait")
+Maker = Callable[[Path], None]
+State = dict[str, tuple[str, int]]
 
 MASKS = (
     (re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d "), ""),
@@ -44,8 +49,6 @@ def make_trees(root: Path) -> None:
 
 
 def set_time(path: Path, seconds: int) -> None:
-    import os
-
     os.utime(path, (seconds, seconds))
 
 
@@ -208,3 +211,144 @@ def test_started_under_the_name_of_rclone(tmp_path: Path) -> None:
     done = subprocess.run([link, "version"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[0] == "rclone v1.75.2"
     assert "- plait/version: " in done.stdout
+
+
+def plant(root: Path, files: dict[str, str], *, at: int = 1_600_000_000) -> None:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        set_time(path, at)
+
+
+def make_mixed(root: Path) -> None:
+    plant(root / "s", {"a": "1\n", "both/q": "same", "both/f.tar.gz": "1" * 3000, "c": "AAAA", "p.jpg": "j" * 100})
+    plant(
+        root / "d", {"a": "12\n", "both/q": "same", "both/f.tar.gz": "old", "c": "BBBB", "old/sub/o": "o", "x.jpg": "x"}
+    )
+    set_time(root / "s/c", 1_600_000_009)
+    (root / "d/empty").mkdir()
+    settle(root)
+
+
+def make_links(root: Path) -> None:
+    plant(root / "s", {"a": "1\n"})
+    plant(root / "d", {"a": "1\n", "old": "o"})
+    (root / "s/link").symlink_to("a")
+    (root / "d/link").symlink_to("old")
+    for side, seconds in (("s", 1_600_000_000), ("d", 1_600_000_100)):
+        os.utime(root / side / "link", (seconds, seconds), follow_symlinks=False)
+    settle(root)
+
+
+def make_names(root: Path) -> None:
+    names = ("a:b", "-x", "nl\nx", "tab\tx", " lead", "trail ", "a\\b", 'q"q', "[x]", "\u240apic", "n" * 255, "d\nir/f")
+    plant(root / "s", dict.fromkeys(names, "x"))
+    (root / "d").mkdir()
+    settle(root)
+
+
+def settle(root: Path) -> None:
+    for directory, _, _ in os.walk(root, topdown=False):
+        set_time(Path(directory), 1_600_000_001)
+
+
+CASES = [
+    (make_mixed, "sync s d --backup-dir bk -v"),
+    (make_mixed, "sync s d --suffix .old -v --stats 0"),
+    (make_mixed, "sync s d --suffix -v1 --suffix-keep-extension --backup-dir bk -v --stats 0"),
+    (make_mixed, "sync s d --backup-dir bk -n --stats 0"),
+    (make_mixed, "sync s d --backup-dir d/x -v --stats 0"),
+    (make_mixed, "sync s d --max-depth 1 -v --stats 0"),
+    (make_mixed, "sync s d --transfers 0 --checkers 0 -v --stats 0"),
+    (make_mixed, "sync s d --max-delete 1 --checkers 1 --transfers 1 --exclude /old/** --max-delete-size 0 -q"),
+    (make_mixed, "sync s d --exclude= -v --stats 0"),
+    (make_mixed, "ls s --include="),
+    (make_mixed, "ls s --metadata-include mode=*"),
+    (make_mixed, "sync s/a/ d/ -v --stats 0"),
+    (make_mixed, "sync s d/a"),
+    (make_mixed, "ls :nosuch:x"),
+    (make_mixed, "ls s --exclude {a"),
+    (make_mixed, "ls s --filter +a"),
+    (make_mixed, "ls s --files-from nosuch"),
+    (make_mixed, "ls s --hash-filter 0/0"),
+    (make_mixed, "ls s --dump filters --include /a/*.jpg --include {x,y/**} --exclude b/"),
+    (make_mixed, "check s d -v --stats 0"),
+    (make_mixed, "check s d -v --size-only"),
+    (make_mixed, "check s s --one-way -v --stats 0"),
+    *((make_mixed, f"sync s d --{name} 1d") for name in ("modify-window", "timeout", "contimeout", "retries-sleep")),
+    (make_mixed, "sync s d --timeout 10"),
+    (make_mixed, "sync s d --modify-window 9s -v --stats 0"),
+    (make_mixed, "sync s d --max-age foo"),
+    (make_mixed, "sync s d --stats foo"),
+    (make_links, "sync s d --links --backup-dir bk -v --stats 0"),
+    (make_names, "sync s d -v --stats 0"),
+    (make_names, "sync s d -n"),
+    (make_names, "ls s"),
+    (make_names, "sync s d --combined - --exclude nl\u240ax"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), CASES)
+def test_same_words_and_trees(make: Maker, words: str, rclone: Path, tmp_path: Path) -> None:
+    theirs = run_with([rclone], words.split(" "), tmp_path / "theirs", make)
+    ours = run_with([PLAIT, "rclone"], words.split(" "), tmp_path / "ours", make)
+    assert ours == theirs
+
+
+ANSWERS = ["y\n" * 9, "y\nq\n", "q\n", "n\ny\n!\n", "s\ns\n", "", "x\nyes\nq\n", " Y \n\nN\n"]
+
+
+@pytest.mark.parametrize("answers", ANSWERS)
+@pytest.mark.parametrize("more", ["", "--auto-confirm"])
+def test_answers_are_acted_on_at_once(answers: str, more: str, rclone: Path, tmp_path: Path) -> None:
+    def make(root: Path) -> None:
+        plant(root / "s", {"a": "1", "b": "2"})
+        plant(root / "d", {"c": "3"})
+        settle(root)
+
+    words = ["sync", "s", "d", "-i", "--transfers", "1", "--checkers", "1", *more.split()]
+    theirs = run_with([rclone], words, tmp_path / "theirs", make, answers)
+    ours = run_with([PLAIT, "rclone"], words, tmp_path / "ours", make, answers)
+    assert (ours[0], ours[1], ours[3]) == (theirs[0], theirs[1], theirs[3])
+    assert told(ours[2]) == told(theirs[2])
+
+
+def told(log: list[str]) -> list[str]:
+    """The log without statistics: how much is known of what was never begun differs."""
+    return [
+        line
+        for line in log
+        if ": " in line and not line.startswith(("Transferred:", "Checks:", "Deleted:", "Elapsed time:"))
+    ]
+
+
+def run_with(
+    program: list[str | Path], words: list[str], root: Path, make: Maker, given: str = ""
+) -> tuple[int, list[str], list[str], State]:
+    """Exit code, output, log, and the tree: content, and time of what is older than the test."""
+    root.mkdir()
+    make(root)
+    done = subprocess.run(
+        [*program, "--config=", *words], cwd=root, capture_output=True, text=True, input=given, timeout=60, check=False
+    )
+    said = done.returncode, masked(done.stdout), [line for line in masked(done.stderr) if not debugs(line)]
+    if any("Usage:" in line for line in said[2]):
+        said = without_usage(said)
+    log = [line for line in dict.fromkeys(said[2]) if "directory modification time" not in line]
+    found = state(root)
+    shutil.rmtree(root)
+    return said[0], said[1], log, found
+
+
+def debugs(line: str) -> bool:
+    return line.startswith("DEBUG ")
+
+
+def state(root: Path) -> State:
+    found = {}
+    for path in sorted(root.rglob("*")):
+        seconds = int(path.lstat().st_mtime)
+        content = "/" if path.is_dir() else f"-> {path.readlink()}" if path.is_symlink() else path.read_text()
+        found[str(path.relative_to(root))] = content, seconds if seconds < 1_700_000_000 else 0
+    return found

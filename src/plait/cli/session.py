@@ -177,6 +177,10 @@ class Session:
 
     def end(self, found: Mapping[str, Any], errors: int, error: PlaitError | None) -> None:
         """Says which error decided; under `--json` also `found` and the exit code."""
+        if self._statistics is not None and error is not None:
+            # What a check finds wrong are its errors, which no event tells of.
+            for _ in range(errors - self._statistics.snapshot().errors):
+                self._statistics(Failed(error))
         self._showing.close()
         if self.face == "rclone":
             self._end_as_rclone(errors, error)

@@ -103,6 +103,9 @@ def check(
             ]
             steps = merge(*pages, names=settings.matching_names(values, theirs.store.features))
             difference = difference_of(ours.store, theirs.store, values)
+            common = common_hash(ours.store.features, theirs.store.features)
+            if common is not None and not values.download:
+                around.events.emit(Message(Level.INFO, f"Using {common} for hash comparisons"))
             checker = Checker(ours.text, theirs.text, difference, around.events.emit, one_way=values.one_way)
         errors = Errors()
         checkers = settings.checkers(values, ours.store, theirs.store)
