@@ -25,6 +25,7 @@ from plait.model.errors import (
 from plait.model.items import Item
 from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
 from plait.stores.content import check_expected
+from plait.stores.local.options import LINK_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -174,13 +175,15 @@ class MirrorCarrier:
             except AlreadyExistsError as error:
                 return self._carry_over_hidden(action, error)
             return self._arrived(action, _copied(action, carriage))
-        if self._keeper.renames and isinstance(self._destination, Renames):
+        # A link is made in one step, and could not be renamed out of a name that says it is none.
+        if self._keeper.renames and isinstance(self._destination, Renames) and not action.key.endswith(LINK_SUFFIX):
             if self._transfer.moves and _on_one_file_system(_source(action), old):
                 return self._arrived(action, self._keep_and_move(action, old, self._keeper))
             return self._arrived(action, self._exchange(action, old, self._keeper, self._destination))
-        kept = self._keeper.keep(old)
-        carriage = self._carry_to(action, action.key)
-        return self._arrived(action, msgspec.structs.replace(_copied(action, carriage), kept=kept))
+        gone = self._keeper.renames
+        kept = self._keep(self._keeper, old)
+        carriage = self._carry_to(msgspec.structs.replace(action, destination=None) if gone else action, action.key)
+        return self._arrived(action, msgspec.structs.replace(_copied(action, carriage, new=gone or None), kept=kept))
 
     def _carry_over_hidden(self, action: Action, error: AlreadyExistsError) -> Outcome:
         """Carries a new file to where one is found: the filters hid it, or (an error) it has come since the listing."""
