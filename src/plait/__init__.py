@@ -4,8 +4,8 @@ Importing this package loads nothing else: the command must start at once, and `
 ``__version__`` from here. What `plait.api` exports is loaded on first use: ``plait.sync(source, destination)``.
 """
 
-from typing import TYPE_CHECKING, Any
-
+# Not typing's: importing it costs as much as the rest of the start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plait.api import CheckResult, Context, PlaitError, Result, check, copy, move, open_store, sync
 
@@ -24,9 +24,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'plait' has no attribute {name!r}")
     from plait import api
 
-    return getattr(api, name)
+    exported: object = getattr(api, name)
+    return exported

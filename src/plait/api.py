@@ -81,7 +81,7 @@ def check(source: str, destination: str, *, context: Context | None = None, **op
 
 def open_store(location: str, *, context: Context | None = None, **options: Any) -> Store:
     """Opens a location as a `plait.stores.base.Store`, with retries and limits; the caller closes it."""
-    values = _values(declared.GLOBAL | declared.LOCAL, options)
+    values = _values(declared.SIZE_VERB, options)
     return open_location(parse_location(location), _opening(values, context or Context(), writes=False)).store
 
 

@@ -28,6 +28,7 @@ MAJOR, MINOR = 1, 0
 _APPLICATION = 0x506C4169
 """SQLite's application ID of a run database: "PlAi"."""
 _VERSION = MAJOR * 1000 + MINOR
+_BUSY_PAUSE = 0.01
 _BUSY_MILLISECONDS = 10_000
 _COLUMNS = (
     "id, command, locations, started, ended, status, exit_code, error, attempts, counts, journal, host, pid, process"
@@ -235,11 +236,27 @@ class RunRecords:
         with _catalogued(directory):
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             try:
-                _prepare(connection, path)
+                _prepare_patiently(connection, path)
             except BaseException:
                 connection.close()
                 raise
         return connection
+
+
+def _prepare_patiently(connection: apsw.Connection, path: Path) -> None:
+    """Prepares the database, also while others do: SQLite's own waiting does not cover the change to WAL."""
+    import apsw
+
+    deadline = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            return _prepare(connection, path)
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        time.sleep(_BUSY_PAUSE)
 
 
 def _prepare(connection: apsw.Connection, path: Path) -> None:
