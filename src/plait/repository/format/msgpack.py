@@ -164,6 +164,12 @@ def read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
 
 def read_text(data: bytes, position: int) -> tuple[str, int]:
     """A string, or a binary taken as one; bytes that are not UTF-8 become lone surrogates; nil is empty."""
+    if position < len(data) and 0xA0 <= data[position] < 0xC0:
+        # By far the most frequent: shorter than 32 bytes.
+        start = position + 1
+        end = start + (data[position] & 0x1F)
+        if end <= len(data):
+            return data[start:end].decode("utf-8", "surrogateescape"), end
     raw, position = read_bytes(data, position)
     return raw.decode("utf-8", "surrogateescape"), position
 

@@ -49,6 +49,10 @@ def _fixed(code: int, form: str, lowest: int, highest: int) -> Form:
     packed = struct.Struct(f">B{form}")
 
     def read(data: bytes, position: int) -> tuple[int, int]:
+        if position + packed.size <= len(data):
+            found, exact = packed.unpack_from(data, position)
+            if found == code:
+                return exact, position + packed.size
         value, end = msgpack.read_int(data, position)
         if not lowest <= value <= highest:
             raise IntegrityError(f"the number at byte {position} is out of its range: {value}")
@@ -67,8 +71,12 @@ def _read_plain_int(data: bytes, position: int) -> tuple[int, int]:
 def _exactly(size: int) -> Form:
     """Bytes of a fixed size; Go leaves an array of bytes at zeros where it meets nil."""
     zero = bytes(size)
+    prefix = msgpack.pack_bytes(zero)[:-size]
 
     def read(data: bytes, position: int) -> tuple[bytes, int]:
+        end = position + len(prefix) + size
+        if data.startswith(prefix, position) and end <= len(data):
+            return data[end - size : end], end
         if msgpack.is_nil(data, position):
             return zero, position + 1
         value, end = msgpack.read_bytes(data, position)
@@ -125,6 +133,11 @@ class _Field(msgspec.Struct, frozen=True):
 class _Schema(msgspec.Struct, frozen=True):
     fields: tuple[_Field, ...]
     by_key: dict[str, _Field]
+    steps: tuple[tuple[bytes, str, Callable[[bytes, int], tuple[Any, int]]], ...]
+    """Of each field in order: the bytes of its key, its name, its reading."""
+    zeros: dict[str, Any]
+    structs: tuple[str, ...]
+    """The fields whose zero is a struct."""
     size: bytes
     """The beginning of the map where no field is left out."""
 
@@ -162,19 +175,29 @@ def zero(kind: type[S]) -> S:
 def _read_struct(kind: type[S], data: bytes, position: int) -> tuple[S, int]:
     schema = _schema(kind)
     size, position = msgpack.read_map_size(data, position)
-    values = {}
+    values = schema.zeros.copy()
+    steps = schema.steps
+    following = 0
     for _ in range(size):
+        # The original's order is the schema's, with gaps where fields are left out.
+        index = following
+        while index < len(steps) and not data.startswith(steps[index][0], position):
+            index += 1
+        if index < len(steps):
+            prefix, name, read = steps[index]
+            values[name], position = read(data, position + len(prefix))
+            following = index + 1
+            continue
         key, position = msgpack.read_text(data, position)
         field = schema.by_key.get(key)
         if field is None:
             position = msgpack.skip(data, position)
         else:
             values[field.name], position = field.form.read(data, position)
-    if len(values) != len(schema.fields):
-        for field in schema.fields:
-            if field.name not in values:
-                # A struct may be one that is counted up later: each gets its own.
-                values[field.name] = copy(field.form.zero)
+    for name in schema.structs:
+        # A struct may be one that is counted up later: each gets its own.
+        if values[name] is schema.zeros[name]:
+            values[name] = copy(values[name])
     return kind(**values), position
 
 
@@ -185,7 +208,14 @@ def _schema(kind: type[msgspec.Struct]) -> _Schema:
         form, omit_empty = _form(field.type)
         prefix = msgpack.pack_text(field.encode_name)
         fields.append(_Field(field.name, field.encode_name, prefix, form, omit_empty))
-    return _Schema(tuple(fields), {field.key: field for field in fields}, msgpack.pack_map_size(len(fields)))
+    return _Schema(
+        fields=tuple(fields),
+        by_key={field.key: field for field in fields},
+        steps=tuple((field.prefix, field.name, field.form.read) for field in fields),
+        zeros={field.name: field.form.zero for field in fields},
+        structs=tuple(field.name for field in fields if isinstance(field.form.zero, msgspec.Struct)),
+        size=msgpack.pack_map_size(len(fields)),
+    )
 
 
 def _form(annotation: Any) -> tuple[Form, bool]:
