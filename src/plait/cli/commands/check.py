@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plait.cli.session import Session
+from plait.cli.session import Session, naming
 from plait.mirror.check import check
 from plait.mirror.status import exit_code
 
@@ -16,7 +16,8 @@ def run(invocation: Invocation) -> int:
     """Compares two trees and says where they differ."""
     with Session(invocation, writes=False, measures=True) as session:
         source, destination = session.locations()
-        result = check(source, destination, session.values, session.opening(), session.around)
+        with naming(source, invocation.face):
+            result = check(source, destination, session.values, session.opening(), session.around)
         session.end(
             {
                 "matches": result.matches,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.plans import kept_options, lasting, planned_values
-from plait.cli.session import Session
+from plait.cli.session import Session, naming
 from plait.engine.accounting import Errors
 from plait.engine.planfile import Header, PlanReader, PlanWriter
 from plait.mirror.mirroring import Mirror
@@ -40,6 +40,7 @@ def write(invocation: Invocation) -> int:
         )
         errors = Errors()
         with (
+            naming(source, invocation.face),
             Mirror(_MODES[command], source, destination, values, session.opening(), session.around) as mirror,
             PlanWriter(Path(values.output), header) as writer,
         ):
