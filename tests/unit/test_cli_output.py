@@ -218,8 +218,8 @@ def test_plait_names_a_missing_source_once_at_the_end() -> None:
     missing = Failed(DirectoryNotFoundError("directory not found"))
     told = Lines(Log(Level.INFO, io.StringIO()))
     gate = Message(Level.ERROR, "not deleting files as there were IO errors", "d")
-    ended = AttemptEnded(1, 3, 1, missing.error, again=False)
-    assert [line for event in (missing, gate, ended) for line in told.lines(event)] == []
+    again, ended = (AttemptEnded(number, 2, 1, missing.error, again=number == 1) for number in (1, 2))
+    assert [line for event in (missing, gate, again, missing, gate, ended) for line in told.lines(event)] == []
 
 
 def test_names_are_on_one_line() -> None:

@@ -256,7 +256,7 @@ def test_a_listing_that_ended_early_deletes_nothing_even_with_ignore_errors(when
     assert "remove directory" not in result.done
     assert isinstance(result.error, DirectoryNotFoundError)
     assert not result.complete
-    assert not result.may_retry
+    assert result.may_retry
 
 
 def test_never_deletes_nothing_but_removes_the_emptied_directories_of_a_move() -> None:

@@ -27,6 +27,7 @@ from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
 from plait.mirror.mirroring import Surroundings
 from plait.mirror.opening import opening
+from plait.mirror.planner import UNEQUAL
 from plait.mirror.reports import Reports
 from plait.model.errors import (
     CancelledError,
@@ -199,7 +200,9 @@ class Session:
             if isinstance(error, FatalError) and error.key:
                 errors, error = errors + 1, FatalError(FAILED_DELETION)
             many = f" with {errors} errors: last error was" if errors > 1 else ""
-            self.log.write(Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message}")
+            self.log.write(
+                Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message.removeprefix(UNEQUAL)}"
+            )
 
     def _remotes(self) -> Remotes:
         if self._configured is None:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from plait.model.items import Stat
 
 NO_FILE = "Can't transfer non file/directory"
-IMMUTABLE = "Source and destination exist but do not match: immutable file modified"
+UNEQUAL = "Source and destination exist but do not match: "
+IMMUTABLE = f"{UNEQUAL}immutable file modified"
 
 
 class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):

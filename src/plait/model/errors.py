@@ -94,10 +94,9 @@ class NotSupportedError(PlaitError):
 
 
 class DirectoryNotFoundError(PlaitError):
-    """A directory, bucket, repository, snapshot or database does not exist."""
+    """A directory, bucket, repository, snapshot or database does not exist (yet: it may be mounted or made)."""
 
     exit_code = ExitCode.NOT_FOUND
-    retry = Retry.NEVER
 
 
 class ObjectNotFoundError(PlaitError):

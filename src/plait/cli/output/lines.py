@@ -115,6 +115,7 @@ class Lines:
                 if self._transfers and not self._transferred and not self._root_missing:
                     yield Line(Level.INFO, "There was nothing to transfer")
                 yield from self._attempt(event)
+                self._root_missing = False
             case Compared(verdict="=", source=item) if item is not None:
                 yield _unchanged(item)
             case ComparedRun():
@@ -129,7 +130,7 @@ class Lines:
                 # Rclone deletes what a rename is to replace; here the rename does both.
                 yield Line(Level.INFO, DELETED, action.key)
             if self._informs and outcome.detail:
-                yield Line(Level.INFO, outcome.detail, action.key, _size_fact(action))
+                yield Line(Level.INFO, outcome.detail, action.key, {} if outcome.moved else _size_fact(action))
         elif outcome.error is not None:
             yield Line(Level.ERROR, f"{_failure(action.verb, outcome.error)}: {outcome.error.message}", action.key)
             if self._rclone and outcome.error.fatal and action.verb is Verb.DELETE:
@@ -145,7 +146,7 @@ class Lines:
             yield Line(Level.INFO, REMOVED_DIRECTORY, action.key)
 
     def _attempt(self, event: AttemptEnded) -> Iterator[Line]:
-        if self._rclone or event.again or not event.errors or event.number > 1:
+        if self._rclone or (not self._root_missing and (event.again or not event.errors or event.number > 1)):
             yield from _attempt(event)
 
     @staticmethod
