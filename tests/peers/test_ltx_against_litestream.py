@@ -1,12 +1,13 @@
-"""LTX files and the real Litestream: what it writes is read, what we write it restores, and both make the same plans."""
+"""LTX files and the real Litestream: what it writes is read, what we write is restored, and plans are the same."""
 
 import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import apsw
@@ -15,7 +16,7 @@ import pytest
 from plait.model.errors import IntegrityError, PlaitError
 from plait.replication.ltx.frames import Form
 from plait.replication.ltx.header import Header
-from plait.replication.ltx.layouts import FILE, SNAPSHOT_LEVEL
+from plait.replication.ltx.layouts import FILE, SNAPSHOT_LEVEL, format_timestamp
 from plait.replication.ltx.merge import compact, merged_pages
 from plait.replication.ltx.names import Span, check_name, file_name, format_txid
 from plait.replication.ltx.plan import File, plan_restore
@@ -40,6 +41,10 @@ def run(*words: str | Path) -> str:
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def reading(data: bytes) -> Callable[[int, int], bytes]:
+    return lambda offset, length: data[offset : offset + length]
 
 
 def listing(replica: Path) -> list[File]:
@@ -106,10 +111,8 @@ class Writer:
         os.utime(path, ns=(header.timestamp * 10**6,) * 2)
 
     def sync(self, form: Form = Form.BLOCK) -> None:
-        def read(offset: int, length: int) -> bytes:
-            return data[offset : offset + length]
-
         data = self.log.read_bytes()
+        read = reading(data)
         header = decode_wal_header(data)
         assert header is not None
         segment = scan(read, header, self.offset)
@@ -194,13 +197,10 @@ def test_their_file_names_the_place_in_the_log_that_we_find(litestream: Path, tm
     for before, after in itertools.pairwise(headers):
         assert after.header.wal_offset == before.header.wal_end
         assert after.header.wal_salts == wal.salts
-        segment = scan(
-            lambda offset, length, end=after.header.wal_end: log[:end][offset : offset + length],
-            wal,
-            after.header.wal_offset,
-        )
+        part = log[: after.header.wal_end]
+        segment = scan(reading(part), wal, after.header.wal_offset)
         assert (segment.end, segment.commit) == (after.header.wal_end, after.header.commit)
-        pages = segment.pages(lambda offset, length: log[offset : offset + length])
+        pages = segment.pages(reading(log))
         assert list(pages) == list(after.pages())
 
 
@@ -293,9 +293,7 @@ def daemon(litestream: Path, tmp_path: Path) -> Iterator[tuple[apsw.Connection, 
             process.wait()
 
 
-def test_the_levels_of_a_daemon_are_read(
-    litestream: Path, tmp_path: Path, daemon: tuple[apsw.Connection, Path]
-) -> None:
+def test_the_levels_of_a_daemon_are_read(tmp_path: Path, daemon: tuple[apsw.Connection, Path]) -> None:
     connection, replica = daemon
     deadline = time.monotonic() + TIMEOUT
     levels: set[int] = set()
@@ -321,9 +319,72 @@ def test_the_levels_of_a_daemon_are_read(
     assert compared >= 2
 
 
-def planned_by_them(litestream: Path, replica: Path, out: Path, *flags: str) -> list[Span] | None:
+def planned_by_them(litestream: Path, replica: Path, out: Path, *flags: str) -> list[tuple[int, Span]] | str:
     words = [litestream, "restore", "-dry-run", "-json", *flags, "-o", out, f"file://{replica}"]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=TIMEOUT, check=False)
     if done.returncode:
-        return None
-    return [Span(int(row["min_txid"], 16), int(row["max_txid"], 16)) for row in json.loads(done.stdout)["files"]]
+        return done.stderr
+    rows = json.loads(done.stdout)["files"]
+    return [(row["level"], Span(int(row["min_txid"], 16), int(row["max_txid"], 16))) for row in rows]
+
+
+def planned_by_us(replica: Path, txid: int | None, before: int | None) -> list[tuple[int, Span]] | str:
+    try:
+        plan = plan_restore(listing(replica), txid=txid, before=before)
+    except PlaitError as error:
+        return f"Error: {error.message}\n"
+    return [(file.level, file.span) for file in plan.files]
+
+
+def arbitrary_replica(replica: Path, chance: random.Random) -> None:
+    """Names and times of files, as compactions, retention and accidents leave them; a plan looks at nothing else."""
+    top = chance.randint(4, 12)
+    moments = chance.sample(range(40), 40)
+    for level, width in ((0, 1), (1, 2), (2, 4), (3, 5), (SNAPSHOT_LEVEL, 0)):
+        first = 1
+        while first <= top:
+            last = first if level == 0 else min(top, first + chance.randint(0, width))
+            span = Span(1, last) if level == SNAPSHOT_LEVEL else Span(first, last)
+            if chance.random() < (0.3 if level == SNAPSHOT_LEVEL else 0.75):
+                path = Path(FILE.key(str(replica), level, span))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(bytes(200))
+                created = (1_795_226_000 + 100 * last + moments.pop() % 40) * 10**9
+                os.utime(path, ns=(created, created))
+            first = last + 1 + (chance.random() < 0.05)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_both_make_the_same_plans(litestream: Path, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    replica, out = tmp_path / "replica", tmp_path / "out"
+    replica.mkdir()
+    arbitrary_replica(replica, chance)
+    assert planned_by_us(replica, None, None) == planned_by_them(litestream, replica, out)
+    for txid in chance.sample(range(1, 14), 3):
+        theirs = planned_by_them(litestream, replica, out, "-txid", format_txid(txid))
+        assert planned_by_us(replica, txid, None) == theirs
+    for seconds in chance.sample(range(1_795_226_000, 1_795_227_400), 3):
+        moment = format_timestamp(seconds * 1000)
+        theirs = planned_by_them(litestream, replica, out, "-timestamp", moment)
+        assert planned_by_us(replica, None, seconds * 10**9) == theirs
+
+
+def test_both_refuse_a_file_that_is_too_short(litestream: Path, tmp_path: Path) -> None:
+    database, replica = tmp_path / "app.db", tmp_path / "replica"
+    connection = opened(database, 512)
+    writer = Writer(database, connection, replica)
+    for _ in range(3):
+        insert(connection, 1)
+        writer.sync()
+    Path(FILE.key(str(replica), 0, Span(3, 3))).write_bytes(bytes(99))
+    done = subprocess.run(
+        [litestream, "restore", "-o", tmp_path / "out", f"file://{replica}"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    with pytest.raises(IntegrityError) as caught:
+        plan_restore(listing(replica))
+    assert (done.returncode, done.stderr) == (1, f"Error: {caught.value.message}\n")

@@ -55,6 +55,8 @@ def plan_restore(files: Iterable[File], *, txid: int | None = None, before: int 
     """
     if txid is not None and before is not None:
         raise ValueError("a restore is of a transaction or of a time")
+    files = list(files)
+    _refuse_time_outside(files, before)
     wanted = [
         file
         for file in files
@@ -70,6 +72,15 @@ def plan_restore(files: Iterable[File], *, txid: int | None = None, before: int 
         raise ObjectNotFoundError(NOT_AVAILABLE, hint=_nearest(chain, txid))
     gap = Gap(reached, min(file.span.min_txid for file in beyond)) if before is not None and beyond else None
     return Plan(tuple(chain), reached, gap)
+
+
+def _refuse_time_outside(files: list[File], before: int | None) -> None:
+    """A time before the first file or behind the last is one of which the replica says nothing."""
+    if before is None or not files:
+        return
+    first, last = min(file.created for file in files), max(file.created for file in files)
+    if not first <= before <= last:
+        raise ObjectNotFoundError("timestamp does not exist", hint="the replica has nothing of this time")
 
 
 def _chain(files: list[File]) -> list[File]:
