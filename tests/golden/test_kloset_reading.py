@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ def passphrase(story: dict[str, Any]) -> bytes | None:
 def opened(name: str) -> RepositoryReader:
     story = json.loads((FOLDER / f"{name}.json").read_text())
     if name.endswith(".ptar"):
-        return RepositoryReader(ArchivedFiles(LocalStore(FOLDER), name), passphrase(story))
+        return RepositoryReader(ArchivedFiles(memory({name: (FOLDER / name).read_bytes()}), name), passphrase(story))
     files = {}
     with tarfile.open(FOLDER / f"{name}.tar.xz") as archive:
         for member in archive:
@@ -155,15 +156,25 @@ def test_an_entry_that_was_never_written_is_in_the_list_of_its_directory() -> No
 def test_a_repository_in_a_directory(tmp_path: Path) -> None:
     with tarfile.open(FOLDER / "sha256-nocompress.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
-    reader = RepositoryReader(StoredFiles(LocalStore(tmp_path / "sha256-nocompress")))
-    (name,) = reader.snapshots()
-    paths = {entry.path for entry in reader.snapshot(name).walk()}
-    (same,) = opened("sha256-nocompress").snapshots()
-    assert paths == {entry.path for entry in opened("sha256-nocompress").snapshot(same).walk()}
-    with pytest.raises(DirectoryNotFoundError):
-        RepositoryReader(StoredFiles(LocalStore(tmp_path)))
-    with pytest.raises(DirectoryNotFoundError):
-        RepositoryReader(StoredFiles(LocalStore(tmp_path / "missing")))
+    with closing(LocalStore(tmp_path / "sha256-nocompress")) as store:
+        reader = RepositoryReader(StoredFiles(store))
+        (name,) = reader.snapshots()
+        found = list(reader.snapshot(name).walk())
+    assert found == list(opened("sha256-nocompress").snapshot(name).walk())
+    for path in (tmp_path, tmp_path / "missing"):
+        with closing(LocalStore(path)) as store, pytest.raises(DirectoryNotFoundError):
+            RepositoryReader(StoredFiles(store))
+
+
+def test_an_archive_in_a_directory() -> None:
+    with closing(LocalStore(FOLDER)) as store:
+        reader = RepositoryReader(ArchivedFiles(store, "archive.ptar"))
+        (name,) = reader.snapshots()
+        assert list(reader.snapshot(name).walk()) == list(opened("archive.ptar").snapshot(name).walk())
+        with pytest.raises(IntegrityError):
+            ArchivedFiles(store, "archive.ptar.json")
+        with pytest.raises(ObjectNotFoundError):
+            ArchivedFiles(store, "missing.ptar")
 
 
 def test_secrets(goldens: Any) -> None:

@@ -57,7 +57,7 @@ def test_configuration(golden: Golden) -> None:
 def test_states(golden: Golden) -> None:
     for data in golden.framed("states").values():
         version, payload = golden.codec.unwrap(data, Resource.STATE, STATE_VERSION)
-        stream = golden.codec.decode(payload, states.STREAM_LIMIT)
+        stream = golden.codec.decode(payload)
         parent, found = states.read_stream(stream, version)
         *records, end = found
         assert states.write_stream(parent, records, end) == stream  # type: ignore[arg-type]
@@ -161,7 +161,7 @@ def test_dirpacks_hold_the_entries_of_the_tree(golden: Golden) -> None:
         listed = {}
         for directory, mac in golden.items(btrees.INDEX, descriptor):
             content = golden.content(mac)
-            records = list(dirpacks.unpack(content, directory))
+            records = list(dirpacks.unpack([content], directory))
             made = b"".join(
                 dirpacks.pack(record.plain, record.mac, is_directory=record.entry.file_info.is_directory)
                 for record in records
@@ -224,7 +224,7 @@ def test_summaries_are_counted_the_same(golden: Golden) -> None:
             ::-1
         ]:
             summary = made[directory] = summaries.Summary()
-            for record in dirpacks.unpack(golden.content(mac), directory):
+            for record in dirpacks.unpack([golden.content(mac)], directory):
                 if record.entry.file_info.is_directory:
                     summaries.add_directory(summary, made[record.entry.path])
                 else:

@@ -64,8 +64,13 @@ INFO = st.builds(
     mode=U32, mod_time=TIME, device=U64, inode=U64, uid=U64, gid=U64, links=st.integers(0, 2**16 - 1), user=TEXT,
     group=TEXT, flags=U32,
 )  # fmt: skip
+COUNTS = st.fixed_dictionaries({}, optional=dict.fromkeys(("files", "chunks", "text", "errors"), U64))
+SUMMARY = st.builds(
+    lambda here, below: summaries.Summary(summaries.Directory(**here), summaries.Below(**below)), COUNTS, COUNTS
+)
 ENTRY = st.builds(
-    entries.Entry, version=U32, parent_path=st.lists(NAME.filter(lambda name: name not in {".", ".."}), max_size=3).map(
+    entries.Entry, version=U32, summary=st.none() | SUMMARY,
+    parent_path=st.lists(NAME.filter(lambda name: name not in {".", ".."}), max_size=3).map(
         lambda names: "/" + "/".join(names)
     ), file_info=INFO, symlink_target=TEXT, object=MAC, content_type=TEXT, entropy=FLOAT, chunks=U64,
     extended_attributes=st.lists(TEXT, max_size=3).map(tuple), tags=st.lists(TEXT, max_size=3).map(tuple),
@@ -76,10 +81,6 @@ NODE = st.builds(
     btrees.Node, keys=st.lists(TEXT, max_size=20).map(tuple) | st.none(), pointers=st.lists(MAC, max_size=3).map(tuple),
     values=st.lists(MAC, max_size=3).map(tuple) | st.none(), next=MAC | st.none(),
 )  # fmt: skip
-COUNTS = st.fixed_dictionaries({}, optional=dict.fromkeys(("files", "chunks", "text", "errors"), U64))
-SUMMARY = st.builds(
-    lambda here, below: summaries.Summary(summaries.Directory(**here), summaries.Below(**below)), COUNTS, COUNTS
-)
 SOURCE = st.builds(
     headers.Source, importer=st.builds(headers.Importer, TEXT, TEXT, TEXT),
     root=st.builds(headers.Roots, MAC, MAC, MAC),
@@ -188,13 +189,15 @@ def test_a_stream_is_not_inflated_beyond_its_limit(compression: Compression) -> 
 def test_frames(codec: Codec, payload: bytes, damage: int) -> None:
     data = codec.wrap(Resource.PACKFILE, VERSION_1_0_0, payload)
     assert codec.unwrap(data, Resource.PACKFILE, VERSION_1_0_0) == (VERSION_1_0_0, payload)
-    old = frames.wrap(Resource.PACKFILE, VERSION_1_0_0, payload, lambda framed: bytes(len(framed[:32])))
+    beta = b"_PLAKAR_" + data[8:-32]
+    assert codec.unwrap(beta + codec.mac(beta), Resource.PACKFILE, VERSION_1_0_0) == (VERSION_1_0_0, payload)
+    unsigned = frames.wrap(Resource.PACKFILE, VERSION_1_0_0, payload, lambda framed: bytes(len(framed[:32])))
     with pytest.raises((IntegrityError, NotSupportedError)):
         codec.unwrap(flipped(data, damage), Resource.PACKFILE, VERSION_1_0_0)
     with pytest.raises(IntegrityError):
         codec.unwrap(data[: damage % len(data)], Resource.PACKFILE, VERSION_1_0_0)
     with pytest.raises(IntegrityError):
-        codec.unwrap(old, Resource.PACKFILE, VERSION_1_0_0)
+        codec.unwrap(unsigned, Resource.PACKFILE, VERSION_1_0_0)
     with pytest.raises(IntegrityError):
         codec.unwrap(data, Resource.STATE, VERSION_1_0_0)
     newer = codec.wrap(Resource.PACKFILE, STATE_VERSION, payload)
@@ -369,14 +372,16 @@ def test_dirpacks(found: list[entries.Entry], damage: int, made_up: bytes) -> No
     plain = [wire.encode(entry) for entry in same]
     frames_of_it = [dirpacks.pack(item, CODECS[0].mac(item), is_directory=False) for item in plain]
     content = b"".join(frames_of_it)
-    records = list(dirpacks.unpack(content, "/d"))
+    middle = damage % (len(content) + 1)
+    records = list(dirpacks.unpack([content[:middle], b"", content[middle:]], "/d"))
+    assert records == list(dirpacks.unpack((bytes([byte]) for byte in content), "/d"))
     assert records == [(entry, item, CODECS[0].mac(item)) for entry, item in zip(same, plain, strict=True)]
     for data in (flipped(content, damage) if content else b"", content[: damage % (len(content) + 1)], made_up):
         with contextlib.suppress(IntegrityError):
-            list(dirpacks.unpack(data, "/d"))
+            list(dirpacks.unpack([data], "/d"))
     if same:
         with pytest.raises(IntegrityError):
-            list(dirpacks.unpack(content, "/other"))
+            list(dirpacks.unpack([content], "/other"))
 
 
 @given(parent=st.sampled_from(["", "d", "/d/", "/d//e", "/d/../e", "/."]), name=st.sampled_from(["", ".", "..", "a/b"]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.model.errors import DirectoryNotFoundError, IntegrityError, ObjectNotFoundError
 from plait.repository.format import btrees, configuration, dirpacks, entries, frames, states, wire
-from plait.repository.format.codec import BLOB_LIMIT
+from plait.repository.format.chunking import LARGEST_CHUNK
 from plait.repository.format.entries import Entry, ErrorEntry, XattrEntry
 from plait.repository.format.headers import DIRPACK_INDEX, Header, Source
 from plait.repository.format.merging import Holdings, Lineage, order
@@ -64,8 +64,8 @@ class RepositoryReader:
             self.holdings.apply(found.pop(name))
         return circular
 
-    def blob(self, resource: Resource, mac: bytes, limit: int = BLOB_LIMIT) -> bytes:
-        """The plain bytes of a blob, of at most `limit`; another copy is taken where one is damaged.
+    def blob(self, resource: Resource, mac: bytes, limit: int | None = None) -> bytes:
+        """The plain bytes of a blob, of at most `limit` as in `Codec.decode`; of another copy where one is damaged.
 
         Raises IntegrityError where the repository holds none, or none that is whole; the store's errors.
         """
@@ -80,7 +80,7 @@ class RepositoryReader:
             raise IntegrityError(f"the repository does not hold {what}")
         raise IntegrityError(f"{what} cannot be read: {trouble}")
 
-    def _read(self, resource: Resource, mac: bytes, place: Place, limit: int) -> bytes:
+    def _read(self, resource: Resource, mac: bytes, place: Place, limit: int | None) -> bytes:
         stored = self._files.read_packfile(place.packfile, frames.HEADER_SIZE + place.offset, place.length)
         if len(stored) != place.length:
             raise IntegrityError(f"packfile {place.packfile.hex()} is cut short")
@@ -120,7 +120,7 @@ class RepositoryReader:
         item = wire.decode(self.blob(Resource.OBJECT, mac), Object)
         hasher = self.codec.authenticator.hasher()
         for chunk in item.chunks or ():
-            data = self.blob(Resource.CHUNK, chunk.content_mac, chunk.length)
+            data = self.blob(Resource.CHUNK, chunk.content_mac, min(chunk.length, LARGEST_CHUNK))
             if len(data) != chunk.length:
                 raise IntegrityError(f"chunk {chunk.content_mac.hex()} has {len(data)} bytes instead of {chunk.length}")
             hasher.update(data)
@@ -207,8 +207,7 @@ class SnapshotReader:
         mac = None if index is None else self._repository.find(btrees.INDEX, index, directory)
         if mac is None or mac == NO_MAC:
             return
-        content = b"".join(self._repository.content(mac))
-        for record in dirpacks.unpack(content, directory):
+        for record in dirpacks.unpack(self._repository.content(mac), directory):
             if self._repository.codec.mac(record.plain) != record.mac:
                 raise IntegrityError(f"an entry of {directory} is not the one that its list names", key=directory)
             yield record.mac, record.entry

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LEGACY_MASKS: Final = (0x0003590703530000, 0x0000D90003530000)
 _LEGACY_SIZES: Final = (2048, 8192, 65536)
 """The one triple for which the newer algorithm, too, takes the fixed masks."""
-_LARGEST_CHUNK: Final = 1 << 28
+LARGEST_CHUNK: Final = 1 << 28
+"""Bytes; whatever a repository says, no longer chunk is made or read."""
 
 
 class Chunker(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class Chunker(msgspec.Struct, frozen=True):
     def of(cls, settings: Chunking) -> Chunker:
         """The chunker of a repository. Raises NotSupportedError for another algorithm, IntegrityError for bad sizes."""
         sizes = (settings.min_size, settings.normal_size, settings.max_size)
-        if not 1 <= sizes[0] <= sizes[1] <= sizes[2] <= _LARGEST_CHUNK or sizes[1] < 16:
+        if not 1 <= sizes[0] <= sizes[1] <= sizes[2] <= LARGEST_CHUNK or sizes[1] < 16:
             raise IntegrityError(f"the repository's sizes of chunks are out of their range: {sizes}")
         match settings.algorithm.lower():
             case "fastcdc-v1.0.0":

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from plait.repository.format.hashing import Data
     from plait.repository.format.resources import Resource
 
-BLOB_LIMIT: Final = 1 << 30
-"""The longest plaintext that is taken from one stored stream where the caller knows no lower bound."""
+_LEAST_LIMIT: Final = 16 << 20
+_GREATEST_RATIO: Final = 16
+
+
+def structure_limit(stored: int) -> int:
+    """The longest plaintext that is taken from so many stored bytes of a structure.
+
+    What grows with a repository (states, lists of chunks) consists of identifiers for the most part, and these do not
+    compress; what could be repetitive is short.
+    """
+    return max(_LEAST_LIMIT, _GREATEST_RATIO * stored)
 
 
 class Codec(msgspec.Struct, frozen=True):
@@ -35,10 +44,15 @@ class Codec(msgspec.Struct, frozen=True):
         stream = plain if self.compression is None else compress(self.compression, plain)
         return stream if self.cipher is None else self.cipher.encrypt(stream)
 
-    def decode(self, stored: bytes, limit: int = BLOB_LIMIT) -> bytes:
-        """The plaintext of what `encode` gave. Raises IntegrityError where it is damaged or longer than `limit`."""
+    def decode(self, stored: bytes, limit: int | None = None) -> bytes:
+        """The plaintext of what `encode` gave, of at most `limit` bytes; None: `structure_limit`.
+
+        Raises IntegrityError where it is damaged or longer.
+        """
         stream = stored if self.cipher is None else self.cipher.decrypt(stored)
-        return stream if self.compression is None else decompress(self.compression, stream, limit)
+        if self.compression is None:
+            return stream
+        return decompress(self.compression, stream, structure_limit(len(stored)) if limit is None else limit)
 
     def wrap(self, resource: Resource, version: int, payload: bytes) -> bytes:
         """A stored file with `payload` in it, which is encoded already."""

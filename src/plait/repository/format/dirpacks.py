@@ -10,13 +10,16 @@ from plait.repository.format import entries
 from plait.repository.format.resources import MAC_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from plait.repository.format.entries import Entry
 
 _HEADER: Final = struct.Struct("<BI")
 _DIRECTORY: Final = 1
 _OTHER: Final = 2
+
+_LONGEST_RECORD: Final = 1 << 20
+"""Bytes; a name and the names of its attributes take a hundred thousand at most."""
 
 CONTENT_TYPE: Final = "application/octet-stream"
 """Of the object of a dirpack, whatever is in it; its entropies are 0."""
@@ -36,23 +39,38 @@ def pack(plain: bytes, mac: bytes, *, is_directory: bool) -> bytes:
     return _HEADER.pack(kind, len(plain) + MAC_SIZE) + plain + mac
 
 
-def unpack(content: bytes, directory: str) -> Iterator[Record]:
-    """The children of a directory, from the content of its dirpack; whether `mac` is right is left to the caller.
+def unpack(content: Iterable[bytes], directory: str) -> Iterator[Record]:
+    """The children of a directory, from the content of its dirpack in pieces; whether `mac` is right is not checked.
 
-    Raises IntegrityError where it is cut short, an entry is malformed, or belongs to another directory.
+    Raises IntegrityError where it is cut short, an entry is malformed or belongs to another directory, and what taking
+    the pieces raises. Holds one piece and one entry at a time.
     """
-    position = 0
-    while position < len(content):
-        if position + _HEADER.size > len(content):
-            raise IntegrityError("a directory's list of entries is cut short")
-        _, length = _HEADER.unpack_from(content, position)
-        position += _HEADER.size
-        end = position + length
-        if length < MAC_SIZE or end > len(content):
-            raise IntegrityError("an entry in a directory's list is cut short")
-        plain = content[position : end - MAC_SIZE]
-        entry = entries.read(plain)
-        if entry.parent_path != directory or entry.path == directory:
-            raise IntegrityError(f"a directory's list holds an entry that is not of that directory: {entry.path!r}")
-        yield Record(entry, plain, content[end - MAC_SIZE : end])
-        position = end
+    pending = bytearray()
+    for piece in content:
+        pending += piece
+        position = 0
+        while (end := _end_of_record(pending, position)) <= len(pending):
+            yield _record(pending, position + _HEADER.size, end, directory)
+            position = end
+        del pending[:position]
+    if pending:
+        raise IntegrityError("a directory's list of entries is cut short")
+
+
+def _end_of_record(pending: bytearray, position: int) -> int:
+    """Where the record ends that begins at a position; beyond the end of what is there if that is not known yet."""
+    if position + _HEADER.size > len(pending):
+        return len(pending) + 1
+    _, length = _HEADER.unpack_from(pending, position)
+    if not MAC_SIZE <= length <= _LONGEST_RECORD:
+        raise IntegrityError(f"an entry in a directory's list cannot have {length} bytes")
+    end: int = position + _HEADER.size + length
+    return end
+
+
+def _record(pending: bytearray, start: int, end: int, directory: str) -> Record:
+    plain = bytes(pending[start : end - MAC_SIZE])
+    entry = entries.read(plain)
+    if entry.parent_path != directory or entry.path == directory:
+        raise IntegrityError(f"a directory's list holds an entry that is not of that directory: {entry.path!r}")
+    return Record(entry, plain, bytes(pending[end - MAC_SIZE : end]))

@@ -35,9 +35,6 @@ _LAYOUTS: Final = {
     _DELETE: struct.Struct("<BB32s32s"),
 }
 
-STREAM_LIMIT: Final = 4 << 30
-"""Plain bytes of one state: of about fifty million blobs."""
-
 
 class Location(NamedTuple):
     """A blob is in a packfile, at an offset of its body, so many encoded bytes long."""
@@ -213,7 +210,7 @@ def write_stream(parent: bytes, records: Iterable[Writable], end: End) -> bytes:
 def read(data: bytes, codec: Codec) -> tuple[bytes, Iterator[Record]]:
     """As `read_stream`, from a stored state. Raises as `frames.unwrap` too."""
     version, payload = codec.unwrap(data, Resource.STATE, STATE_VERSION)
-    return read_stream(codec.decode(payload, STREAM_LIMIT), version)
+    return read_stream(codec.decode(payload), version)
 
 
 def write(stream: bytes, codec: Codec) -> bytes:

@@ -27,7 +27,7 @@ import msgspec
 
 from plait.model.errors import IntegrityError
 from plait.repository.format import msgpack
-from plait.repository.format.resources import MAC_SIZE, NO_MAC
+from plait.repository.format.resources import MAC_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,6 +270,6 @@ def _nested(kind: type[msgspec.Struct]) -> Form:
 
 
 __all__ = [
-    "F64", "I64", "NO_MAC", "OMIT_EMPTY", "U8", "U16", "U32", "U64",
+    "F64", "I64", "OMIT_EMPTY", "U8", "U16", "U32", "U64",
     "Bool", "Bytes", "Form", "Int", "Mac", "Text", "Time", "Uuid", "decode", "encode", "zero",
 ]  # fmt: skip
