@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 from typing import Any
 
 import msgspec
@@ -221,6 +222,14 @@ def test_packfiles(codec: Codec, blobs: list[bytes], damage: int) -> None:
         packfiles.read_index(body[: damage % len(body)], codec)
     with contextlib.suppress(IntegrityError):
         packfiles.read_index(flipped(body, damage), codec)
+
+
+def test_an_index_is_not_inflated_without_bounds() -> None:
+    codec = CODECS[1]
+    encoded = codec.encode(bytes(100 << 20))
+    footer = codec.encode(struct.pack("<qIQ32sI", 0, 2**32 - 1, 0, bytes(32), 0))
+    with pytest.raises(IntegrityError, match="holds more than"):
+        packfiles.read_index(encoded + footer + len(footer).to_bytes(4, "little"), codec)
 
 
 @given(codec=CODEC, data=st.binary(max_size=300))

@@ -111,7 +111,7 @@ def read_index(body: bytes, codec: Codec) -> Index:
     timestamp, count, index_start, index_mac, flags = _FOOTER.unpack(footer)
     if index_start > footer_start:
         raise IntegrityError("the index of a packfile lies outside of it")
-    records = codec.decode(body[index_start:footer_start], count * _RECORD.size)
+    records = codec.decode(body[index_start:footer_start])
     if codec.mac(records) != index_mac:
         raise IntegrityError("the index of a packfile is not the one that its footer names")
     blobs = unpack_records(records)
