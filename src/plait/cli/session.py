@@ -140,6 +140,10 @@ class Session:
 
         described = [with_description(place, self._remotes()) for place in found]
         self._lines.source = described[0].text
+        if self.log.as_json and len(described) > 1:
+            from plait.cli.fronts.rclone_origins import Origins, side_of
+
+            self.log.origin = Origins(*(side_of(place, self._remotes()) for place in described[:2]))
         return described
 
     def recorded(self, locations: Sequence[str]) -> Recording | Unrecorded:

@@ -24,8 +24,9 @@ CRITICAL: Final = "CRITICAL"
 class Log:
     """Writes log lines of `threshold` and above to one stream. Safe to use from several threads.
 
-    `print_line` takes the finished line without its newline; a progress display puts itself there. A stream that is
-    closed at the other end is not written to again.
+    `print_line` takes the finished line without its newline; a progress display puts itself there. `origin` gives
+    further fields of a JSON line from its text and its subject. A stream that is closed at the other end is not written
+    to again.
     """
 
     def __init__(self, threshold: Level, stream: IO[str] | None = None, *, as_json: bool = False) -> None:
@@ -33,6 +34,7 @@ class Log:
         self.as_json: Final = as_json
         self.stream: Final = sys.stderr if stream is None else stream
         self.print_line: Callable[[str], None] = self.print_plainly
+        self.origin: Callable[[str, str], Mapping[str, str]] = _unknown
         self._lock = Lock()
         self._closed = False
 
@@ -50,7 +52,10 @@ class Log:
         self._emit(CRITICAL, text, "", {})
 
     def _emit(self, level: str, text: str, subject: str, facts: Mapping[str, Any]) -> None:
-        line = json_line(time.time_ns(), level, text, subject, facts) if self.as_json else plain(level, text, subject)
+        if self.as_json:
+            line = json_line(time.time_ns(), level, text, subject, facts, self.origin(text, subject))
+        else:
+            line = plain(level, text, subject)
         with self._lock:
             self.print_line(line)
 
@@ -66,6 +71,12 @@ class Log:
             self._closed = True
 
 
+def _unknown(text: str, subject: str) -> Mapping[str, str]:
+    """Nothing is known of where a line comes from."""
+    del text, subject
+    return {}
+
+
 def plain(level: str, text: str, subject: str = "", at: float | None = None) -> str:
     """A log line; `at` in seconds since the epoch, now where None."""
     stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(at))
@@ -73,13 +84,14 @@ def plain(level: str, text: str, subject: str = "", at: float | None = None) -> 
     return safe(f"{stamp} {level:<6}: {about}{text}")
 
 
-def json_line(at: int, level: str, text: str, subject: str, facts: Mapping[str, Any]) -> str:
-    """A log line as a JSON object; `at` in nanoseconds since the epoch."""
+def json_line(at: int, level: str, text: str, subject: str, facts: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    """A log line as a JSON object; `at` in nanoseconds since the epoch, `origin` the fields after the object."""
     import msgspec
 
     record: dict[str, Any] = {"time": rfc3339(at), "level": level.lower(), "msg": safe(text), **facts}
     if subject:
         record["object"] = safe(subject)
+    record |= origin
     return msgspec.json.encode(record).decode()
 
 
