@@ -1,0 +1,109 @@
+"""The commands that the documentation shows, run in an empty directory; what they print is what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plait.testing.servers import S3Endpoint
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN = re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b")
+VARIES = (
+    (RUN, "RUN"),
+    (re.compile(r"\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\dZ?"), "MOMENT"),
+    (re.compile(r"\b\d+\.\d+s\b"), "DURATION"),
+    (re.compile(r" {2,}"), "  "),
+)
+REMOTE = """\
+[box]
+type = s3
+provider = Minio
+endpoint = {0.url}
+access_key_id = {0.access_key}
+secret_access_key = {0.secret_key}
+"""
+
+
+class Shown(NamedTuple):
+    """A command of a page and what the page shows of its output."""
+
+    command: str
+    output: list[str]
+
+
+def shown(page: Path) -> Iterator[Shown]:
+    """The commands of a page's console blocks, in order."""
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *output = part.splitlines()
+            yield Shown(command, output)
+
+
+def steady(lines: list[str], directory: Path) -> list[str]:
+    """The lines without what differs from run to run; in one order, since two streams are one here."""
+    kept = []
+    for line in lines:
+        text = line.replace(str(directory), "/home/you")
+        for pattern, name in VARIES:
+            text = pattern.sub(name, text)
+        kept.append(text.rstrip())
+    return sorted(kept)
+
+
+class Shell:
+    """Runs commands one after the other, each in the directory and with the exit status that the last one left."""
+
+    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+        self.directory = directory
+        self._environment = environment
+        self._status = 0
+        self._runs: dict[str, str] = {}
+
+    def run(self, step: Shown) -> list[str]:
+        """The lines that the command prints. Identifiers of runs are those of this shell, not the page's."""
+        command = RUN.sub(lambda found: self._runs.get(found[0], found[0]), step.command)
+        done = subprocess.run(
+            ["/bin/bash", "-c", f"(exit {self._status})\n{command}"],
+            cwd=self.directory,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        self._status = done.returncode
+        lines = done.stdout.splitlines()
+        self._runs |= zip(RUN.findall("\n".join(step.output)), RUN.findall(done.stdout), strict=False)
+        return lines
+
+
+@pytest.fixture
+def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Shell:
+    """A shell with Plait, an S3 server with an empty bucket `holiday`, and the remote `box:` on that server."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    configuration = home / ".config/rclone/rclone.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(REMOTE.format(seaweedfs))
+    work.mkdir()
+    seaweedfs.make_bucket("holiday")
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    return Shell(work, os.environ | seaweedfs.environment() | {"HOME": str(home), "PATH": path, "LC_ALL": "C"})
+
+
+def test_the_tutorial_prints_what_it_shows(shell: Shell) -> None:
+    steps = list(shown(DOCS / "tutorial.md"))
+    assert len(steps) > 30
+    for step in steps:
+        assert steady(shell.run(step), shell.directory) == steady(step.output, shell.directory), step.command
