@@ -231,6 +231,12 @@ def make_mixed(root: Path) -> None:
     settle(root)
 
 
+def make_shifted(root: Path) -> None:
+    plant(root / "s", {"a": "1\n", "sub/b": "2\n", "sub/c": "new"})
+    plant(root / "d", {"a": "1\n", "sub/b": "2\n"}, at=1_500_000_000)
+    settle(root)
+
+
 def make_links(root: Path) -> None:
     plant(root / "s", {"a": "1\n"})
     plant(root / "d", {"a": "1\n", "old": "o"})
@@ -271,6 +277,7 @@ CASES = [
     (make_mixed, "move s d --exclude /old/** --use-json-log -v --stats 0"),
     (make_mixed, "move s d --exclude /old/** --backup-dir bk -v"),
     (make_mixed, "move s d --exclude /old/** --suffix .old -v --delete-empty-src-dirs"),
+    (make_shifted, "move s d --exclude nothing -v"),
     (make_mixed, "move s new --exclude nothing -v --stats 0"),
     (make_mixed, "move s d --exclude /old/** --size-only -v"),
     (make_mixed, "ls s --include="),

@@ -195,3 +195,10 @@ def test_the_object_that_rclone_logs(statistics: Statistics) -> None:
     fields = statistics.snapshot().rclone_fields()
     assert fields["lastError"] == "n"
     assert fields["transferring"][0]["name"] == "a"
+
+
+def test_the_source_that_a_move_deletes_is_a_deletion(statistics: Statistics) -> None:
+    action = create("a", 7)
+    tell(statistics, Planned(action), Finished(Outcome(action, Status.DONE, carried=7, source_deleted=True)))
+    found = statistics.snapshot()
+    assert (found.transfers, found.deletes, found.deleted_bytes, found.checks, found.renames) == (1, 1, 7, 1, 0)

@@ -261,6 +261,10 @@ class Statistics:
             self._checks += 1
         elif verb in _REMOVALS:
             self._deleted_dirs += 1
+        if outcome.source_deleted and action.source is not None:
+            self._deletes += 1
+            self._deleted_bytes += action.source.size or 0
+            self._checks += 1
         if verb is Verb.RENAME or outcome.kept is not None:
             moved = action.source if verb is Verb.RENAME and action.destination is None else action.destination
             self._renames += 1

@@ -249,6 +249,7 @@ class MirrorCarrier:
             for deleted in self._source.delete([_source(action).key]):
                 if deleted.error is not None:
                     return _failed(action, deleted.error, outcome)
+            return msgspec.structs.replace(outcome, source_deleted=True)
         return outcome
 
     def _touch(self, action: Action) -> Outcome:

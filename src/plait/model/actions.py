@@ -88,7 +88,7 @@ class Outcome(msgspec.Struct, frozen=True):
     `detail` is what a log line says of it ("Copied (new)"). `kept` is where the replaced or deleted item is kept now
     (a location's text), if it is kept. `carried` counts the bytes really read or copied. `server_side`: the store
     carried the item by itself, no byte of it passed through here. `moved`: what was the source stands at the
-    destination itself.
+    destination itself. `source_deleted`: the source was deleted once it had arrived.
     """
 
     action: Action
@@ -99,3 +99,4 @@ class Outcome(msgspec.Struct, frozen=True):
     carried: int = 0
     server_side: bool = False
     moved: bool = False
+    source_deleted: bool = False

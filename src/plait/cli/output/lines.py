@@ -131,6 +131,8 @@ class Lines:
                 yield Line(Level.INFO, DELETED, action.key)
             if self._informs and outcome.detail:
                 yield Line(Level.INFO, outcome.detail, action.key, {} if outcome.moved else _size_fact(action))
+            if self._informs and self._rclone and outcome.source_deleted and action.source is not None:
+                yield Line(Level.INFO, DELETED, action.source.key)
         elif outcome.error is not None:
             yield Line(Level.ERROR, f"{_failure(action.verb, outcome.error)}: {outcome.error.message}", action.key)
             if self._rclone and outcome.error.fatal and action.verb is Verb.DELETE:
