@@ -42,13 +42,17 @@ class Reader:
         self.index_is_exact = True
         """Whether the page index tells where the pages are; known with the trailer."""
         self._crc = crc(data)
+        self._is_begun = False
         self._order = PageOrder(self.header.page_size, self.header.commit, whole=self.header.is_snapshot)
 
     def pages(self) -> Iterator[Page]:
-        """The pages in ascending order of their numbers. Raises IntegrityError where the file is not what it should be.
+        """The pages in ascending order of their numbers, once through.
 
-        To be called once.
+        Raises IntegrityError where the file is not what it should be, and ValueError the second time.
         """
+        if self._is_begun:
+            raise ValueError("the pages of a file are read once")
+        self._is_begun = True
         page_size = self.header.page_size
         tracked = FLAG if self._checks_database else NOTHING
         index = IndexBuilder()
@@ -70,12 +74,11 @@ class Reader:
         self._finish(index, tracked)
 
     def verify(self) -> Trailer:
-        """Read all that is left, for its checks only. Raises IntegrityError as `pages` does."""
+        """Read the pages for the checks only, unless all of them were read. Raises as `pages` does."""
         if self.trailer is None:
             for _ in self.pages():
                 pass
-        if self.trailer is None:
-            raise ValueError("the pages of a file are read once")
+        assert self.trailer is not None  # noqa: S101  (set by the end of `pages`)
         return self.trailer
 
     @property
