@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from plait.model.errors import IntegrityError, PlaitError
+from plait.replication.continuation import Continue, Decision, Full, Reason, decide
 from plait.replication.ltx.frames import Form
 from plait.replication.ltx.header import Header
 from plait.replication.ltx.layouts import FILE, SNAPSHOT_LEVEL, format_timestamp
@@ -23,6 +24,7 @@ from plait.replication.ltx.plan import File, plan_restore
 from plait.replication.ltx.reader import Page, Reader
 from plait.replication.ltx.writer import encode
 from plait.replication.wal.frames import WAL_HEADER_SIZE, decode_wal_header
+from plait.replication.wal.observation import observe
 from plait.replication.wal.segment import missing_growth, scan
 from plait.testing import servers
 
@@ -202,6 +204,58 @@ def test_their_file_names_the_place_in_the_log_that_we_find(litestream: Path, tm
         assert (segment.end, segment.commit) == (after.header.wal_end, after.header.commit)
         pages = segment.pages(reading(log))
         assert list(pages) == list(after.pages())
+
+
+def alone(connection: apsw.Connection, log: Path, way: str) -> None:
+    """What an application may do while no daemon runs."""
+
+    def checkpoint() -> None:
+        [(busy, frames, moved)] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        assert (busy, frames) == (0, moved)
+
+    if way == "rows":
+        insert(connection, 5)
+    elif way == "restart":
+        checkpoint()
+        insert(connection, 1)
+    elif way == "tail and restart":
+        insert(connection, 5)
+        checkpoint()
+        insert(connection, 1)
+    elif way == "two restarts":
+        for _ in range(2):
+            checkpoint()
+            insert(connection, 1)
+    assert log.stat().st_size > WAL_HEADER_SIZE
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        ("nothing", None),
+        ("rows", None),
+        ("restart", Continue(WAL_HEADER_SIZE)),
+        ("tail and restart", Full(Reason.UNSYNCED)),
+        ("two restarts", Full(Reason.SKIPPED)),
+    ],
+)
+def test_we_go_on_behind_their_last_file_where_nothing_can_be_lost(
+    litestream: Path, tmp_path: Path, way: str, expected: Decision | None
+) -> None:
+    database, replica = tmp_path / "app.db", tmp_path / "replica"
+    log = database.with_name("app.db-wal")
+    connection = opened(database, 4096)
+    for _ in range(10):
+        insert(connection, 50)
+    run(litestream, "replicate", "-once", database, f"file://{replica}")
+    newest = max(listing(replica), key=lambda file: (-file.level, file.span))
+    last = Reader([content(replica, newest)])
+    pages = dict(last.pages())
+    alone(connection, log, way)
+    data = log.read_bytes()
+    observation = observe(reading(data), len(data), last.header, lambda number, page: pages.get(number) == page)
+    decision = decide(last.header, observation, page_size=4096, watched=False)
+    assert decision == (expected or Continue(last.header.wal_end))
 
 
 def test_litestream_restores_what_we_write(litestream: Path, tmp_path: Path, page_size: int) -> None:
