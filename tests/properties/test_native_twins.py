@@ -179,3 +179,13 @@ def test_entropy(data: bytes) -> None:
     results = [implementation.entropy(data) for implementation in IMPLEMENTATIONS]
     assert 0 <= results[0] <= 8
     assert all(result == results[0] for result in results)
+
+
+@given(
+    data=st.binary(max_size=800).map(lambda data: data[: len(data) // 8 * 8]),
+    big_endian=st.booleans(),
+    seed=st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1)),
+)
+def test_wal_checksum(data: bytes, *, big_endian: bool, seed: tuple[int, int]) -> None:
+    results = [implementation.wal_checksum(data, big_endian, seed) for implementation in IMPLEMENTATIONS]
+    assert all(result == results[0] for result in results)
