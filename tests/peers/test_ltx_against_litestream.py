@@ -84,8 +84,8 @@ def restored_by_them(litestream: Path, replica: Path, out: Path, *flags: str) ->
 def opened(path: Path, page_size: int, auto_vacuum: str = "none") -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.execute(f"PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = {auto_vacuum}")
-    # A statement that gives a row keeps those behind it waiting for its reader.
-    connection.execute("PRAGMA wal_autocheckpoint = 0; PRAGMA journal_mode = wal")
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
     return connection
 

@@ -231,7 +231,9 @@ def test_a_segment_without_a_frame_has_no_last_frame() -> None:
 @pytest.mark.parametrize("page_size", [512, 4096, 65536])
 def test_a_log_of_sqlite_gives_the_pages_of_the_database(tmp_path: Path, page_size: int) -> None:
     connection = apsw.Connection(str(tmp_path / "app.db"))
-    connection.execute(f"PRAGMA page_size = {page_size}; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_mode = wal")
+    connection.execute(f"PRAGMA page_size = {page_size}")
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("CREATE TABLE t (v)")
     for size in (10, 5000, 200_000):
         connection.execute("INSERT INTO t VALUES (randomblob(?))", (size,))
