@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 LONGEST_PARTIAL_SUFFIX = 16
+METADATA_FILTERS = tuple(
+    f"metadata_{rules}{origin}" for rules in ("include", "exclude", "filter") for origin in ("", "_from")
+)
+"""The options whose rules look at the metadata of files, which are then read without `--metadata` too."""
 
 
 class Mode(StrEnum):
@@ -65,8 +69,7 @@ def local_options(values: Values, *, writes: bool = True) -> LocalOptions:
             "durable": values.durable,
             "metadata": values.metadata,
         }
-    else:
-        options["metadata"] = bool(values.metadata_include or values.metadata_exclude or values.metadata_filter)
+    options["show_metadata"] = any(getattr(values, name) for name in METADATA_FILTERS)
     return LocalOptions(**options)
 
 

@@ -42,7 +42,7 @@ def link_stat(directory: int, leaf: str, options: LocalOptions) -> Stat | None:
         return None
     if kind_of(found.st_mode) is not Kind.SYMLINK:
         return None
-    metadata = read_metadata(found, None) if options.metadata else None
+    metadata = read_metadata(found, None) if options.gives_metadata else None
     return msgspec.structs.replace(stat_of(found, metadata), kind=Kind.FILE)
 
 

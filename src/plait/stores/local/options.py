@@ -28,7 +28,8 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     left out. `no_check_updated`: do not mind when a file changes while it is read. `no_set_modtime`: never set
     modification times. `partial_suffix`: how the names of partial files end, at most 16 bytes. `durable`: every write
     is, whatever `Outgoing` says. `no_preallocate`: do not reserve the space of large files before they are written.
-    `metadata`: give and take POSIX metadata (`attributes`). `restore_special_bits`: with it, setuid, setgid and sticky.
+    `metadata`: give and take POSIX metadata (`attributes`). `show_metadata`: give it, for filters, but carry none.
+    `restore_special_bits`: with it, setuid, setgid and sticky.
     `case_sensitive`: None to probe.
     """
 
@@ -42,5 +43,11 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     durable: bool = False
     no_preallocate: bool = False
     metadata: bool = False
+    show_metadata: bool = False
     restore_special_bits: bool = False
     case_sensitive: bool | None = None
+
+    @property
+    def gives_metadata(self) -> bool:
+        """True where the attributes of a file come with its metadata."""
+        return self.metadata or self.show_metadata

@@ -352,7 +352,7 @@ class LocalStore:
         found = os.stat(where.leaf, dir_fd=directory, follow_symlinks=self.options.links is Links.FOLLOW)
         if kind_of(found.st_mode) not in {Kind.FILE, Kind.DIRECTORY}:
             raise ObjectNotFoundError("object not found", key=where.key)
-        if not self.options.metadata:
+        if not self.options.gives_metadata:
             return stat_of(found)
         try:
             descriptor = os.open(where.leaf, self.reading_flags, dir_fd=directory)
@@ -393,7 +393,7 @@ class LocalStore:
         os.unlink(real, dir_fd=directory)
 
     def _described(self, found: os.stat_result, descriptor: int | None) -> Stat:
-        return stat_of(found, read_metadata(found, descriptor) if self.options.metadata else None)
+        return stat_of(found, read_metadata(found, descriptor) if self.options.gives_metadata else None)
 
 
 def _undeleted(error: OSError, key: str) -> PlaitError:
