@@ -25,6 +25,7 @@ from plait.mirror.lookups import hash_of
 from plait.mirror.mirroring import Surroundings, compile_selection
 from plait.model.errors import PlaitError
 from plait.model.items import Item, Kind, Stat
+from plait.model.values.sizes import show_size
 from plait.stores.registry import open_source
 
 if TYPE_CHECKING:
@@ -106,7 +107,15 @@ def check(
             common = common_hash(ours.store.features, theirs.store.features)
             if common is not None and not values.download:
                 around.events.emit(Message(Level.INFO, f"Using {common} for hash comparisons"))
-            checker = Checker(ours.text, theirs.text, difference, around.events.emit, one_way=values.one_way)
+            checker = Checker(
+                ours.text,
+                theirs.text,
+                difference,
+                around.events.emit,
+                one_way=values.one_way,
+                ignore_size=values.ignore_size,
+                dry_run=values.dry_run,
+            )
         errors = Errors()
         checkers = settings.checkers(values, ours.store, theirs.store)
         for _ in decide(steps, checker, around.events, errors, around.cancellation, checkers=checkers, ordered=False):
@@ -173,16 +182,27 @@ class OneFile:
 class Checker:
     """Compares pairs on workers and counts; a planner that plans nothing.
 
-    `source` and `destination` are the locations in messages; a `source` of "" stands for a file of sums.
+    `source` and `destination` are the locations in messages; a `source` of "" stands for a file of sums. `ignore_size`:
+    only the difference decides, not the sizes. `dry_run`: pairs are told instead of compared, as by rclone.
     """
 
     def __init__(
-        self, source: str, destination: str, difference: Difference, emit: Callable[[Event], None], *, one_way: bool
+        self,
+        source: str,
+        destination: str,
+        difference: Difference,
+        emit: Callable[[Event], None],
+        *,
+        one_way: bool,
+        ignore_size: bool = False,
+        dry_run: bool = False,
     ) -> None:
         self._source = source
         self._destination = destination
         self._difference = difference
         self._one_way = one_way
+        self._ignore_size = ignore_size
+        self._dry_run = dry_run
         self._emit = emit
         self._lock = Lock()
         self._found = CheckResult()
@@ -203,6 +223,10 @@ class Checker:
             # rclone does not call a sum without its file a difference, but an error it is.
             self._count(missing_at_destination=1, differences=1 if self._source else 0)
             self._tell("+", source, None, f"file not in {self._destination}")
+            return ()
+        if self._dry_run:
+            told = "" if source.size is None else f" (size {show_size(source.size)})"
+            self._emit(Message(Level.NOTICE, f"Skipped check as --dry-run is set{told}", source.key))
             return ()
         return (Question(step, lambda: self._compare(source, destination)),)
 
@@ -230,7 +254,8 @@ class Checker:
     def _compare(self, source: Item, destination: Item) -> Sequence[Action]:
         self._emit(Checking(destination.key, destination.size, done=False))
         try:
-            sizes_differ = None not in {source.size, destination.size} and source.size != destination.size
+            known = not self._ignore_size and None not in {source.size, destination.size}
+            sizes_differ = known and source.size != destination.size
             difference = "sizes differ" if sizes_differ else self._difference(source, destination)
         except PlaitError as error:
             self._emit(Compared("!", source, destination, error))
