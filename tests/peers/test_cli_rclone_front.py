@@ -254,6 +254,31 @@ def make_names(root: Path) -> None:
     settle(root)
 
 
+def make_modes(root: Path) -> None:
+    """Files that only their modes tell apart, on both sides, also in one that is deleted."""
+    plant(root / "s", {"a": "1\n", "b": "22\n", "same": "s"})
+    plant(root / "d", {"b": "1\n", "same": "s", "old": "o", "secret": "x"})
+    for name in ("s/a", "d/secret"):
+        (root / name).chmod(0o600)
+    for name in ("s/b", "s/same", "d/b", "d/same", "d/old"):
+        (root / name).chmod(0o644)
+    settle(root)
+
+
+METADATA_RULES = [
+    ("sync", "include mode=100644"),
+    ("copy", "exclude mode=*600"),
+    ("move", "exclude mode=*644"),
+    ("sync", "include-from nosuch"),
+]
+
+
+def make_sizes(root: Path) -> None:
+    plant(root / "s", {"longer": "11", "other": "a", "same": "s"})
+    plant(root / "d", {"longer": "1", "other": "b", "same": "s"})
+    settle(root)
+
+
 def settle(root: Path) -> None:
     for directory, _, _ in os.walk(root, topdown=False):
         set_time(Path(directory), 1_600_000_001)
@@ -299,6 +324,9 @@ CASES = [
     (make_mixed, "sync s d --max-age foo"),
     (make_mixed, "sync s d --stats foo"),
     (make_links, "sync s d --links --backup-dir bk -v --stats 0"),
+    *((make_modes, f"{verb} s d --metadata-{rule} -v --stats 0") for verb, rule in METADATA_RULES),
+    *((make_mixed, f"check s {other} -n") for other in ("d", "s")),
+    *((make_sizes, f"check s d --ignore-size {more}--combined -") for more in ("", "--size-only ", "--download ")),
     (make_names, "sync s d -v --stats 0"),
     (make_names, "sync s d -n"),
     (make_names, "ls s"),
@@ -369,3 +397,17 @@ def state(root: Path) -> State:
         content = "/" if path.is_dir() else f"-> {path.readlink()}" if path.is_symlink() else path.read_text()
         found[str(path.relative_to(root))] = content, seconds if seconds < 1_700_000_000 else 0
     return found
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_the_size_of_what_can_be_followed(more: list[str], rclone: Path, tmp_path: Path) -> None:
+    """A link that leads nowhere fails the command, and the rest is counted all the same."""
+    plant(tmp_path / "s", {"a": "1\n", "sub/b": "22\n"})
+    (tmp_path / "s/sub/dangling").symlink_to("nowhere")
+    (tmp_path / "s/link").symlink_to("a")
+    theirs, ours = (
+        subprocess.run([*program, "size", "-L", "s", *more], cwd=tmp_path, capture_output=True, text=True, check=False)
+        for program in ([rclone, "--config="], [PLAIT, "rclone", "--config="])
+    )
+    assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout)
+    assert "sub/dangling" in ours.stderr

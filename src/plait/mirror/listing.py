@@ -14,6 +14,7 @@ from plait.engine.steps import Side
 from plait.mirror.check import OneFile
 from plait.mirror.lookups import hash_of, with_time
 from plait.mirror.mirroring import Surroundings, compile_selection
+from plait.model.errors import NoRetryError
 from plait.model.items import Kind
 from plait.stores.registry import open_source
 
@@ -121,14 +122,21 @@ class Listing:
         self._closing.close()
 
 
-def measure(listing: Listing) -> Size:
-    """Counts the files of a listing."""
+def measure(listing: Listing) -> tuple[Size, NoRetryError | None]:
+    """Counts the files of a listing; with them comes the error of a symbolic link that leads nowhere.
+
+    Raises what the listing raises else: without a directory's files the count would be wrong.
+    """
     count = size = unknown = 0
-    for item in listing:
-        if item.kind is Kind.FILE:
-            count += 1
-            if item.size is None:
-                unknown += 1
-            else:
-                size += item.size
-    return Size(count, size, unknown)
+    failed: NoRetryError | None = None
+    try:
+        for item in listing:
+            if item.kind is Kind.FILE:
+                count += 1
+                if item.size is None:
+                    unknown += 1
+                else:
+                    size += item.size
+    except NoRetryError as error:
+        failed = error
+    return Size(count, size, unknown), failed

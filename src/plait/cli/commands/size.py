@@ -20,8 +20,10 @@ def run(invocation: Invocation) -> int:
             naming(place, invocation.face),
             Listing(place, session.values, session.opening(), session.around) as listing,
         ):
-            found = measure(listing)
-    print(json_text(found) if invocation.values.json else "\n".join(text_lines(found)))
+            found, failed = measure(listing)
+        print(json_text(found) if invocation.values.json else "\n".join(text_lines(found)))
+        if failed is not None:
+            raise failed
     return 0
 
 
