@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plait.cli.fronts.rclone_verbs import VERBS
 from plait.model import errors
 from plait.testing.conformance import StoreConformance
 
@@ -85,3 +86,15 @@ def test_every_error_that_ends_a_run_is_explained() -> None:
             assert int(row[1]) == kind.exit_code, kind.__name__
     for code in errors.ExitCode:
         assert re.search(rf"^\| {int(code)} \|", text, re.MULTILINE), code
+
+
+def test_flags_are_missing_or_without_effect_as_the_page_says() -> None:
+    text = (DOCS / "how-to/coming-from-rclone.md").read_text(encoding="utf-8")
+    missing, _, rest = text.partition("## What is not there yet")[2].partition("Also not there")
+    named = set(re.findall(r"`--([a-z0-9-]+)`", missing))
+    carrying = {option.name for verb in ("sync", "copy", "move") for option in VERBS[verb].options.options}
+    assert len(named) > 50
+    assert not named & carrying
+    accepted = rest.partition("## ")[0].partition("Accepted")[2]
+    ignored = {option.name for option in VERBS["sync"].options.options if option.no_effect}
+    assert set(re.findall(r"`--([a-z0-9-]+)`", accepted)) == ignored
