@@ -113,8 +113,9 @@ def check(
                 difference,
                 around.events.emit,
                 one_way=values.one_way,
-                ignore_size=values.ignore_size,
-                dry_run=values.dry_run,
+                # Only rclone's face has these two for a check.
+                ignore_size=getattr(values, "ignore_size", False),
+                dry_run=getattr(values, "dry_run", False),
             )
         errors = Errors()
         checkers = settings.checkers(values, ours.store, theirs.store)
