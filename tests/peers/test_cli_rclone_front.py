@@ -279,6 +279,14 @@ def make_sizes(root: Path) -> None:
     settle(root)
 
 
+def make_linked_destination(root: Path) -> None:
+    """Only times differ; the destination's file is a link to another of its files."""
+    plant(root / "s", {"a": "1\n"})
+    plant(root / "d", {"real/a": "1\n"}, at=1_500_000_000)
+    (root / "d/a").symlink_to("real/a")
+    settle(root)
+
+
 def settle(root: Path) -> None:
     for directory, _, _ in os.walk(root, topdown=False):
         set_time(Path(directory), 1_600_000_001)
@@ -327,6 +335,8 @@ CASES = [
     *((make_modes, f"{verb} s d --metadata-{rule} -v --stats 0") for verb, rule in METADATA_RULES),
     *((make_mixed, f"check s {other} -n") for other in ("d", "s")),
     *((make_sizes, f"check s d --ignore-size {more}--combined -") for more in ("", "--size-only ", "--download ")),
+    (make_linked_destination, "copy -L s d -v --stats 0"),
+    (make_linked_destination, "sync -L s d --exclude /real/** -v --stats 0"),
     (make_names, "sync s d -v --stats 0"),
     (make_names, "sync s d -n"),
     (make_names, "ls s"),
@@ -411,3 +421,16 @@ def test_the_size_of_what_can_be_followed(more: list[str], rclone: Path, tmp_pat
     )
     assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout)
     assert "sub/dangling" in ours.stderr
+
+
+def test_no_time_is_set_outside_of_the_destination(tmp_path: Path) -> None:
+    """Where rclone changes what a link leads to, wherever that is, a file takes the link's place."""
+    plant(tmp_path / "s", {"a": "1\n"})
+    plant(tmp_path / "outside", {"a": "1\n"}, at=1_500_000_000)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").symlink_to("../outside/a")
+    words = [PLAIT, "rclone", "--config=", "copy", "-L", "s", "d"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert state(tmp_path / "d") == {"a": ("1\n", 1_600_000_000)}
+    assert state(tmp_path / "outside") == {"a": ("1\n", 1_500_000_000)}

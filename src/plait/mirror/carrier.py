@@ -255,7 +255,11 @@ class MirrorCarrier:
     def _touch(self, action: Action) -> Outcome:
         if not isinstance(self._destination, SetsAttributes):
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
-        self._destination.set_attributes(action.key, modified=with_time(self._source, _source(action)).modified)
+        try:
+            self._destination.set_attributes(action.key, modified=with_time(self._source, _source(action)).modified)
+        except NotSupportedError:
+            # A link that leads out of the destination: a file takes its place, and what it leads to stays as it is.
+            return self._carry_file(action)
         return self._arrived(action, Outcome(action, Status.DONE, SET_TIME))
 
     def _delete(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:

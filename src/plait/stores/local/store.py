@@ -216,6 +216,8 @@ class LocalStore:
         if modified is not None and self.options.no_set_modtime:
             raise NotSupportedError("this store was opened without setting times", key=key)
         parts = components(key)
+        if parts and self.options.links is Links.FOLLOW:
+            parts = self._followed(parts, key)
         leaf = parts[-1] if parts else "."
         try:
             with self.root.existing(parts[:-1], key) as directory:
@@ -362,6 +364,19 @@ class LocalStore:
             return self._described(os.fstat(descriptor), descriptor)
         finally:
             os.close(descriptor)
+
+    def _followed(self, parts: tuple[str, ...], key: str) -> tuple[str, ...]:
+        """Where the names lead once links are followed. Raises NotSupportedError where that is not below the root.
+
+        The answer is a path without links, and none is followed on it: one that is planted meanwhile is refused.
+        """
+        path = Path(self.path, *parts)
+        if not path.is_symlink():
+            return parts
+        target, root = Path(os.path.realpath(path)), Path(os.path.realpath(self.path))
+        if root not in target.parents:
+            raise NotSupportedError("this link leads out of the root, where nothing is changed", key=key)
+        return target.relative_to(root).parts
 
     def _set_in(
         self, directory: int, leaf: str, key: str, modified: int | None, metadata: Mapping[str, str] | None
