@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,9 @@ def check(
     Raises ConfigurationError for a bad rule or location, DirectoryNotFoundError where the source is missing.
     """
     around = around or Surroundings()
-    selection: Selection = compile_selection(values, around)
+    filters = compile_selection(values, around)
+    selection: Selection = filters
+    opening = replace(opening, notices=filters.includes_path)
     with ExitStack() as closing:
         ours, theirs = open_source(source, opening), open_source(destination, opening)
         closing.callback(ours.store.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -77,8 +78,9 @@ class Listing:
         recursive: bool = True,
     ) -> None:
         self._around = around or Surroundings()
-        selection: Selection = compile_selection(values, self._around)
-        opened = open_source(location, opening)
+        filters = compile_selection(values, self._around)
+        selection: Selection = filters
+        opened = open_source(location, replace(opening, notices=filters.includes_path))
         self.store: Store = opened.store
         if opened.file is not None:
             selection = OneFile(opened.file)

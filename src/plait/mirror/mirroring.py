@@ -7,6 +7,7 @@ run or a saved plan needs are its actions; what a run needs is `run`.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -113,9 +114,11 @@ class Mirror:
         self.selection = compile_selection(values, around)
         self._closing = ExitStack()
         self._stores: dict[Root, Store] = {}
+        chosen = replace(opening, notices=self.selection.includes_path)
         with ExitStack() as closing:
-            self.source = self._open(closing, open_source(source, opening))
-            self.destination = self._open(closing, open_source(destination, opening))
+            self.source = self._open(closing, open_source(source, chosen))
+            unchosen = opening if self._sees_all_of_destination() else chosen
+            self.destination = self._open(closing, open_source(destination, unchosen))
             if self.destination.file is not None:
                 name = destination.path if destination.kind is LocationKind.LOCAL else destination.text
                 raise ConfigurationError("is a file not a directory", key=name)

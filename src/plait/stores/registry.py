@@ -114,14 +114,15 @@ class Remotes(Protocol):
 class Opening:
     """What is known when locations are opened.
 
-    `local` holds the command line's wishes for local stores. `notice(key, text)` is told what a listing leaves out.
-    `wrap` puts the wrappers round each store that is opened (retries, limits).
+    `local` holds the command line's wishes for local stores. `notice(key, text)` is told what a listing leaves out,
+    of the keys that `notices` holds for. `wrap` puts the wrappers round each store that is opened (retries, limits).
     """
 
     remotes: Remotes
     deadlines: Deadlines = field(default_factory=Deadlines)
     local: LocalOptions = field(default_factory=LocalOptions)
     notice: Callable[[str, str], None] = lambda _, __: None
+    notices: Callable[[str], bool] = lambda _: True
     wrap: Callable[[Store], Store] = lambda store: store
 
 

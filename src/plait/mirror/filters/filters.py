@@ -116,6 +116,12 @@ class Filters:
             return False
         if self.needs_metadata and not self._includes_metadata(metadata):
             return False
+        return self.includes_path(path)
+
+    def includes_path(self, path: str) -> bool:
+        """True where the rules on names let a file of this path count, whatever else is known of it."""
+        if self.files_from is not None:
+            return inside(path) in self.files_from
         if self._files is None and self._partition is None:
             return True
         named = inside(path)

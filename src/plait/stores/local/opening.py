@@ -33,7 +33,7 @@ CASES = {"case_sensitive": True, "case_insensitive": False}
 
 def open_local(path: str, options: Mapping[str, str], opening: Opening) -> tuple[LocalStore, str]:
     """Opens a local path, which need not exist; see `plait.stores.registry.Opener`."""
-    store = LocalStore(clean_local_path(path), local_options(options, opening.local), opening.notice)
+    store = LocalStore(clean_local_path(path), local_options(options, opening.local), opening.notice, opening.notices)
     return store, store.path
 
 

@@ -67,7 +67,7 @@ class LocalStore:
     """A directory and what is below it.
 
     `path` is the root; it need not exist before the first write. `notice(key, text)` is told what a listing leaves out
-    and what could not be set, in rclone's words.
+    and what could not be set, in rclone's words; of a listing, only the keys that `notices` holds for.
     """
 
     def __init__(
@@ -75,11 +75,13 @@ class LocalStore:
         path: str | os.PathLike[str],
         options: LocalOptions | None = None,
         notice: Callable[[str, str], None] | None = None,
+        notices: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.path = os.path.abspath(path)  # noqa: PTH100  (no links resolved)
         self.options = LocalOptions() if options is None else options
         self.root = Root(self.path, follow=self.options.links is Links.FOLLOW)
         self._notice = _no_notice if notice is None else notice
+        self._notices = notices
         self._left_over: dict[str, None] = {}
         self._lock = Lock()
 
@@ -118,7 +120,7 @@ class LocalStore:
         *,
         descend: Callable[[str], bool] | None = None,
     ) -> Iterator[Page]:
-        walk = Walk(self.root, self.options, self._notice, self._remember, descend)
+        walk = Walk(self.root, self.options, self._left_out, self._remember, descend)
         yield from walk.pages(prefix, start_after)
 
     def stat(self, key: str) -> Stat:
@@ -333,6 +335,10 @@ class LocalStore:
     def reading_flags(self) -> int:
         """How a file is opened to be read."""
         return READ if self.options.links is Links.FOLLOW else READ | os.O_NOFOLLOW
+
+    def _left_out(self, key: str, text: str) -> None:
+        if self._notices(key):
+            self._notice(key, text)
 
     def _remember(self, key: str) -> None:
         with self._lock:
