@@ -420,7 +420,7 @@ def test_the_size_of_what_can_be_followed(more: list[str], rclone: Path, tmp_pat
     (tmp_path / "s/link").symlink_to("a")
     theirs, ours = (
         subprocess.run([*program, "size", "-L", "s", *more], cwd=tmp_path, capture_output=True, text=True, check=False)
-        for program in ([rclone, "--config="], [PLAIT, "rclone", "--config="])
+        for program in ([str(rclone), "--config="], [str(PLAIT), "rclone", "--config="])
     )
     assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout)
     assert "sub/dangling" in ours.stderr
@@ -432,7 +432,7 @@ def test_no_time_is_set_outside_of_the_destination(tmp_path: Path) -> None:
     plant(tmp_path / "outside", {"a": "1\n"}, at=1_500_000_000)
     (tmp_path / "d").mkdir()
     (tmp_path / "d/a").symlink_to("../outside/a")
-    words = [PLAIT, "rclone", "--config=", "copy", "-L", "s", "d"]
+    words = [str(PLAIT), "rclone", "--config=", "copy", "-L", "s", "d"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert state(tmp_path / "d") == {"a": ("1\n", 1_600_000_000)}
