@@ -203,6 +203,16 @@ def test_a_move_never_loses_a_file(source: str, destination: str, side: str, tmp
         assert ground.partial_files() == [], fault
 
 
+class PassingFaults(RandomScript):
+    """Random faults, but no lost answer to `begin`: this living process would then hold the partial file for ever."""
+
+    def next(self, operation: str, key: str) -> Fault | None:
+        fault = super().next(operation, key)
+        if fault is not None and operation == "begin" and fault.misdeed is Misdeed.VANISH:
+            return None
+        return fault
+
+
 @pytest.mark.parametrize("side", ["source", "destination"])
 @pytest.mark.parametrize(
     ("source", "destination"), [("local", "local"), ("local", "memory"), ("memory", "local"), ("memory", "memory")]
@@ -211,7 +221,7 @@ def test_passing_faults_are_lived_through(source: str, destination: str, side: s
     for seed in range(8):
         ground = Ground.make(tmp_path, source, destination)
         ground.side = side
-        result = ground.sync(RandomScript(seed, 6), retries=10)
+        result = ground.sync(PassingFaults(seed, 6), retries=10)
         assert_old_or_new(ground.tree())
         assert result.error is not None or ground.tree() == NEW, seed
         assert ground.sync().error is None, seed
