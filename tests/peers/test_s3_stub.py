@@ -125,7 +125,8 @@ class Stub:
 
     def _read(self, file: io.BufferedReader) -> Seen | None:
         words = file.readline().decode("latin-1").split()
-        if len(words) != 3:
+        # What follows may be a body that was left unread: no request line, whatever its words.
+        if len(words) != 3 or words[2] != "HTTP/1.1":
             return None
         headers = {}
         while line := file.readline().strip():
