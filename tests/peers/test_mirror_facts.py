@@ -77,6 +77,9 @@ SCENARIOS: list[Scenario] = [
     ("links that differ", "sync", {"l": link("k"), "x": link("b")}, {"l": link("k"), "x": link("c")}, ["--links"], 0),
     ("links followed", "sync", {"l": link("k"), "k": f(), "e": link("d"), "d/f": f()}, {}, ["--copy-links"], 0),
     ("links both ways", "sync", {"l": link("k")}, {}, ["--copy-links", "--links"], 1),
+    ("links to nothing", "sync", {"a": f(), "b": f()}, {"a": link("no"), "x": link("no")}, ["-L", "--retries=2"], 1),
+    ("one of them made a file", "sync", {"a": f(), "b": f()}, {"a": link("no")}, ["--copy-links"], 0),
+    ("links to nothing, copied over", "copy", {"a": f()}, {"a": link("no"), "x": link("no")}, ["--copy-links"], 6),
     ("a link in the way is replaced", "sync", {"l": f()}, {"l": link("k")}, [], 0),
     ("no link can be made of this", "sync", {"x.rclonelink": f(b"\0")}, {}, ["--links", "--retries=1"], 1),
     (

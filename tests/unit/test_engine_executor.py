@@ -24,6 +24,7 @@ from plait.engine.executor import (
     Result,
     run_attempts,
 )
+from plait.engine.steps import Side
 from plait.engine.workers import Cancellation
 from plait.model.actions import Action, Outcome, Status, Verb
 from plait.model.errors import (
@@ -231,7 +232,7 @@ def test_an_error_in_the_listing_of_the_source_deletes_nothing_in_any_mode(when:
 
     def plan() -> Iterator[Action]:
         yield from MIXED[:5]
-        run.errors.add(PermissionDeniedError("unreadable"), source_listing=True)
+        run.errors.add(PermissionDeniedError("unreadable"), listing=Side.SOURCE)
         yield from MIXED[5:]
 
     result = run(plan())
@@ -590,7 +591,7 @@ def test_whatever_is_planned_is_told_of_once_and_deleted_only_behind_the_gate(
     def plan() -> Iterator[Action]:
         yield from actions
         if unlisted:
-            run.errors.add(PermissionDeniedError("unreadable"), source_listing=True)
+            run.errors.add(PermissionDeniedError("unreadable"), listing=Side.SOURCE)
 
     result = run(plan())
     told = [event.outcome for event in run.seen if isinstance(event, Finished)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from plait.engine.steps import Side
 from plait.model.errors import Retry
 
 if TYPE_CHECKING:
@@ -23,13 +24,19 @@ class Errors:
         self._normal: PlaitError | None = None
         self._final: PlaitError | None = None
         self.count = 0
-        self.source_listing_failed = False
+        self.listings_failed: set[Side] = set()
 
-    def add(self, error: PlaitError, *, source_listing: bool = False) -> None:
-        """Counts one error; `source_listing` says that the source is not known completely."""
+    @property
+    def source_listing_failed(self) -> bool:
+        """True where the source is not known completely."""
+        return Side.SOURCE in self.listings_failed
+
+    def add(self, error: PlaitError, *, listing: Side | None = None) -> None:
+        """Counts one error; `listing` names the side that is not known completely because of it."""
         with self._lock:
             self.count += 1
-            self.source_listing_failed |= source_listing
+            if listing is not None:
+                self.listings_failed.add(listing)
             if error.fatal:
                 self._fatal = error
             elif error.retry is Retry.NEVER:

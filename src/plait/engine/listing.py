@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["EntryFailed", "Selection", "TreeListing"]
 
 _UNREADABLE = bytes((Kind.UNREADABLE,))
+_LEADS_NOWHERE = frozenset({errno.ENOENT, errno.ELOOP})
+"""Why an entry that is there cannot be read: it is a link that was to be followed, and leads nowhere."""
 _PAGES_AHEAD = 4
 _ITEMS_AN_EVENT = 1000
 
@@ -141,14 +143,17 @@ def _without_refused(page: Page) -> Iterator[Page | EntryFailed]:
     start = 0
     for position, name in enumerate(page.names):
         error: PlaitError | None = None
+        nowhere = False
         if page.kinds[position] == Kind.UNREADABLE:
-            error = _unreadable(page.stat(position).size or 0, page.prefix + name)
+            number = page.stat(position).size or 0
+            nowhere = number in _LEADS_NOWHERE
+            error = _unreadable(number, page.prefix + name)
         elif "/" in name or not is_path((name,)):
             error = unsafe(page.prefix + name)
         if error is not None:
             if position > start:
                 yield page.slice(start, position)
-            yield EntryFailed(page.prefix[:-1], name, error)
+            yield EntryFailed(page.prefix[:-1], name, error, leads_nowhere=nowhere)
             start = position + 1
     if start < len(page.names):
         yield page.slice(start, len(page.names))
@@ -159,7 +164,6 @@ def _without_refused(page: Page) -> Iterator[Page | EntryFailed]:
 def _unreadable(number: int, key: str) -> PlaitError:
     """The error of an entry whose attributes could not be read, by its errno."""
     reason = OSError(number, os.strerror(number))
-    if number in {errno.ENOENT, errno.ELOOP}:
-        # What is there and yet leads nowhere is a symbolic link that was to be followed.
+    if number in _LEADS_NOWHERE:
         return NoRetryError(f"symlink: stat {key}: {os.strerror(number).lower()}", key=key)
     return from_os_error(reason, "failed to read directory entry", key=key)

@@ -117,7 +117,9 @@ class _Walk:
 
     def _failed(self, side: int, failure: EntryFailed | Page) -> ListingFailed:
         if isinstance(failure, EntryFailed):
-            directory, name, error = failure.directory, failure.name, failure.error
+            # A link of the destination that leads nowhere is told, and yet may be replaced.
+            shown = not (failure.leads_nowhere and side)
+            directory, name, error = failure.directory, failure.name if shown else None, failure.error
         else:
             directory, name, error = failure.prefix[:-1], None, failure.error or StoreError("listing failed")
         prefix = directory + "/" if directory else ""

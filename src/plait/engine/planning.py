@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.engine.events import Checking, Failed
 from plait.engine.protocols import Question
-from plait.engine.steps import ListingFailed, Side
+from plait.engine.steps import ListingFailed
 from plait.engine.workers import POLL, Cancellation, Workers
 from plait.model.errors import PlaitError
 
@@ -46,7 +46,7 @@ def decide(
         for step in steps:
             window.check()
             if isinstance(step, ListingFailed):
-                errors.add(step.error, source_listing=step.side is Side.SOURCE)
+                errors.add(step.error, listing=step.side)
                 events.emit(Failed(step.error, step.error.key or step.directory))
             for decision in planner.plan(step):
                 if isinstance(decision, Question):

@@ -49,9 +49,11 @@ class Selection(Protocol):
 class EntryFailed(msgspec.Struct, frozen=True):
     """One entry of a directory could not be listed: its attributes cannot be read, or its name is unsafe.
 
-    `name` is its name in `directory`, None where it has none that could stand on another side.
+    `name` is its name in `directory`, None where it has none that could stand on another side. `leads_nowhere`: what is
+    there is a link to nothing, which has no content that a replacement could lose.
     """
 
     directory: str
     name: str | None
     error: PlaitError
+    leads_nowhere: bool = False

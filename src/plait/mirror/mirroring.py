@@ -174,11 +174,18 @@ class Mirror:
         if not isinstance(result.error, NoRetryError):
             return result
         words = ""
-        if self.mode is Mode.SYNC and errors.source_listing_failed and not self.values.ignore_errors:
+        if self.mode is Mode.SYNC and self._keeps_what_is_extra(errors):
             words = NOT_DELETING_FILES
         elif result.skipped.get(Verb.REMOVE_SOURCE_DIRECTORY) and not self.values.dry_run:
             words = NOT_DELETING_DIRECTORIES
         return msgspec.structs.replace(result, error=NotDeletingError(words), may_retry=True) if words else result
+
+    def _keeps_what_is_extra(self, errors: Errors) -> bool:
+        """True where a listing that failed kept a sync from deleting files."""
+        if self.values.ignore_errors:
+            return False
+        early = self.values.delete_before or self.values.delete_during
+        return errors.source_listing_failed if early else bool(errors.listings_failed)
 
     def actions(self, errors: Errors, *, ordered: bool = False) -> Iterator[Action]:
         """The actions that make both sides alike, from fresh listings; what fails on the way goes into `errors`.
