@@ -27,7 +27,7 @@ class State(Enum):
 
 
 class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica of a database: its place, the last transaction that it has, and when it was last found in step (ns)."""
+    """One replica of a database; `txid` is the last transaction that it has, `last_sync_at` as in `DatabaseStatus`."""
 
     type: str
     description: str
@@ -89,13 +89,17 @@ class Controlled(Protocol):
     Every method that takes a path raises `DatabaseUnknownError`, and otherwise errors of the catalogue.
     """
 
-    def info(self) -> Information: ...
+    def info(self) -> Information:
+        """The daemon itself."""
+        ...
 
     def list(self) -> Sequence[DatabaseStatus]:
         """All databases, in the order of their paths."""
         ...
 
-    def status(self, path: str) -> DatabaseStatus: ...
+    def status(self, path: str) -> DatabaseStatus:
+        """One database."""
+        ...
 
     def sync(self, path: str, *, wait: bool, timeout: float | None) -> Synced:
         """Captures what was committed; with `wait`, also uploads it. Raises DatabaseClosedError for a stopped one."""
