@@ -1,15 +1,23 @@
-"""The files of a repository, on a store or in an archive, for reading."""
+"""The files of a repository, on a store or in an archive."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from plait.model.errors import DirectoryNotFoundError, IntegrityError, ObjectNotFoundError
+from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, IntegrityError, ObjectNotFoundError
+from plait.model.items import Kind, Stat
 from plait.repository.format import archives, configuration
-from plait.repository.layout import CONFIGURATION, Folder, layout_of, name_of
+from plait.repository.layout import CONFIGURATION, FLAT, Folder, layout_of, name_of
+from plait.stores.base import Directories, Outgoing
+from plait.stores.content import BytesReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from plait.stores.base import Store
+
+_MODE = 0o600
+_DIRECTORY_MODE = 0o700
 
 
 class RepositoryFiles(Protocol):
@@ -33,11 +41,21 @@ class RepositoryFiles(Protocol):
 
 
 class StoredFiles:
-    """A repository at the root of a store."""
+    """A repository at the root of a store, to be read and written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._layout = layout_of(store.features.scheme)
+
+    @property
+    def store(self) -> Store:
+        """The store itself."""
+        return self._store
+
+    @property
+    def description(self) -> str:
+        """Where the repository is, for people."""
+        return self._store.description
 
     def configuration(self) -> bytes:
         """As in `RepositoryFiles`."""
@@ -53,7 +71,9 @@ class StoredFiles:
             for page in self._store.list(folder.prefix):
                 if page.error is not None:
                     raise page.error
-                for name in page.names:
+                for index, name in enumerate(page.names):
+                    if page.kinds[index] == Kind.DIRECTORY:
+                        continue
                     key = page.prefix + name
                     identifier = name_of(key)
                     if identifier is not None:
@@ -61,6 +81,8 @@ class StoredFiles:
         except DirectoryNotFoundError:
             # A copy made by a tool that leaves out empty directories.
             return {}
+        if folder is Folder.STATES and any(key.count("/") == 1 for key in found.values()):
+            self._layout = FLAT
         return found
 
     def read(self, key: str) -> bytes:
@@ -70,6 +92,66 @@ class StoredFiles:
     def read_packfile(self, name: bytes, offset: int, length: int) -> bytes:
         """As in `RepositoryFiles`."""
         return _read(self._store, self._layout.key(Folder.PACKFILES, name), offset, length)
+
+    def key(self, folder: Folder, name: bytes) -> str:
+        """The key of a file."""
+        return self._layout.key(folder, name)
+
+    def put(self, folder: Folder, name: bytes, data: bytes) -> Stat:
+        """Stores a whole file, atomically and so that it survives a power loss. Raises the store's errors."""
+        return self._put(self._layout.key(folder, name), data, if_absent=False)
+
+    def stat(self, folder: Folder, name: bytes) -> Stat:
+        """What the store says of a file. Raises ObjectNotFoundError where there is none."""
+        return self._store.stat(self._layout.key(folder, name))
+
+    def remove(self, folder: Folder, names: Iterable[bytes]) -> None:
+        """Removes files; a missing one is a success. Raises the first error, after all were tried."""
+        trouble = None
+        for deleted in self._store.delete([self._layout.key(folder, name) for name in names]):
+            trouble = trouble or deleted.error
+        if trouble is not None:
+            raise trouble
+
+    def create(self, config: bytes) -> None:
+        """Makes an empty repository: its directories first, CONFIG last.
+
+        Raises AlreadyExistsError where anything is there already.
+        """
+        self.refuse_what_is_there()
+        if isinstance(self._store, Directories):
+            for directory in ("", *self._layout.directories()):
+                self._store.make_directory(directory)
+            _protect(self._store, self._layout.directories())
+        self._put(CONFIGURATION, config, if_absent=True)
+
+    def refuse_what_is_there(self) -> None:
+        """Raises AlreadyExistsError where the place is not empty."""
+        where = self._store.description
+        prefixes = [""] if isinstance(self._store, Directories) else [folder.prefix for folder in Folder]
+        for prefix in prefixes:
+            try:
+                for page in self._store.list(prefix):
+                    if page.error is not None:
+                        raise page.error
+                    if len(page):
+                        raise AlreadyExistsError(f"{where} is not empty", hint="a repository is made in an empty place")
+            except DirectoryNotFoundError:
+                continue
+        try:
+            self._store.stat(CONFIGURATION)
+        except (ObjectNotFoundError, DirectoryNotFoundError):
+            return
+        raise AlreadyExistsError(f"there is a repository at {where} already")
+
+    def _put(self, key: str, data: bytes, *, if_absent: bool) -> Stat:
+        features = self._store.features
+        how = Outgoing(
+            durable=True,
+            mode=_MODE if features.posix else None,
+            if_absent=if_absent and features.conditional_writes,
+        )
+        return self._store.write(key, BytesReader(data, Stat(Kind.FILE, len(data))), len(data), how)
 
 
 class ArchivedFiles:
@@ -85,6 +167,11 @@ class ArchivedFiles:
         head = _read(store, key, 0, archives.HEADER_SIZE)
         tail = _read(store, key, max(0, size - archives.TRAILER_SIZE), archives.TRAILER_SIZE)
         self._layout = archives.read_layout(size, head, tail)
+
+    @property
+    def description(self) -> str:
+        """Where the archive is, for people."""
+        return f"{self._store.description.rstrip('/')}/{self._key}"
 
     def configuration(self) -> bytes:
         """As in `RepositoryFiles`."""
@@ -107,6 +194,26 @@ class ArchivedFiles:
         if offset + length > extent.length:
             raise IntegrityError("a blob lies outside of the archive's packfile")
         return _read(self._store, self._key, extent.offset + offset, length)
+
+
+def _protect(store: Store, directories: Iterable[str]) -> None:
+    """Shuts out other users, and syncs what was made, where the store is a local directory."""
+    import os
+
+    from plait.stores.local.store import LocalStore
+    from plait.stores.wrappers.base import unwrapped
+
+    local = unwrapped(store)
+    if not isinstance(local, LocalStore):
+        return
+    root = local.root.descriptor()
+    for directory in directories:
+        os.chmod(directory, _DIRECTORY_MODE, dir_fd=root)
+    os.fchmod(root, _DIRECTORY_MODE)
+    for name in [folder.value for folder in Folder]:
+        with local.root.directory((name,)) as descriptor:
+            os.fsync(descriptor)
+    os.fsync(root)
 
 
 def _read(store: Store, key: str, offset: int, length: int | None) -> bytes:

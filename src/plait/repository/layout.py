@@ -6,13 +6,17 @@ The original's connectors do not agree, so that each kind of store has its own e
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from plait.repository.format.resources import MAC_SIZE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 CONFIGURATION: Final = "CONFIG"
+_BUCKETS: Final = 256
 
 
 class Folder(Enum):
@@ -38,6 +42,13 @@ class Layout(msgspec.Struct, frozen=True):
         bucket = f"{name[0]:02x}/" if folder in self.bucketed else ""
         return f"{folder.prefix}{bucket}{name.hex()}"
 
+    def directories(self) -> Iterator[str]:
+        """What the original makes up front, and needs, where directories exist by themselves: parents first."""
+        for folder in Folder:
+            yield folder.value
+            if folder in self.bucketed:
+                yield from (f"{folder.prefix}{number:02x}" for number in range(_BUCKETS))
+
 
 def name_of(key: str) -> bytes | None:
     """The name of the file under a key; None where it is no file of a repository (a temporary one, another's)."""
@@ -49,6 +60,8 @@ def name_of(key: str) -> bytes | None:
 
 _STANDARD: Final = Layout(frozenset({Folder.PACKFILES, Folder.STATES}))
 _BUCKETED_LOCKS: Final = Layout(frozenset(Folder))
+FLAT: Final = Layout(frozenset())
+"""That of the original's connector to rclone, on whatever store; nothing but the files themselves tells it."""
 
 _BY_SCHEME: Final = {"google cloud storage": _BUCKETED_LOCKS, "azureblob": _BUCKETED_LOCKS}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from plait.model.errors import DirectoryNotFoundError, IntegrityError, ObjectNotFoundError
 from plait.repository.format import btrees, configuration, dirpacks, entries, frames, states, wire
@@ -17,12 +17,34 @@ from plait.repository.format.resources import NO_MAC, Resource
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from plait.repository.files import RepositoryFiles
     from plait.repository.format.codec import Codec
-    from plait.repository.format.configuration import Configuration
+    from plait.repository.format.configuration import Configuration, Unlocked
     from plait.repository.format.merging import Place
+    from plait.repository.format.states import Packfile
+
+
+class BlobIndex(Protocol):
+    """What a repository holds and where: the sum of its states. `Holdings` is the model of it."""
+
+    def places(self, resource: int, mac: bytes) -> Sequence[Place]:
+        """Every place where a blob can be read, that of the lowest packfile name first."""
+        ...
+
+    def snapshots(self) -> list[bytes]:
+        """The identifiers of the snapshots that are listed, in order."""
+        ...
+
+    def packfiles(self) -> dict[bytes, Packfile]:
+        """The packfiles that a state names and none deletes, coloured or not."""
+        ...
+
+    def colours(self) -> dict[tuple[int, bytes], int]:
+        """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
+        ...
+
 
 _RANDOMLY_NAMED = frozenset({Resource.SNAPSHOT, Resource.SIGNATURE})
 """Blobs whose identifier says nothing of their bytes."""
@@ -34,35 +56,28 @@ class RepositoryReader:
     `circular_states`: names of states whose parents run in a circle; they are read all the same, the original does not.
     """
 
-    def __init__(self, files: RepositoryFiles, passphrase: bytes | None = None) -> None:
-        """Reads CONFIG and every state.
+    def __init__(
+        self,
+        files: RepositoryFiles,
+        passphrase: bytes | None = None,
+        *,
+        unlocked: Unlocked | None = None,
+        index: BlobIndex | None = None,
+    ) -> None:
+        """Reads CONFIG and every state, unless both are known already: `unlocked` and `index`.
 
         Raises DirectoryNotFoundError where there is no repository, SecretError where the passphrase is missing or
         wrong, IntegrityError where CONFIG or a state is damaged, NotSupportedError for what is newer than known.
         """
-        unlocked = configuration.unlock(files.configuration(), passphrase, os.urandom)
+        if unlocked is None:
+            unlocked = configuration.unlock(files.configuration(), passphrase, os.urandom)
         self._files = files
         self.configuration: Configuration = unlocked.configuration
         self.codec: Codec = unlocked.codec
-        self.holdings = Holdings()
-        self.circular_states: tuple[bytes, ...] = self._merge()
-
-    def _merge(self) -> tuple[bytes, ...]:
-        keys = self._files.keys(Folder.STATES)
-        found = {}
-        lineages = {}
-        for name, key in keys.items():
-            try:
-                parent, records = states.read(self._files.read(key), self.codec)
-                found[name] = list(records)
-            except IntegrityError as error:
-                raise IntegrityError(f"a state of the repository is damaged: {error}", key=key) from None
-            end = found[name][-1]
-            lineages[name] = Lineage(parent, end.timestamp if isinstance(end, states.End) else 0)
-        names, circular = order(lineages)
-        for name in names:
-            self.holdings.apply(found.pop(name))
-        return circular
+        self.circular_states: tuple[bytes, ...] = ()
+        if index is None:
+            index, self.circular_states = merged(files, self.codec)
+        self.holdings: BlobIndex = index
 
     def blob(self, resource: Resource, mac: bytes, limit: int | None = None) -> bytes:
         """The plain bytes of a blob, of at most `limit` as in `Codec.decode`; of another copy where one is damaged.
@@ -127,6 +142,28 @@ class RepositoryReader:
             yield data
         if hasher.digest() != item.content_mac:
             raise IntegrityError(f"the content of object {mac.hex()} is not the one that it names")
+
+
+def merged(files: RepositoryFiles, codec: Codec) -> tuple[Holdings, tuple[bytes, ...]]:
+    """The sum of all states of a repository, in memory, and the states whose parents run in a circle.
+
+    Raises IntegrityError where a state is damaged, NotSupportedError for a newer version.
+    """
+    found = {}
+    lineages = {}
+    for name, key in files.keys(Folder.STATES).items():
+        try:
+            parent, records = states.read(files.read(key), codec)
+            found[name] = list(records)
+        except IntegrityError as error:
+            raise IntegrityError(f"a state of the repository is damaged: {error}", key=key) from None
+        end = found[name][-1]
+        lineages[name] = Lineage(parent, end.timestamp if isinstance(end, states.End) else 0)
+    names, circular = order(lineages)
+    holdings = Holdings()
+    for name in names:
+        holdings.apply(found.pop(name))
+    return holdings, circular
 
 
 class SnapshotReader:

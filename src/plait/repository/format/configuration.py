@@ -122,6 +122,11 @@ def unlock(data: bytes, passphrase: bytes | None, random_bytes: Callable[[int], 
     return Unlocked(configuration, codec)
 
 
+def make_unlocked(configuration: Configuration, key: bytes | None, random_bytes: Callable[[int], bytes]) -> Unlocked:
+    """A configuration whose key is known, as `unlock` gives it. Raises as `make_codec`."""
+    return Unlocked(configuration, make_codec(configuration, key, random_bytes))
+
+
 def make_codec(configuration: Configuration, key: bytes | None, random_bytes: Callable[[int], bytes]) -> Codec:
     """The codec of a repository; `key` is that of an encrypted one. Raises NotSupportedError for unknown algorithms."""
     algorithm = configuration.hashing.algorithm

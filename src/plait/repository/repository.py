@@ -1,0 +1,170 @@
+"""A repository: the one object that commands and the Python API work on."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Self, TypeAlias
+from uuid import uuid4
+
+import msgspec
+
+from plait.model.errors import IntegrityError, NotSupportedError, SecretError
+from plait.repository.files import ArchivedFiles, StoredFiles
+from plait.repository.format import configuration as configurations
+from plait.repository.format.configuration import CompressionSettings, Configuration, Hashing
+from plait.repository.reading import RepositoryReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from plait.repository.format.codec import Codec
+    from plait.repository.format.configuration import Unlocked
+    from plait.repository.reading import BlobIndex, SnapshotReader
+    from plait.stores.base import Store
+
+    Passphrase: TypeAlias = bytes | Callable[[], bytes | None] | None
+    """A passphrase, or what asks for it once it is known that one is needed."""
+
+
+class NewRepository(msgspec.Struct, frozen=True, kw_only=True):
+    """What is decided once, when a repository is made.
+
+    `hashing`: BLAKE3 or SHA256. `compression`: LZ4, GZIP or None.
+    """
+
+    hashing: str = "BLAKE3"
+    compression: str | None = "LZ4"
+
+
+class Repository:
+    """An opened and unlocked repository.
+
+    Threads may share it for reading; one backup at a time. Close it, or use it in a `with`.
+
+    `files`: its files. `configuration`, `codec`: what CONFIG says, and the codec of its blobs. `reader`: reading.
+    """
+
+    def __init__(self, files: StoredFiles | ArchivedFiles, unlocked: Unlocked, cache: Path | None = None) -> None:
+        """Reads what the repository holds; see `open` for `cache` and errors."""
+        self.files = files
+        self.configuration: Configuration = unlocked.configuration
+        self.codec: Codec = unlocked.codec
+        self.cache = cache
+        self._unlocked = unlocked
+        self.reader = RepositoryReader(files, unlocked=unlocked, index=self._index())
+
+    @classmethod
+    def create(
+        cls,
+        store: Store,
+        passphrase: bytes | None,
+        settings: NewRepository | None = None,
+        *,
+        cache: Path | None = None,
+    ) -> Self:
+        """Makes a repository at the root of a store and opens it; without a passphrase, one that is not encrypted.
+
+        Raises AlreadyExistsError where the place is not empty, SecretError for an empty passphrase, NotSupportedError
+        for unknown settings; nothing was touched then. Raises the store's errors.
+        """
+        settings = settings or NewRepository()
+        if passphrase is not None and not passphrase:
+            raise SecretError("a repository cannot be encrypted with an empty passphrase")
+        config = Configuration(
+            timestamp=time.time_ns(),
+            repository=uuid4().bytes,
+            hashing=Hashing(settings.hashing),
+            compression=None if settings.compression is None else CompressionSettings(settings.compression),
+        )
+        configurations.make_codec(config, None, os.urandom)
+        files = StoredFiles(store)
+        files.refuse_what_is_there()
+        key = None
+        if passphrase is not None:
+            encryption, key = configurations.make_encryption(passphrase, os.urandom)
+            config = msgspec.structs.replace(config, encryption=encryption)
+        files.create(configurations.write(config, key))
+        return cls(files, configurations.make_unlocked(config, key, os.urandom), cache)
+
+    @classmethod
+    def open(cls, store: Store, passphrase: Passphrase = None, *, cache: Path | None = None) -> Self:
+        """Opens the repository at the root of a store.
+
+        `passphrase` is used where the repository is encrypted, asked for only then if it is a function. `cache` is a
+        directory for what can be known again: the index is kept there, so that opening does not read every state. It
+        may be deleted at any time.
+
+        Raises DirectoryNotFoundError where there is no repository, SecretError where the passphrase is missing or
+        wrong, IntegrityError where CONFIG or a state is damaged, NotSupportedError for what is newer than known, and
+        the store's errors.
+        """
+        return cls._open(StoredFiles(store), passphrase, cache)
+
+    @classmethod
+    def open_archive(cls, store: Store, key: str, passphrase: Passphrase = None) -> Self:
+        """Opens the archive (`.ptar`) under a key of a store, for reading. Raises as `open`."""
+        return cls._open(ArchivedFiles(store, key), passphrase, None)
+
+    @classmethod
+    def _open(cls, files: StoredFiles | ArchivedFiles, passphrase: Passphrase, cache: Path | None) -> Self:
+        data = files.configuration()
+        if callable(passphrase):
+            passphrase = passphrase() if configurations.read(data).encryption is not None else None
+        return cls(files, configurations.unlock(data, passphrase, os.urandom), cache)
+
+    @property
+    def identifier(self) -> bytes:
+        """The RepositoryID: 16 bytes. Raw copies of a repository share it."""
+        return self.configuration.repository
+
+    @property
+    def description(self) -> str:
+        """Where it is, for people."""
+        return self.files.description
+
+    @property
+    def index(self) -> BlobIndex:
+        """What it holds, as known since it was opened or last refreshed."""
+        return self.reader.holdings
+
+    @property
+    def writable_files(self) -> StoredFiles:
+        """Its files, for writing. Raises NotSupportedError for an archive."""
+        if isinstance(self.files, ArchivedFiles):
+            raise NotSupportedError("an archive cannot be written to", hint="copy its snapshots to a repository")
+        return self.files
+
+    def refresh(self) -> None:
+        """Takes in what others have added or removed. Raises as `open`."""
+        self.reader = RepositoryReader(self.files, unlocked=self._unlocked, index=self._index())
+
+    def snapshots(self) -> list[SnapshotReader]:
+        """The listed snapshots whose headers can be read, newest first."""
+        found = []
+        for identifier in self.reader.snapshots():
+            try:
+                found.append(self.reader.snapshot(identifier))
+            except IntegrityError:
+                continue
+        return sorted(found, key=lambda snapshot: (-snapshot.header.timestamp, snapshot.header.identifier))
+
+    def snapshot(self, identifier: bytes) -> SnapshotReader:
+        """A listed snapshot by its identifier of 32 bytes. Raises DirectoryNotFoundError, IntegrityError."""
+        return self.reader.snapshot(identifier)
+
+    def close(self) -> None:
+        """Frees what it holds, but for the store, which is the caller's. Repeated calls do nothing."""
+
+    def _index(self) -> BlobIndex | None:
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
