@@ -1,0 +1,1 @@
+"""What a person configured for repositories: `stores.yml`, `sources.yml`, `destinations.yml` and `policies.yml`."""
