@@ -25,6 +25,7 @@ END_OF_PAGES: Final = bytes(PAGE_HEADER_SIZE)
 
 _PAGE_HEADER: Final = struct.Struct(">IH")
 _LENGTH: Final = struct.Struct(">I")
+_BLOCK_HEAD: Final = struct.Struct(">IHI")
 _HAS_LENGTH: Final = 0x1
 
 _LZ4_MAGIC: Final = 0x184D2204
@@ -40,11 +41,16 @@ class Form(Enum):
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """A page as it was read: `head` are the bytes before the payload, which the checksum of the file covers."""
+    """A page as it was read.
+
+    `head` are the bytes before the payload, which the checksum of the file covers; `size` is what the page takes in
+    the file.
+    """
 
     number: int
     data: bytes
     head: bytes
+    size: int
 
 
 def greatest_block(page_size: int) -> int:
@@ -68,6 +74,7 @@ def encode_frame(number: int, data: bytes, form: Form = Form.BLOCK) -> tuple[byt
 
 def read_frame(source: Source, page_size: int) -> Frame | None:
     """The next page; None where the pages end. Raises IntegrityError where it is malformed."""
+    begin = source.position
     head = source.exactly(PAGE_HEADER_SIZE)
     if head == END_OF_PAGES:
         return None
@@ -77,10 +84,39 @@ def read_frame(source: Source, page_size: int) -> Frame | None:
     if flags == _HAS_LENGTH:
         length = source.exactly(_LENGTH.size)
         size = int.from_bytes(length, "big")
-        return Frame(number, _read_block(source, size, page_size, number), head + length)
+        data = _read_block(source, size, page_size, number)
+        return Frame(number, data, head + length, source.position - begin)
     if flags == 0:
-        return Frame(number, _read_lz4_frame(source, page_size, number), head)
+        data = _read_lz4_frame(source, page_size, number)
+        return Frame(number, data, head, source.position - begin)
     raise IntegrityError(f"page {number} has a form that is not known: flags {flags:#x}")
+
+
+def take_blocks(source: Source, page_size: int, most: int) -> list[Frame]:
+    """Up to `most` pages in the block form that are held whole already; the same as `read_frame` gives, at a third of
+    its cost. The list ends before a page of any other kind, and before one that is malformed, which `read_frame` names.
+    """
+    import lz4.block
+
+    held, first = source.held()
+    unpack, decompress, bound = _BLOCK_HEAD.unpack_from, lz4.block.decompress, greatest_block(page_size)
+    frames: list[Frame] = []
+    position, end = first, len(held)
+    while end - position >= _BLOCK_HEAD.size and len(frames) < most:
+        number, flags, size = unpack(held, position)
+        start = position + _BLOCK_HEAD.size
+        if number == 0 or flags != _HAS_LENGTH or not 0 < size <= bound or start + size > end:
+            break
+        try:
+            data = decompress(held[start : start + size], page_size)
+        except lz4.block.LZ4BlockError:
+            break
+        if len(data) != page_size:
+            break
+        frames.append(Frame(number, data, held[position:start], start + size - position))
+        position = start + size
+    source.skip(position - first)
+    return frames
 
 
 def _read_block(source: Source, length: int, page_size: int, number: int) -> bytes:

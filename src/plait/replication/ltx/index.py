@@ -100,6 +100,18 @@ def take_index(source: Source, expected: bytes) -> tuple[bytes, bool]:
     return bytes(data) + length, False
 
 
+def check_rest(rest: bytes) -> None:
+    """Hold what stands behind the pages of a file (index, its length, trailer) against the length of the index.
+
+    Raises IntegrityError where they disagree.
+    """
+    if len(rest) < TAIL_SIZE + 1:
+        raise IntegrityError("the file ends too early, in its page index")
+    (length,) = _SIZE.unpack_from(rest, len(rest) - TAIL_SIZE)
+    if length != len(rest) - TAIL_SIZE or rest[length - 1] != 0:
+        raise IntegrityError("the page index does not have the length that it tells")
+
+
 def _append(data: bytearray, value: int) -> None:
     while value >= 0x80:
         data.append(value & 0x7F | 0x80)

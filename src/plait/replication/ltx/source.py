@@ -41,6 +41,25 @@ class Source:
             self._hold(length)
         return self._held[self._taken : self._taken + length]
 
+    def held(self) -> tuple[bytes, int]:
+        """Bytes, and the index among them from which on they can be taken without asking the stream for more."""
+        if self._taken == len(self._held):
+            self._hold(1)
+        return self._held, self._taken
+
+    def skip(self, length: int) -> None:
+        """Take so many of the bytes that `held` gave."""
+        self._taken += length
+        self.position += length
+
+    def rest(self, most: int) -> bytes:
+        """All that is left. Raises IntegrityError where that is more than `most` bytes."""
+        data = self.peek(most + 1)
+        if len(data) > most:
+            raise IntegrityError("the file goes on behind its end")
+        self.skip(len(data))
+        return data
+
     def _hold(self, length: int) -> None:
         parts = [self._held[self._taken :]]
         held = len(parts[0])
