@@ -1,5 +1,5 @@
 """The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into
-chunks, the checksum of a write-ahead log.
+chunks, the checksum of a write-ahead log, the MD5s of a file and its parts.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -26,12 +26,23 @@ try:
         copy_range,
         cut_points,
         entropy,
+        md5_parts,
         scan,
         scan_pages,
         wal_checksum,
     )
 except ImportError:
-    from plait.native.pure import allocate, copy_files, copy_range, cut_points, entropy, scan, scan_pages, wal_checksum
+    from plait.native.pure import (
+        allocate,
+        copy_files,
+        copy_range,
+        cut_points,
+        entropy,
+        md5_parts,
+        scan,
+        scan_pages,
+        wal_checksum,
+    )
 
     IMPLEMENTATION = "python"
 else:
@@ -46,6 +57,7 @@ __all__ = [
     "copy_range",
     "cut_points",
     "entropy",
+    "md5_parts",
     "scan",
     "scan_pages",
     "wal_checksum",

@@ -8,6 +8,7 @@ static PyMethodDef methods[] = {
     {"copy_range", plait_copy_range, METH_VARARGS, NULL},
     {"cut_points", plait_cut_points, METH_VARARGS, NULL},
     {"entropy", plait_entropy, METH_VARARGS, NULL},
+    {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
     {"scan_pages", plait_scan_pages, METH_VARARGS, NULL},
     {"wal_checksum", plait_wal_checksum, METH_VARARGS, NULL},

@@ -87,6 +87,9 @@ PyObject *plait_cut_points(PyObject *module, PyObject *arguments);
 /* entropy.c */
 PyObject *plait_entropy(PyObject *module, PyObject *arguments);
 
+/* md5_parts.c */
+PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
+
 /* wal_checksum.c */
 PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
 

@@ -7,6 +7,7 @@ from plait.native.pure.content import allocate, copy_range
 from plait.native.pure.copy_files import copy_files
 from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
+from plait.native.pure.md5_parts import md5_parts
 from plait.native.pure.scan import Scan, scan, scan_pages
 from plait.native.pure.wal_checksum import wal_checksum
 
@@ -17,6 +18,7 @@ __all__ = [
     "copy_range",
     "cut_points",
     "entropy",
+    "md5_parts",
     "scan",
     "scan_pages",
     "wal_checksum",
