@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from plait.model.errors import IntegrityError, NotSupportedError
+
+_BOUNDED_STREAM: Final = 64 << 10
+"""Bytes of an LZ4 stream that cannot hold more than 16 MiB, whatever they say: LZ4 expands by 255 at most."""
 
 
 class Compression(Enum):
@@ -59,6 +63,12 @@ def decompress(compression: Compression, stream: bytes, limit: int) -> bytes:
 def _decompress_lz4(stream: bytes, limit: int) -> tuple[bytes, bytes]:
     import lz4.frame
 
+    if len(stream) <= _BOUNDED_STREAM:
+        try:
+            whole, taken = lz4.frame.decompress(stream, return_bytes_read=True)
+        except RuntimeError:
+            raise IntegrityError("a compressed stream is damaged") from None
+        return whole, stream[taken:]
     decompressor = lz4.frame.LZ4FrameDecompressor()
     try:
         plain: bytes = decompressor.decompress(stream, max_length=limit + 1)

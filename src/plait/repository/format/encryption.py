@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import IntegrityError, NotSupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
 KEY_SIZE: Final = 32
 _NONCE_SIZE: Final = 12
@@ -18,6 +21,26 @@ _LARGEST_RECORD: Final = 1 << 26
 KEY_WRAP: Final = "AES256-KW"
 KEY_GCM: Final = "AES256-GCM"
 DATA_GCM_SIV: Final = "AES256-GCM-SIV"
+
+
+class _Library(NamedTuple):
+    """What is used of `cryptography`: looked up once, as an import statement costs as much as a small blob does."""
+
+    data: type[AESGCMSIV]
+    legacy: type[AESGCM]
+    wrap: Callable[[bytes, bytes], bytes]
+    unwrap: Callable[[bytes, bytes], bytes]
+    invalid_tag: type[Exception]
+    invalid_unwrap: type[Exception]
+
+
+@cache
+def _library() -> _Library:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives import keywrap
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
+
+    return _Library(AESGCMSIV, AESGCM, keywrap.aes_key_wrap, keywrap.aes_key_unwrap, InvalidTag, keywrap.InvalidUnwrap)
 
 
 class Cipher:
@@ -44,10 +67,8 @@ class Cipher:
 
     def encrypt(self, plain: bytes) -> bytes:
         """The encrypted stream of `plain`, under a fresh key."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-
         subkey = self._random(KEY_SIZE)
-        seal = AESGCMSIV(subkey).encrypt
+        seal = _library().data(subkey).encrypt
         parts = [self._wrap(subkey)]
         view = memoryview(plain)
         for start in range(0, len(plain), self._record_size):
@@ -62,13 +83,11 @@ class Cipher:
         Raises IntegrityError where it was altered or cut inside a record, or belongs to another key. (A stream cut
         between two records passes: what is inside has identifiers of its own.)
         """
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-
+        library = _library()
         size = self._wrapped_size
         if len(stream) < size:
             raise IntegrityError(f"an encrypted stream is cut short: {len(stream)} bytes")
-        unseal = AESGCMSIV(self._unwrap(stream[:size])).decrypt
+        unseal = library.data(self._unwrap(stream[:size])).decrypt
         view = memoryview(stream)
         parts = []
         step = self._record_size + _RECORD_OVERHEAD
@@ -78,7 +97,7 @@ class Cipher:
                 raise IntegrityError("the last record of an encrypted stream is cut short")
             try:
                 parts.append(unseal(record[:_NONCE_SIZE], record[_NONCE_SIZE:], None))
-            except InvalidTag:
+            except library.invalid_tag:
                 raise IntegrityError("a record of an encrypted stream was altered") from None
         return b"".join(parts)
 
@@ -88,22 +107,15 @@ class Cipher:
 
     def _wrap(self, subkey: bytes) -> bytes:
         if self._wraps:
-            from cryptography.hazmat.primitives.keywrap import aes_key_wrap
-
-            return aes_key_wrap(self._key, subkey)
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+            return _library().wrap(self._key, subkey)
         nonce = self._random(_NONCE_SIZE)
-        return nonce + AESGCM(self._key).encrypt(nonce, subkey, None)
+        return nonce + _library().legacy(self._key).encrypt(nonce, subkey, None)
 
     def _unwrap(self, wrapped: bytes) -> bytes:
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
-
+        library = _library()
         try:
             if self._wraps:
-                return aes_key_unwrap(self._key, wrapped)
-            return AESGCM(self._key).decrypt(wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:], None)
-        except (InvalidUnwrap, InvalidTag):
+                return library.unwrap(self._key, wrapped)
+            return library.legacy(self._key).decrypt(wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:], None)
+        except (library.invalid_unwrap, library.invalid_tag):
             raise IntegrityError("the key of an encrypted stream was altered, or is another repository's") from None
