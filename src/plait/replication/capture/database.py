@@ -1,0 +1,288 @@
+"""A live database that is open: its log is captured, transaction by transaction, into local files."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from plait.model.errors import IntegrityError, PlaitError, UnknownOutcomeError
+from plait.replication import events
+from plait.replication.capture.checkpoints import Policy, Situation, checkpoint, due
+from plait.replication.capture.connections import Connections
+from plait.replication.capture.images import whole_image
+from plait.replication.capture.local import LocalFiles, metadata_directory, verified
+from plait.replication.capture.logfile import LogFile
+from plait.replication.capture.step import Captured, Place, capture, unless_restarted
+from plait.replication.continuation import Reason
+from plait.replication.ltx.header import Header
+from plait.replication.wal.frames import WAL_HEADER_SIZE, decode_wal_header, frame_size
+from plait.replication.wal.segment import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from plait.replication.configuration.settings import DatabaseSettings
+    from plait.replication.ltx.names import Span
+    from plait.replication.ltx.reader import Page
+
+_SQLITE_MAGIC: Final = b"SQLite format 3\0"
+
+
+class Database:
+    """The capture of one database. Calls may come from several threads; one at a time works.
+
+    `timeout` is in seconds, None waits without end; a call that cannot begin within it raises UnknownOutcomeError.
+    """
+
+    def __init__(self, settings: DatabaseSettings, emit: Callable[[events.Event], None]) -> None:
+        self.path = settings.path
+        self._settings = settings
+        self._emit = emit
+        # SQLite follows a link and keeps the log beside what it leads to.
+        self._real = Path(os.path.realpath(settings.path))
+        self.log_path = self._real.with_name(self._real.name + "-wal")
+        root = settings.meta_path
+        self.local = LocalFiles(Path(root) if root is not None else metadata_directory(Path(settings.path)))
+        self._busy = Lock()
+        self._connections: Connections | None = None
+        self._place = Place()
+        self._is_fresh = False
+        self._readers = 0
+        self._not_before = 0.0
+
+    @property
+    def txid(self) -> int:
+        """The newest transaction that was captured, 0 for none."""
+        return self._place.txid
+
+    @property
+    def captured_end(self) -> int:
+        """How far the log was captured: the offset behind the last frame, 0 before the first."""
+        return self._place.header.wal_end if self._place.header is not None else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the database is open, and its log pinned."""
+        return self._connections is not None
+
+    def open(self, timeout: float | None = None) -> bool:
+        """Open the database and find out how far it was captured; False where its file is not there yet.
+
+        Raises BusyError where another daemon has it, StoreError, IntegrityError where the file is no database.
+        """
+        with self._alone(timeout):
+            return self._open()
+
+    def exists(self) -> bool:
+        """Whether the database's file is there, and not empty."""
+        try:
+            return self._real.stat().st_size > 0
+        except OSError:
+            return False
+
+    def sync(self, timeout: float | None = None) -> bool:
+        """Capture everything that is committed, and checkpoint where that is due; whether anything was captured.
+
+        Opens the database where it is not open. A database whose file is not there has nothing to capture.
+        """
+        with self._alone(timeout):
+            if not self._open():
+                return False
+            before = self._place.txid
+            self._capture_all()
+            self._checkpoint_if_due()
+            return self._place.txid != before
+
+    def raise_floor(self, txid: int) -> None:
+        """Let the next file be that behind `txid` at least, and hold the whole database.
+
+        Needed where a replica has transactions that the local files do not lead to.
+        """
+        with self._alone(None):
+            self._place = Place(txid=max(txid, self._place.txid), must_be_whole=Reason.ELSEWHERE)
+
+    def adopt(self, span: Span, chunks: Iterator[bytes]) -> None:
+        """Take over a replica's newest file of level 0 as the local one, where nothing was captured yet.
+
+        What comes next continues it where the log proves that nothing lies between.
+        """
+        with self._alone(None):
+            if self._place.txid == 0:
+                self.local.write(span, chunks)
+                self._recall()
+
+    @contextmanager
+    def image(self) -> Iterator[tuple[Header, Iterator[Page]]]:
+        """The whole database at the newest transaction: the header of a snapshot, and its pages.
+
+        While it is read there is no checkpoint, and the log grows. Raises BusyError where nothing was captured yet.
+        """
+        with self._alone(None):
+            connections, last = self._connections, self._place.header
+            if connections is None or last is None or self._place.must_be_whole:
+                raise UnknownOutcomeError(f"{self.path} is not open yet")
+            self._readers += 1
+        try:
+            with LogFile(self.log_path) as log, connections.file() as file:
+                header = decode_wal_header(log.read(0, WAL_HEADER_SIZE))
+                if header is None:
+                    raise IntegrityError("the log has no valid header")
+                offsets: dict[int, int] = {}
+                if header.salts == last.wal_salts:
+                    end = last.wal_end
+                    offsets = scan(lambda at, size: log.read(at, max(0, min(size, end - at))), header).offsets
+                pages = whole_image(offsets, log.read, file.read, commit=last.commit, page_size=last.page_size)
+                yield _snapshot_header(last), unless_restarted(pages, log, header)
+        finally:
+            self._readers -= 1
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the connections and let the lock go; what is not captured is captured at the next start."""
+        with self._alone(timeout):
+            self._close()
+
+    @contextmanager
+    def _alone(self, timeout: float | None) -> Iterator[None]:
+        if not self._busy.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            raise UnknownOutcomeError(f"{self.path} is busy: the sync did not begin in time")
+        try:
+            yield
+        finally:
+            self._busy.release()
+
+    def _open(self) -> bool:
+        if self._connections is not None:
+            self._connections.pin()
+            return True
+        if not self.exists():
+            return False
+        self.local.acquire(self._real)
+        try:
+            self._connections = Connections(self._real, self._settings.busy_timeout)
+            self._recall()
+            with LogFile(self.log_path) as log:
+                has_header = log.size >= WAL_HEADER_SIZE
+            if not has_header:
+                self._connections.bump()
+        except BaseException:
+            self._close()
+            raise
+        self._emit(events.Opened(self.path, self._place.txid))
+        return True
+
+    def _close(self) -> None:
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.close()
+        self._place = msgspec.structs.replace(self._place, watched=False)
+        self.local.release()
+
+    def _recall(self) -> None:
+        """Find out from the newest local file how far the database was captured."""
+        spans = self.local.spans()
+        if not spans:
+            self._place = Place()
+            return
+        newest = max(spans, key=lambda span: span.max_txid)
+        header = verified(self.local, newest)
+        if isinstance(header, IntegrityError):
+            aside = self.local.set_aside(newest)
+            self._emit(events.SetAside(self.path, aside, header))
+            self._place = Place(txid=newest.max_txid, must_be_whole=Reason.DAMAGED)
+            return
+        self._place = Place(txid=header.max_txid, header=header)
+
+    def _capture_all(self) -> None:
+        while self._capture_one():
+            pass
+
+    def _capture_one(self) -> bool:
+        """Make the next file, if there is anything for it; whether the log goes on behind it."""
+        assert self._connections is not None  # noqa: S101  (opened before)
+        started = time.monotonic()
+        with LogFile(self.log_path) as log:
+            captured = capture(
+                self._place, log, self._connections, self.local, limit=self._settings.max_sync_wal_bytes or None
+            )
+        if captured is None:
+            self._place = msgspec.structs.replace(self._place, watched=self._connections.is_pinned)
+            return False
+        self._place = Place(
+            txid=captured.header.max_txid,
+            header=captured.header,
+            tail=captured.tail,
+            watched=self._connections.is_pinned,
+        )
+        self._is_fresh = True
+        self._emit(_event(self.path, captured, time.monotonic() - started))
+        return captured.is_limited
+
+    def _checkpoint_if_due(self) -> None:
+        assert self._connections is not None  # noqa: S101  (opened before)
+        now = time.monotonic()
+        if self._readers or now < self._not_before:
+            return
+        mode = due(self._policy(), self._situation())
+        if mode is None:
+            return
+        self._not_before = now + self._settings.monitor_interval
+        try:
+            restarted = checkpoint(self._connections, mode, self._capture_all)
+            if restarted:
+                self._capture_all()
+        except PlaitError as error:
+            self._emit(events.CheckpointFailed(self.path, mode, error))
+            return
+        self._is_fresh = False
+        self._emit(events.Checkpointed(self.path, mode, restarted, time.monotonic() - now))
+
+    def _policy(self) -> Policy:
+        assert self._connections is not None  # noqa: S101  (opened before)
+        settings = self._settings
+        return Policy(
+            page_size=self._connections.page_size,
+            min_pages=settings.min_checkpoint_pages,
+            truncate_pages=settings.truncate_pages,
+            interval=settings.checkpoint_interval,
+        )
+
+    def _situation(self) -> Situation:
+        return Situation(
+            captured_end=self.captured_end,
+            at_end=True,
+            is_fresh=self._is_fresh,
+            age=time.time() - self._real.stat().st_mtime,
+        )
+
+
+def _snapshot_header(last: Header) -> Header:
+    """A snapshot of everything up to `last`, with the log's last frame as its place, as Litestream has it."""
+    size = frame_size(last.page_size)
+    is_frame = last.wal_end - size >= WAL_HEADER_SIZE
+    return Header(
+        page_size=last.page_size,
+        commit=last.commit,
+        min_txid=1,
+        max_txid=last.max_txid,
+        timestamp=time.time_ns() // 10**6,
+        wal_offset=last.wal_end - size if is_frame else WAL_HEADER_SIZE,
+        wal_size=size if is_frame else 0,
+        wal_salts=last.wal_salts,
+    )
+
+
+def _event(path: str, captured: Captured, seconds: float) -> events.Captured:
+    return events.Captured(
+        path=path,
+        txid=captured.header.max_txid,
+        size=captured.size,
+        log_bytes=captured.header.wal_size,
+        reason=captured.reason,
+        seconds=seconds,
+    )
