@@ -40,6 +40,9 @@ class Asking:
         self._asks = asks
         self._answer = answer or (lambda key: [action(key)])
 
+    def finish(self) -> Iterable[Action | Question]:
+        return ()
+
     def plan(self, step: Step) -> Iterable[Action | Question]:
         if not isinstance(step, Pair) or step.source is None:
             return ()

@@ -50,6 +50,9 @@ def listing(identifiers: set[str], width: int = 3) -> Callable[[str, Callable[[s
 class Union:
     """Plans what makes one set hold everything of another, and asks about identifiers that end with 0."""
 
+    def finish(self) -> Iterable[Action | Question]:
+        return ()
+
     def plan(self, step: Step) -> Iterable[Action | Question]:
         if isinstance(step, Same) or not isinstance(step, Pair):
             return ()

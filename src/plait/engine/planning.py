@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from threading import Condition
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,12 @@ def decide(
     """
     window = _Window(events, errors, cancellation, checkers, ordered=ordered)
     try:
-        for step in steps:
+        for step in chain(steps, (None,)):
             window.check()
             if isinstance(step, ListingFailed):
                 errors.add(step.error, listing=step.side)
                 events.emit(Failed(step.error, step.error.key or step.directory))
-            for decision in planner.plan(step):
+            for decision in planner.finish() if step is None else planner.plan(step):
                 if isinstance(decision, Question):
                     window.ask(decision)
                 elif window.holds:

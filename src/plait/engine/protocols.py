@@ -37,6 +37,10 @@ class Planner(Protocol):
         """The actions that this step calls for; none where both sides are equal."""
         ...
 
+    def finish(self) -> Iterable[Action | Question]:
+        """What can be decided only now that every step was planned. It may wait for the answers to its questions."""
+        ...
+
 
 class Carrier(Protocol):
     """Executes: how an item is carried across. Called from several workers at once."""

@@ -10,10 +10,13 @@ from collections import deque
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from plait.engine.ordering import FirstCome
 from plait.model.errors import CancelledError, PlaitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from plait.engine.ordering import Ordered
 
 T = TypeVar("T")
 
@@ -55,11 +58,19 @@ class Workers(Generic[T]):
     """Threads that call `work(item)` for items from a bounded queue.
 
     The threads start with the first items, as long as none of them is idle, up to `count`. Once cancelled, what is
-    queued is dropped. An exception of `work` stops the workers and is raised again in `submit` or `finish`.
+    queued is dropped. An exception of `work` stops the workers and is raised again in `submit` or `finish`. `ordered`
+    is the queue where items are not worked on as they come.
     """
 
     def __init__(
-        self, work: Callable[[T], None], count: int, backlog: int, cancellation: Cancellation, name: str = "worker"
+        self,
+        work: Callable[[T], None],
+        count: int,
+        backlog: int,
+        cancellation: Cancellation,
+        name: str = "worker",
+        *,
+        ordered: Ordered[tuple[T, int]] | None = None,
     ) -> None:
         self._work = work
         self._count = count
@@ -67,7 +78,7 @@ class Workers(Generic[T]):
         self._cancellation = cancellation
         self._name = name
         self._threads: list[Thread] = []
-        self._queue: deque[tuple[T, int]] = deque()
+        self._queue: FirstCome[tuple[T, int]] | Ordered[tuple[T, int]] = FirstCome() if ordered is None else ordered
         self._weight = 0
         self._idle = 0
         self._changed = Condition()
@@ -83,10 +94,11 @@ class Workers(Generic[T]):
                 raise self._error
             if self._cancellation.cancelled():
                 return False
-            self._queue.append((item, weight))
+            self._queue.put((item, weight))
             self._weight += weight
             if not self._idle and len(self._threads) < self._count:
-                thread = Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
+                number = len(self._threads)
+                thread = Thread(target=self._run, args=(number,), name=f"{self._name}-{number}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
             self._changed.notify_all()
@@ -103,15 +115,15 @@ class Workers(Generic[T]):
         if self._error is not None:
             raise self._error
 
-    def _run(self) -> None:
-        while (item := self._next()) is not None:
+    def _run(self, number: int) -> None:
+        while (item := self._next(number)) is not None:
             try:
                 self._work(item[0])
             except BaseException as error:  # noqa: BLE001  (raised again in the thread that waits)
                 with self._changed:
                     self._error = self._error or error
 
-    def _next(self) -> tuple[T, int] | None:
+    def _next(self, number: int) -> tuple[T, int] | None:
         with self._changed:
             self._idle += 1
             try:
@@ -119,7 +131,7 @@ class Workers(Generic[T]):
                     self._changed.wait(POLL)
                 if not self._queue or self._stopped():
                     return None
-                item = self._queue.popleft()
+                item = self._queue.take(number, self._count)
                 self._weight -= item[1]
                 self._changed.notify_all()
                 return item

@@ -211,6 +211,10 @@ class Checker:
         self._lock = Lock()
         self._found = CheckResult()
 
+    def finish(self) -> Iterable[Action | Question]:
+        """Nothing: each pair was decided by itself."""
+        return ()
+
     def plan(self, step: Step) -> Iterable[Action | Question]:
         """Counts what stands on one side only; asks about the rest."""
         if not isinstance(step, Pair):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from plait.engine.events import Checking, Level, Message
-from plait.mirror.comparison import HashAnswer
+from plait.mirror.comparison import HashAnswer, Need, compare
 from plait.model.errors import PlaitError
 from plait.stores.base import Hashes
 
@@ -15,8 +15,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plait.engine.events import Event
+    from plait.engine.steps import Pair
+    from plait.mirror.comparison import ComparisonSettings, Decision
     from plait.model.items import Item, Stat
     from plait.stores.base import Store
+
+
+class Lookups(Protocol):
+    """What the listings do not tell. Both methods block and may be called from several threads."""
+
+    def times(self, source: Item, destination: Item) -> tuple[Stat, Stat]:
+        """Both stats with their times, as far as the stores know them."""
+        ...
+
+    def hashes(self, source: Item, destination: Item) -> HashAnswer:
+        """Compares the common hash of both."""
+        ...
+
+
+def look_up(
+    lookups: Lookups, settings: ComparisonSettings, pair: Pair, decision: Decision | Need, *, times_known: bool
+) -> Decision:
+    """Turns what must be looked up about a matched pair into a decision. Raises what the lookups raise."""
+    source, destination = pair.source, pair.destination
+    if source is None or destination is None:
+        raise AssertionError("only matched pairs are asked about")
+    ours, theirs = source.stat, destination.stat
+    hashes: HashAnswer | None = None
+    while isinstance(decision, Need):
+        if decision is Need.TIMES:
+            ours, theirs = lookups.times(source, destination)
+            times_known = True
+        else:
+            hashes = lookups.hashes(source, destination)
+        decision = compare(settings, ours, theirs, times_known=times_known, hashes=hashes)
+    return decision
 
 
 class StoreLookups:

@@ -7,7 +7,7 @@ was found about each pair is told to the event stream, from which the reports ar
 from __future__ import annotations
 
 from threading import Condition
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,11 +19,11 @@ from plait.mirror.comparison import (
     TIMESTAMP_MISMATCH,
     ComparisonSettings,
     Decision,
-    HashAnswer,
     Need,
     Verdict,
     compare,
 )
+from plait.mirror.lookups import look_up
 from plait.model.actions import Action, Verb
 from plait.model.errors import NoRetryError, PlaitError
 from plait.model.items import Item, Kind
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from plait.engine.events import Event
     from plait.engine.steps import Step
-    from plait.model.items import Stat
+    from plait.mirror.lookups import Lookups
 
 NO_FILE = "Can't transfer non file/directory"
 UNEQUAL = "Source and destination exist but do not match: "
@@ -63,18 +63,6 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     times_in_listing: bool = True
 
 
-class Lookups(Protocol):
-    """What the listings do not tell. Both methods block and may be called from several threads."""
-
-    def times(self, source: Item, destination: Item) -> tuple[Stat, Stat]:
-        """Both stats with their times, as far as the stores know them."""
-        ...
-
-    def hashes(self, source: Item, destination: Item) -> HashAnswer:
-        """Compares the common hash of both."""
-        ...
-
-
 class _Directory:
     """An open directory of the merge.
 
@@ -102,6 +90,11 @@ class MirrorPlanner:
         self._lookups = lookups
         self._emit = emit
         self._open = [_Directory("")]
+
+    @staticmethod
+    def finish() -> Iterable[Action | Question]:
+        """Nothing: each step was decided by itself."""
+        return ()
 
     def plan(self, step: Step) -> Iterable[Action | Question]:
         """The actions that a step calls for."""
@@ -208,7 +201,13 @@ class MirrorPlanner:
         if source is None or destination is None:
             raise AssertionError("only matched pairs are asked about")
         try:
-            decided = self._look_up(source, destination, decision)
+            decided = look_up(
+                self._lookups,
+                self.settings.comparison,
+                Pair(source, destination),
+                decision,
+                times_known=self.settings.times_in_listing,
+            )
         except PlaitError as error:
             self._emit(Compared("!", source, destination, error))
             raise
@@ -218,19 +217,6 @@ class MirrorPlanner:
                 self._emit(Message(Level.ERROR, decided.reason, destination.key))
             raise NoRetryError(IMMUTABLE, key=destination.key)
         return self._act(directory, source, destination, decided)
-
-    def _look_up(self, source: Item, destination: Item, decision: Decision | Need) -> Decision:
-        ours, theirs = source.stat, destination.stat
-        times_known = self.settings.times_in_listing
-        hashes: HashAnswer | None = None
-        while isinstance(decision, Need):
-            if decision is Need.TIMES:
-                ours, theirs = self._lookups.times(source, destination)
-                times_known = True
-            else:
-                hashes = self._lookups.hashes(source, destination)
-            decision = compare(self.settings.comparison, ours, theirs, times_known=times_known, hashes=hashes)
-        return decision
 
     def _plan_same(self, step: Same) -> Iterable[Action]:
         self._open[-1].has_files = True
