@@ -45,8 +45,13 @@ class Plan(msgspec.Struct, frozen=True):
     gap: Gap | None = None
 
 
-def plan_restore(files: Iterable[File], *, txid: int | None = None, before: int | None = None) -> Plan:
+def plan_restore(
+    files: Iterable[File], *, txid: int | None = None, before: int | None = None, bounded: bool = True
+) -> Plan:
     """The plan for the last transaction; for `txid`; or for the last of the files made before a time (nanoseconds).
+
+    `bounded`: a time that is not between those of the first and of the last file is refused; otherwise a later one
+    stands for the last transaction, which is right as long as the replica was in step.
 
     A snapshot first, where there is one, then always the file that reaches furthest. To restore around a file that is
     damaged, plan again without it. Raises ObjectNotFoundError where the moment is not to be had, among them a
@@ -56,7 +61,8 @@ def plan_restore(files: Iterable[File], *, txid: int | None = None, before: int 
     if txid is not None and before is not None:
         raise ValueError("a restore is of a transaction or of a time")
     files = list(files)
-    _refuse_time_outside(files, before)
+    if bounded:
+        _refuse_time_outside(files, before)
     wanted = [
         file
         for file in files

@@ -1,0 +1,166 @@
+"""A restore: a database file made of the LTX files of a replica."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from plait.model.errors import (
+    IntegrityError,
+    ObjectNotFoundError,
+    PlaitError,
+    SourceChangedError,
+    UsageError,
+)
+from plait.replication.ltx.names import Span, check_name, file_name
+from plait.replication.ltx.reader import Reader
+from plait.replication.restoring.fetching import Fetching
+from plait.replication.restoring.finding import Damage, Finder, Target
+from plait.replication.restoring.output import check_output, put_in_place, written_beside
+from plait.replication.restoring.pages import PageFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.replication.ltx.plan import File, Plan
+    from plait.replication.replica import Replica
+
+PARALLELISM: Final = 8
+CHECKS: Final = ("none", "quick", "full")
+_PRAGMAS: Final = {"quick": "quick_check", "full": "integrity_check"}
+_SHOWN_FAULTS: Final = 3
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for. `check` is one of `CHECKS`, of the finished file and before it gets its name."""
+
+    target: Target = Target()
+    parallelism: int = PARALLELISM
+    check: str = "none"
+    force: bool = False
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restore came to: the last transaction, the files that were used, and those that could not be."""
+
+    txid: int
+    files: tuple[File, ...]
+    damaged: tuple[Damage, ...]
+    page_size: int
+    pages: int
+    seconds: float
+
+
+class UnusableFileError(Exception):
+    """One file cannot be used."""
+
+    def __init__(self, file: File, error: PlaitError) -> None:
+        super().__init__(str(error))
+        self.file = file
+        self.error = error
+
+
+def restore(
+    replica: Replica, path: str, request: Request, damaged: Callable[[Damage], None] = lambda _: None
+) -> Restored:
+    """Restores a database to `path`, which holds it whole or is as before. `damaged` is told of files that cannot be
+    used, whose transactions other files are found for.
+
+    Raises what `check_output` raises; ObjectNotFoundError where the moment is not to be had; IntegrityError where
+    files are damaged that no others stand for, or where the result fails its check.
+    """
+    began = time.monotonic()
+    check_output(path, force=request.force)
+    finder = Finder(replica, request.target)
+    plan = finder.plan()
+    with written_beside(path) as (descriptor, beside):
+        while (size := _built(replica, plan, descriptor, request, finder, damaged)) is None:
+            plan = finder.plan()
+        check_integrity(beside, request.check)
+        put_in_place(descriptor, beside, path, force=request.force)
+    return Restored(
+        txid=plan.txid,
+        files=plan.files,
+        damaged=finder.damaged,
+        page_size=size[0],
+        pages=size[1],
+        seconds=time.monotonic() - began,
+    )
+
+
+def _built(
+    replica: Replica,
+    plan: Plan,
+    descriptor: int,
+    request: Request,
+    finder: Finder,
+    damaged: Callable[[Damage], None],
+) -> tuple[int, int] | None:
+    """What `build` gives; None where a file cannot be used, which `finder` leaves out from now on."""
+    try:
+        return build(replica, plan, descriptor, request.parallelism)
+    except UnusableFileError as error:
+        known = len(finder.damaged)
+        finder.leave_out(error.file, error.error)
+        for damage in finder.damaged[known:]:
+            damaged(damage)
+        return None
+
+
+def build(replica: Replica, plan: Plan, descriptor: int, parallelism: int) -> tuple[int, int]:
+    """Writes the database that the files of `plan` make to an open file; its page size, and its size in pages.
+
+    Every file is verified on the way, to its checksum. Raises UnusableFileError for the first one that is wrong or
+    gone, IntegrityError where pages are missing from all of them.
+    """
+    os.ftruncate(descriptor, 0)
+    output: PageFile | None = None
+    pages = 0
+    with ExitStack() as stack:
+        fetching = stack.enter_context(Fetching(replica, plan.files, parallelism))
+        for index, file in enumerate(plan.files):
+            try:
+                reader = Reader(fetching.chunks(index), checks_index=False)
+                check_name(file_name(file.span), Span(reader.header.min_txid, reader.header.max_txid))
+                if output is None:
+                    output = stack.enter_context(PageFile(descriptor, reader.header.page_size))
+                output.put_all(reader)
+            except (IntegrityError, ObjectNotFoundError, SourceChangedError) as error:
+                raise UnusableFileError(file, error) from error
+            pages = reader.header.commit
+        if output is None:
+            raise ValueError("a plan has files")
+        output.finish(pages)
+    return output.page_size, pages
+
+
+def check_integrity(path: str, check: str) -> None:
+    """Lets SQLite check a database that nobody has open: `quick`, `full`, or not at all for `none`.
+
+    Raises IntegrityError with the first faults.
+    """
+    if check == "none":
+        return
+    if check not in _PRAGMAS:
+        raise UsageError(f"{check} is no integrity check", hint=f"one of {', '.join(CHECKS)}")
+    from urllib.parse import quote
+
+    import apsw
+
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    try:
+        # Immutable: SQLite makes no log and takes no locks beside a file that is not in use.
+        connection = apsw.Connection(f"file:{quote(os.path.abspath(path))}?immutable=1", flags=flags)  # noqa: PTH100
+        try:
+            faults = [str(row[0]) for row in connection.execute(f"PRAGMA {_PRAGMAS[check]}")]
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        faults = [str(error)]
+    if faults != ["ok"]:
+        shown = "; ".join(fault.replace("\n", " ") for fault in faults[:_SHOWN_FAULTS])
+        raise IntegrityError(f"the restored database fails its integrity check: {shown}")
