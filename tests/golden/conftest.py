@@ -106,7 +106,7 @@ class Golden:
     def items(self, kind: btrees.Kind, descriptor: bytes) -> list[tuple[str, bytes]]:
         """Keys and values of a tree."""
         root = btrees.read_root(self.stored(kind.root, descriptor))
-        return list(btrees.walk(root, lambda mac: self.stored(kind.node, mac)))
+        return list(btrees.walk(root, lambda mac: btrees.read_node(self.stored(kind.node, mac))))
 
     def content(self, mac: bytes) -> bytes:
         """The content of an object."""

@@ -25,7 +25,8 @@ from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import entries
 from plait.repository.format.frames import HEADER_SIZE
 from plait.repository.layout import Folder, layout_of, name_of
-from plait.repository.reading import RepositoryReader, SnapshotReader
+from plait.repository.reading import RepositoryReader
+from plait.repository.snapshots import SnapshotReader
 from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
 

@@ -146,10 +146,11 @@ def test_trees_grow_to_the_same_nodes(golden: Golden) -> None:
 def test_keys_are_found(golden: Golden) -> None:
     for kind, descriptor in trees(golden):
         root = btrees.read_root(golden.stored(kind.root, descriptor))
-        fetch = {mac: plain for _, mac, plain in btrees.grow(kind, golden.items(kind, descriptor), golden.codec.mac)}
+        grown = list(btrees.grow(kind, golden.items(kind, descriptor), golden.codec.mac))
+        nodes = {mac: btrees.read_node(plain) for resource, mac, plain in grown if resource is kind.node}
         for key, value in golden.items(kind, descriptor):
-            assert btrees.find(root, key, kind.sort_key, fetch.__getitem__) == value
-            assert btrees.find(root, key + "\0", kind.sort_key, fetch.__getitem__) is None
+            assert btrees.find(root, key, kind.sort_key, nodes.__getitem__) == value
+            assert btrees.find(root, key + "\0", kind.sort_key, nodes.__getitem__) is None
 
 
 def test_dirpacks_hold_the_entries_of_the_tree(golden: Golden) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, IntegrityError, ObjectNotFoundError
+from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, ObjectNotFoundError
 from plait.model.items import Kind, Stat
 from plait.repository.format import archives, configuration
 from plait.repository.layout import CONFIGURATION, FLAT, Folder, layout_of, name_of
@@ -191,9 +191,7 @@ class ArchivedFiles:
     def read_packfile(self, name: bytes, offset: int, length: int) -> bytes:  # noqa: ARG002  (there is only one)
         """As in `RepositoryFiles`."""
         extent = self._layout.packfile
-        if offset + length > extent.length:
-            raise IntegrityError("a blob lies outside of the archive's packfile")
-        return _read(self._store, self._key, extent.offset + offset, length)
+        return _read(self._store, self._key, extent.offset + offset, max(0, min(length, extent.length - offset)))
 
 
 def _protect(store: Store, directories: Iterable[str]) -> None:

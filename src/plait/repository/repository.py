@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from plait.repository.blobs import BlobIndex
     from plait.repository.format.codec import Codec
     from plait.repository.format.configuration import Unlocked
-    from plait.repository.reading import BlobIndex, SnapshotReader
+    from plait.repository.snapshots import SnapshotReader
     from plait.stores.base import Store
 
     Passphrase: TypeAlias = bytes | Callable[[], bytes | None] | None

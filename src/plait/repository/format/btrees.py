@@ -58,6 +58,8 @@ VFS: Final = Kind(Resource.VFS_BTREE, Resource.VFS_NODE, by_depth, by_bytes, des
 ERRORS: Final = Kind(Resource.ERROR_BTREE, Resource.ERROR_NODE, by_bytes, by_bytes, descending=False)
 XATTRS: Final = Kind(Resource.XATTR_BTREE, Resource.XATTR_NODE, by_depth, by_bytes, descending=False)
 """As the original writes it. It looks keys up in the order of bytes, so read this one with `walk`."""
+XATTRS_BY_BYTES: Final = Kind(Resource.XATTR_BTREE, Resource.XATTR_NODE, by_bytes, by_bytes, descending=False)
+"""The same in the order of bytes, as other programs write it."""
 INDEX: Final = Kind(Resource.BTREE_ROOT, Resource.BTREE_NODE, by_bytes, by_bytes, descending=True)
 """Of dirpacks and of summaries, by directory."""
 CONTENT_TYPES: Final = Kind(Resource.BTREE_ROOT, Resource.BTREE_NODE, by_bytes, by_path_of_type, descending=True)
@@ -112,13 +114,13 @@ def read_node(data: bytes) -> Node:
 
 
 def walk(
-    root: Root, fetch: Callable[[bytes], bytes], start: str | None = None, sort_key: Callable[[str], SortKey] = by_bytes
+    root: Root, fetch: Callable[[bytes], Node], start: str | None = None, sort_key: Callable[[str], SortKey] = by_bytes
 ) -> Iterator[tuple[str, bytes]]:
     """Keys and values in order, from `start` on in the order of `sort_key`, or all.
 
-    `fetch` gives the plain bytes of a node by its identifier. Goes down from the root and not along the leaves, so that
+    `fetch` gives a node by its identifier. Goes down from the root and not along the leaves, so that
     it ends on any bytes: a node that comes a second time, and a tree deeper than any can be, raise IntegrityError.
-    Raises what `fetch` and `read_node` raise.
+    Raises what `fetch` raises.
     """
     first = None if start is None else sort_key(start)
     seen: set[bytes] = set()
@@ -130,7 +132,7 @@ def walk(
         if depth > _GREATEST_DEPTH:
             raise IntegrityError("a tree is deeper than any can be")
         seen.add(mac)
-        node = read_node(fetch(mac))
+        node = fetch(mac)
         keys = node.keys or ()
         if node.pointers:
             skipped = 0 if first is None else bisect_right(keys, first, key=sort_key)
@@ -140,12 +142,12 @@ def walk(
             yield from zip(keys[skipped:], (node.values or ())[skipped:], strict=True)
 
 
-def find(root: Root, key: str, sort_key: Callable[[str], SortKey], fetch: Callable[[bytes], bytes]) -> bytes | None:
+def find(root: Root, key: str, sort_key: Callable[[str], SortKey], fetch: Callable[[bytes], Node]) -> bytes | None:
     """The value of a key, if it is there. Raises as `walk`."""
     wanted = sort_key(key)
     mac = root.root
     for _ in range(_GREATEST_DEPTH):
-        node = read_node(fetch(mac))
+        node = fetch(mac)
         keys = node.keys or ()
         if node.pointers:
             mac = node.pointers[bisect_right(keys, wanted, key=sort_key)]

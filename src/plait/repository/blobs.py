@@ -1,0 +1,197 @@
+"""Blobs by their identifiers: found, read, decoded and verified, from another copy where one is damaged."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
+
+from plait.model.errors import IntegrityError, ObjectNotFoundError
+from plait.repository.format import wire
+from plait.repository.format.chunking import LARGEST_CHUNK
+from plait.repository.format.objects import Object
+from plait.repository.format.packfiles import file_offset
+from plait.repository.format.resources import Resource
+from plait.repository.windows import Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from plait.repository.files import RepositoryFiles
+    from plait.repository.format.codec import Codec
+    from plait.repository.format.merging import Place
+    from plait.repository.format.states import Packfile
+
+T = TypeVar("T")
+
+_RANDOMLY_NAMED: Final = frozenset({Resource.SNAPSHOT, Resource.SIGNATURE})
+"""Blobs whose identifier says nothing of their bytes."""
+
+_LARGEST_REGION: Final = 4 << 20
+_LARGEST_GAP: Final = 64 << 10
+"""Bytes between two wanted blobs up to which reading them along costs less than a second read."""
+
+
+class BlobIndex(Protocol):
+    """What a repository holds and where: the sum of its states. `Holdings` is the model of it."""
+
+    def places(self, resource: int, mac: bytes) -> Sequence[Place]:
+        """Every place where a blob can be read, that of the lowest packfile name first."""
+        ...
+
+    def snapshots(self) -> list[bytes]:
+        """The identifiers of the snapshots that are listed, in order."""
+        ...
+
+    def packfiles(self) -> dict[bytes, Packfile]:
+        """The packfiles that a state names and none deletes, coloured or not."""
+        ...
+
+    def colours(self) -> dict[tuple[int, bytes], int]:
+        """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
+        ...
+
+
+class DamagedBlobError(IntegrityError):
+    """A blob that the repository does not hold, or of which no copy is whole.
+
+    `resource`, `mac`: which. `packfiles`: the packfiles that should hold it; none where no state names any.
+    """
+
+    def __init__(self, message: str, resource: int, mac: bytes, packfiles: tuple[bytes, ...]) -> None:
+        super().__init__(message)
+        self.resource = resource
+        self.mac = mac
+        self.packfiles = packfiles
+
+
+class Located(NamedTuple, Generic[T]):
+    """Something wanted, and where it lies."""
+
+    place: Place
+    wanted: T
+
+
+class Region(NamedTuple, Generic[T]):
+    """A range of a packfile's body, and what in it is wanted."""
+
+    packfile: bytes
+    offset: int
+    length: int
+    items: list[Located[T]]
+
+
+def regions(located: Iterable[Located[T]]) -> Iterator[Region[T]]:
+    """What is wanted, by packfile and in the order of its bytes; neighbours share one read."""
+    found = sorted(located, key=lambda item: item.place[:2])
+    start = 0
+    while start < len(found):
+        packfile, offset, length = found[start].place
+        end = offset + length
+        stop = start + 1
+        while stop < len(found):
+            place = found[stop].place
+            if place.packfile != packfile or place.offset > end + _LARGEST_GAP:
+                break
+            if place.offset + place.length - offset > _LARGEST_REGION:
+                break
+            end = max(end, place.offset + place.length)
+            stop += 1
+        yield Region(packfile, offset, end - offset, found[start:stop])
+        start = stop
+
+
+class Blobs:
+    """The blobs of a repository. Several threads may share it.
+
+    `received`: bytes read so far.
+    """
+
+    def __init__(self, files: RepositoryFiles, codec: Codec, index: BlobIndex) -> None:
+        self._files = files
+        self._windows = Windows(self._range)
+        self._lock = Lock()
+        self.codec = codec
+        self.index = index
+        self.received = 0
+
+    def read(self, resource: Resource, mac: bytes, limit: int | None = None) -> bytes:
+        """The plain bytes of a blob, of at most `limit` as in `Codec.decode`; of another copy where one is damaged.
+
+        Raises DamagedBlobError where the repository holds none, or none that is whole; the store's errors.
+        """
+        places = self.index.places(resource, mac)
+        trouble: IntegrityError | ObjectNotFoundError | None = None
+        for place in places:
+            try:
+                return self.decode(resource, mac, place, self.stored(place), limit)
+            except (IntegrityError, ObjectNotFoundError) as error:
+                trouble = trouble or error
+        what = f"{resource.name.lower()} {mac.hex()}"
+        if trouble is None:
+            raise DamagedBlobError(f"the repository does not hold {what}", resource, mac, ())
+        raise DamagedBlobError(
+            f"{what} cannot be read: {trouble}", resource, mac, tuple(place.packfile for place in places)
+        )
+
+    def stored(self, place: Place) -> bytes:
+        """The stored bytes of a blob. Raises IntegrityError where the packfile is missing or too short."""
+        try:
+            return self._windows.read(place.packfile, file_offset(place.offset), place.length)
+        except ObjectNotFoundError:
+            raise IntegrityError(f"packfile {place.packfile.hex()} is missing") from None
+
+    def decode(self, resource: Resource, mac: bytes, place: Place, stored: bytes, limit: int | None = None) -> bytes:
+        """The plain bytes of a blob from its stored ones. Raises IntegrityError where they are not what `mac` names."""
+        if len(stored) != place.length:
+            raise IntegrityError(f"packfile {place.packfile.hex()} is cut short")
+        try:
+            plain = self.codec.decode(stored, limit)
+        except IntegrityError as error:
+            raise IntegrityError(f"in packfile {place.packfile.hex()}, {error}") from None
+        if resource not in _RANDOMLY_NAMED and self.codec.mac(plain) != mac:
+            raise IntegrityError(f"its bytes in packfile {place.packfile.hex()} are not those that it names")
+        return plain
+
+    def region(self, region: Region[T]) -> bytes:
+        """The stored bytes of a region, shorter where the packfile ends. Raises IntegrityError where it is missing."""
+        try:
+            return self._range(region.packfile, file_offset(region.offset), region.length)
+        except ObjectNotFoundError:
+            raise IntegrityError(f"packfile {region.packfile.hex()} is missing") from None
+
+    def object(self, mac: bytes) -> Object:
+        """An object. Raises as `read`."""
+        return wire.decode(self.read(Resource.OBJECT, mac), Object)
+
+    def chunk(self, mac: bytes, length: int) -> bytes:
+        """A chunk of so many bytes. Raises as `read`, IntegrityError where it has not so many."""
+        data = self.read(Resource.CHUNK, mac, min(length, LARGEST_CHUNK))
+        if len(data) != length:
+            raise IntegrityError(f"chunk {mac.hex()} has {len(data)} bytes instead of {length}")
+        return data
+
+    def content(self, item: Object) -> Iterator[bytes]:
+        """The content of an object, chunk by chunk; that it is the whole content is known only at the end.
+
+        Raises IntegrityError where a part is missing or damaged, or the whole is not what the object says.
+        """
+        chunks = item.chunks or ()
+        if len(chunks) == 1:
+            # The identifier of the only chunk is that of the whole content.
+            if chunks[0].content_mac != item.content_mac:
+                raise IntegrityError("the content of an object is not the one that it names")
+            yield self.chunk(chunks[0].content_mac, chunks[0].length)
+            return
+        hasher = self.codec.authenticator.hasher()
+        for chunk in chunks:
+            data = self.chunk(chunk.content_mac, chunk.length)
+            hasher.update(data)
+            yield data
+        if hasher.digest() != item.content_mac:
+            raise IntegrityError("the content of an object is not the one that it names")
+
+    def _range(self, packfile: bytes, offset: int, length: int) -> bytes:
+        data = self._files.read_packfile(packfile, offset, length)
+        with self._lock:
+            self.received += len(data)
+        return data
