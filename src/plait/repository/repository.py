@@ -13,6 +13,8 @@ from plait.model.errors import IntegrityError, NotSupportedError, SecretError
 from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import configuration as configurations
 from plait.repository.format.configuration import CompressionSettings, Configuration, Hashing
+from plait.repository.format.hashing import plain_checksum
+from plait.repository.index import StoredIndex
 from plait.repository.reading import RepositoryReader
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from plait.repository.blobs import BlobIndex
     from plait.repository.format.codec import Codec
     from plait.repository.format.configuration import Unlocked
     from plait.repository.snapshots import SnapshotReader
@@ -46,6 +47,7 @@ class Repository:
     Threads may share it for reading; one backup at a time. Close it, or use it in a `with`.
 
     `files`: its files. `configuration`, `codec`: what CONFIG says, and the codec of its blobs. `reader`: reading.
+    `index`: what it holds, as known since it was opened or last refreshed.
     """
 
     def __init__(self, files: StoredFiles | ArchivedFiles, unlocked: Unlocked, cache: Path | None = None) -> None:
@@ -55,7 +57,12 @@ class Repository:
         self.codec: Codec = unlocked.codec
         self.cache = cache
         self._unlocked = unlocked
-        self.reader = RepositoryReader(files, unlocked=unlocked, index=self._index())
+        if isinstance(files, ArchivedFiles):
+            # Archives share the name of their only state, so that nothing could be known of them again.
+            self.index = StoredIndex(files, self.codec, self.identifier + bytes(16), None)
+        else:
+            self.index = StoredIndex(files, self.codec, self._identity(), cache)
+        self.reader = RepositoryReader(files, unlocked=unlocked, index=self.index)
 
     @classmethod
     def create(
@@ -127,11 +134,6 @@ class Repository:
         return self.files.description
 
     @property
-    def index(self) -> BlobIndex:
-        """What it holds, as known since it was opened or last refreshed."""
-        return self.reader.holdings
-
-    @property
     def writable_files(self) -> StoredFiles:
         """Its files, for writing. Raises NotSupportedError for an archive."""
         if isinstance(self.files, ArchivedFiles):
@@ -140,7 +142,8 @@ class Repository:
 
     def refresh(self) -> None:
         """Takes in what others have added or removed. Raises as `open`."""
-        self.reader = RepositoryReader(self.files, unlocked=self._unlocked, index=self._index())
+        self.index.refresh()
+        self.reader = RepositoryReader(self.files, unlocked=self._unlocked, index=self.index)
 
     def snapshots(self) -> list[SnapshotReader]:
         """The listed snapshots whose headers can be read, newest first."""
@@ -158,9 +161,14 @@ class Repository:
 
     def close(self) -> None:
         """Frees what it holds, but for the store, which is the caller's. Repeated calls do nothing."""
+        self.index.close()
 
-    def _index(self) -> BlobIndex | None:
-        return None
+    def _identity(self) -> bytes:
+        """What tells this repository in this place from any other; raw copies elsewhere share its RepositoryID."""
+        features = self.writable_files.store.features
+        return plain_checksum(
+            b"\0".join((os.fsencode(features.identity), os.fsencode(self.description), self.identifier))
+        )
 
     def __enter__(self) -> Self:
         return self

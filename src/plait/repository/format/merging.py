@@ -111,6 +111,11 @@ class Holdings:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
         return dict(self._colours)
 
+    @property
+    def gone_places(self) -> frozenset[tuple[int, bytes, bytes]]:
+        """Kind, identifier and packfile of blobs that are no longer there."""
+        return frozenset(self._gone_places)
+
     def is_readable(self, packfile: bytes) -> bool:
         """Whether blobs may be taken from a packfile: known, not deleted, not coloured."""
         known = packfile in self._packfiles and packfile not in self._gone_packfiles

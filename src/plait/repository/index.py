@@ -1,0 +1,380 @@
+"""What a repository holds and where, kept on disk: the sum of its states.
+
+The index of a store is a directory of sorted files (`segments`) and one small file, `summary`, that says which states
+they are made of. It holds nothing that the states do not say: whatever is missing, damaged or of another store is made
+again. It is verified against what the store lists each time it is opened: a state that is new is taken in, and where
+one has disappeared (a store rolled back, a copy), the index is made anew.
+
+Processes may share it. Who changes it holds a lock; files are written beside and renamed, and those in use elsewhere
+stay readable.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import blake3
+import msgspec
+
+from plait.model.errors import IntegrityError, from_os_error
+from plait.repository.format import states
+from plait.repository.format.merging import Holdings, Lineage, Place, order
+from plait.repository.format.resources import STATE_VERSION, Resource
+from plait.repository.format.states import Coloured, Delete, End, Location, Packfile
+from plait.repository.layout import Folder
+from plait.repository.parallel import in_parallel
+from plait.repository.segments import Gathering, Segment, SegmentError, Written, key_of, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from plait.repository.files import RepositoryFiles
+    from plait.repository.format.codec import Codec
+    from plait.repository.format.states import Record
+
+_SUMMARY: Final = "summary"
+_LOCK: Final = "lock"
+_VERSION: Final = 1
+_CHECKSUM: Final = 32
+_GATHERED: Final = 400_000
+"""Records that are sorted in memory."""
+_RATIO: Final = 4
+"""A segment is merged with the next unless it is so many times longer."""
+_RANDOM: Final = int(Resource.RANDOM)
+_IN_SUMMARY: Final = frozenset({int(Resource.SNAPSHOT), int(Resource.SIGNATURE)})
+"""Few, and all of them are wanted at once."""
+
+_READ_AT_ONCE: Final = 8
+_ATTEMPTS: Final = 8
+
+
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    """A state that was taken in: its parent and time, and its records in order, but for the locations of most blobs."""
+
+    name: bytes
+    parent: bytes
+    timestamp: int
+    small: tuple[tuple[int | bytes, ...], ...]
+    """The number of the kind of record, then its fields."""
+
+    def records(self) -> Iterator[Record]:
+        """As they were in the state."""
+        for number, *fields in self.small:
+            yield _SMALL[cast("int", number)](*fields)
+
+
+_SMALL: Final[tuple[Callable[..., Record], ...]] = (Location, Coloured, Packfile, Delete)
+
+
+class _Segment(msgspec.Struct, frozen=True, array_like=True):
+    file: str
+    count: int
+    checksum: bytes
+
+
+class _Summary(msgspec.Struct, frozen=True, array_like=True):
+    version: int
+    identity: bytes
+    states: tuple[_State, ...]
+    segments: tuple[_Segment, ...]
+
+
+class _Part(NamedTuple):
+    """A segment, and of each of its packfiles, whether blobs may be taken from it."""
+
+    segment: Segment
+    usable: list[bool]
+
+
+class _View(NamedTuple):
+    """What look-ups go by; replaced as a whole, so that threads need no lock."""
+
+    small: Holdings
+    gone: frozenset[tuple[int, bytes, bytes]]
+    parts: tuple[_Part, ...]
+
+
+class StoredIndex:
+    """The index of a repository, as of its last `refresh`. Threads may share it.
+
+    `circular_states`: names of states whose parents run in a circle; they are read all the same, the original does not.
+    """
+
+    def __init__(self, files: RepositoryFiles, codec: Codec, identity: bytes, cache: Path | None) -> None:
+        """`identity`: of the store, and of the repository in it. `cache`: a directory; None for one of its own.
+
+        Raises IntegrityError where a state is damaged, NotSupportedError for a newer version, NoSpaceError and the
+        like where no directory can be written, and the store's errors.
+        """
+        self._files = files
+        self._codec = codec
+        self._identity = identity
+        self._lock = Lock()
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._states: dict[bytes, _State] = {}
+        self._segments: list[tuple[_Segment, Segment]] = []
+        self._view = _View(Holdings(), frozenset(), ())
+        self._seen: object = None
+        self.circular_states: tuple[bytes, ...] = ()
+        self._directory = self._make_directory(cache)
+        self._load()
+        self.refresh()
+
+    def _make_directory(self, cache: Path | None) -> Path:
+        if cache is not None:
+            directory = cache / "index" / self._identity.hex()[:32]
+            try:
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with (directory / _LOCK).open("ab"):
+                    return directory
+            except OSError:
+                # A cache is a help only: without one everything is read from the store.
+                pass
+        try:
+            self._own = tempfile.TemporaryDirectory(prefix="plait-index-")
+        except OSError as error:
+            raise from_os_error(error, "failed to make a temporary directory for the index") from None
+        return Path(self._own.name)
+
+    def refresh(self) -> None:
+        """Takes in what the store lists now. Raises as the constructor."""
+        keys = self._files.keys(Folder.STATES)
+        if self._states.keys() == keys.keys():
+            return
+        with self._lock, self._changing():
+            self._catch_up()
+            if self._states.keys() - keys.keys():
+                self._forget()
+            self._take_in({name: key for name, key in keys.items() if name not in self._states})
+
+    def add_state(self, name: bytes, stream: bytes) -> None:
+        """Takes in a state that was just stored, from its plain stream. Raises as `refresh`."""
+        with self._lock, self._changing():
+            known = self._states.keys()
+            self._catch_up()
+            lost = known - self._states.keys()
+            if lost:
+                keys = self._files.keys(Folder.STATES)
+                self._take_in({name: keys[name] for name in lost if name in keys})
+            gathering = Gathering()
+            self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
+            self._append(gathering)
+            self._save()
+
+    def places(self, resource: int, mac: bytes) -> Sequence[Place]:
+        """Every place where a blob can be read, that of the lowest packfile name first, as the original takes it."""
+        view = self._view
+        if resource in _IN_SUMMARY:
+            return view.small.places(resource, mac)
+        key = key_of(resource, mac)
+        found: dict[bytes, Place] = {}
+        for part in view.parts:
+            for record in part.segment.find(key):
+                if part.usable[int.from_bytes(record[33:37], "little")]:
+                    place = part.segment.place(record)
+                    found.setdefault(place.packfile, place)
+        if len(found) > 1 or view.gone:
+            return [found[name] for name in sorted(found) if (resource, mac, name) not in view.gone]
+        return list(found.values())
+
+    def holds(self, resource: int, mac: bytes) -> bool:
+        """Whether a blob can be read."""
+        return bool(self.places(resource, mac))
+
+    def blobs(self) -> Iterator[tuple[int, bytes]]:
+        """Kind and identifier of every blob that can be read, padding left out; one in two packfiles comes twice."""
+        view = self._view
+        yield from view.small.blobs()
+        for part in view.parts:
+            for record in part.segment.records():
+                if self.places(record[32], record[:32]):
+                    yield record[32], record[:32]
+
+    def snapshots(self) -> list[bytes]:
+        """The identifiers of the snapshots that are listed, in order."""
+        return self._view.small.snapshots()
+
+    def packfiles(self) -> dict[bytes, Packfile]:
+        """The packfiles that a state names and none deletes, coloured or not."""
+        return self._view.small.packfiles()
+
+    def colours(self) -> dict[tuple[int, bytes], int]:
+        """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
+        return self._view.small.colours()
+
+    def newest_state(self) -> bytes | None:
+        """The name of the newest state, by its own time."""
+        newest = max(self._states.values(), key=lambda state: (state.timestamp, state.name), default=None)
+        return None if newest is None else newest.name
+
+    def close(self) -> None:
+        """Frees its files. Repeated calls do nothing."""
+        self._segments = []
+        self._view = _View(Holdings(), frozenset(), ())
+        if self._own is not None:
+            self._own.cleanup()
+            self._own = None
+
+    def _take_in(self, keys: dict[bytes, str]) -> None:
+        try:
+            gathering = Gathering()
+            for name, data in self._read_states(keys):
+                self._states[name] = self._decoded(name, keys[name], data, gathering)
+                if len(gathering.records) >= _GATHERED:
+                    self._append(gathering)
+                    gathering = Gathering()
+            self._append(gathering)
+            self._save()
+        except BaseException:
+            # What was gathered is lost, so that the states it came from are not known after all.
+            self._forget()
+            raise
+
+    def _decoded(self, name: bytes, key: str, data: bytes, gathering: Gathering) -> _State:
+        try:
+            version, payload = self._codec.unwrap(data, Resource.STATE, STATE_VERSION)
+            return _sorted_out(name, states.read_runs(self._codec.decode(payload), version), gathering)
+        except IntegrityError as error:
+            raise IntegrityError(f"a state of the repository is damaged: {error}", key=key) from None
+
+    def _read_states(self, keys: dict[bytes, str]) -> Iterator[tuple[bytes, bytes]]:
+        """Names and bytes of states, several of them read at once."""
+        return in_parallel(lambda name: (name, self._files.read(keys[name])), keys, _READ_AT_ONCE)
+
+    def _append(self, gathering: Gathering) -> None:
+        """Adds a segment, and merges the last ones while they are of like lengths."""
+        if not gathering.records:
+            return
+        path = self._new_path()
+        self._open(path, gathering.write(path))
+        while len(self._segments) > 1 and self._segments[-2][0].count < _RATIO * self._segments[-1][0].count:
+            newer, older = self._segments.pop(), self._segments.pop()
+            path = self._new_path()
+            self._open(path, merge(path, older[1], newer[1]))
+
+    def _open(self, path: Path, written: Written) -> None:
+        self._segments.append((_Segment(path.name, *written), Segment(path, written)))
+
+    def _new_path(self) -> Path:
+        return self._directory / f"{secrets.token_hex(8)}.segment"
+
+    def _save(self) -> None:
+        """Makes what is known the index of the directory."""
+        self._settle()
+        segments = tuple(described for described, _ in self._segments)
+        data = msgspec.msgpack.encode(_Summary(_VERSION, self._identity, tuple(self._states.values()), segments))
+        beside = self._directory / f"{secrets.token_hex(8)}.summary"
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  (of a descriptor, for its mode)
+            file.write(data + blake3.blake3(data).digest())
+        beside.replace(self._directory / _SUMMARY)
+        kept = {described.file for described in segments} | {_SUMMARY, _LOCK}
+        for path in self._directory.iterdir():
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def _settle(self) -> None:
+        """Makes the sum of the small records, and says of each segment's packfiles which can be read from."""
+        lineages = {state.name: Lineage(state.parent, state.timestamp) for state in self._states.values()}
+        names, self.circular_states = order(lineages)
+        small = Holdings()
+        for name in names:
+            small.apply(self._states[name].records())
+        parts = (
+            _Part(segment, [small.is_readable(packfile) for packfile in segment.packfiles])
+            for _, segment in self._segments
+        )
+        self._view = _View(small, small.gone_places, tuple(parts))
+
+    def _catch_up(self) -> None:
+        """Takes over what another process has made of the directory."""
+        if self._stamp() != self._seen:
+            self._load()
+
+    def _load(self) -> None:
+        """Opens what the directory holds; nothing where that is no whole index of this repository."""
+        for _ in range(_ATTEMPTS):
+            self._seen = self._stamp()
+            summary = self._read_summary()
+            if summary is None:
+                break
+            try:
+                self._segments = [self._described(segment) for segment in summary.segments]
+            except SegmentError:
+                if self._stamp() == self._seen:
+                    break
+                # Another process has just replaced it.
+                continue
+            self._states = {state.name: state for state in summary.states}
+            self._settle()
+            return
+        self._forget()
+
+    def _described(self, segment: _Segment) -> tuple[_Segment, Segment]:
+        return segment, Segment(self._directory / segment.file, Written(segment.count, segment.checksum))
+
+    def _stamp(self) -> object:
+        """What changes whenever the summary is replaced."""
+        try:
+            found = (self._directory / _SUMMARY).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _read_summary(self) -> _Summary | None:
+        try:
+            data = (self._directory / _SUMMARY).read_bytes()
+        except OSError:
+            return None
+        if blake3.blake3(data[:-_CHECKSUM]).digest() != data[-_CHECKSUM:]:
+            return None
+        try:
+            summary = msgspec.msgpack.decode(data[:-_CHECKSUM], type=_Summary)
+        except msgspec.DecodeError:
+            return None
+        return summary if (summary.version, summary.identity) == (_VERSION, self._identity) else None
+
+    def _forget(self) -> None:
+        self._segments = []
+        self._states = {}
+        self._settle()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keeps other processes from changing the directory. Raises the catalogue's error for an OSError inside."""
+        try:
+            with (self._directory / _LOCK).open("ab") as lock:
+                with suppress(OSError):
+                    # A file system without locks: files are renamed into place all the same; a lost one is made again.
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise from_os_error(error, f"failed to write the index in {self._directory}") from None
+
+
+def _sorted_out(name: bytes, read: tuple[bytes, Iterator[Record | memoryview]], gathering: Gathering) -> _State:
+    """A state for the summary, from its parent and records; the locations that it leaves out are gathered."""
+    parent, records = read
+    timestamp = 0
+    add = gathering.add
+    small: list[tuple[int | bytes, ...]] = []
+    for record in records:
+        if isinstance(record, memoryview):
+            fields = states.LOCATION_RECORD.iter_unpack(record)
+            for _, _, resource, version, mac, packfile, offset, length, flags in fields:
+                if resource in _IN_SUMMARY:
+                    small.append((0, resource, version, mac, packfile, offset, length, flags))
+                elif resource != _RANDOM:
+                    add(resource, mac, packfile, offset, length)
+        elif isinstance(record, Coloured | Packfile | Delete):
+            small.append((_SMALL.index(type(record)), *record))
+        elif isinstance(record, End):
+            timestamp = record.timestamp
+    return _State(name, parent, timestamp, tuple(small))

@@ -1,0 +1,176 @@
+"""Sorted files of where blobs are: the parts of the local index. Immutable once written; probed, never loaded.
+
+A segment is a header, a table of how many records come before each prefix of identifiers, the names of its packfiles,
+and records of a fixed size in order of identifier and kind. A look-up reads the few records of one prefix.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import struct
+from array import array
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import blake3
+
+from plait.repository.format.merging import Place
+from plait.repository.format.resources import MAC_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+RECORD: Final = struct.Struct("<32sBIQI")
+"""Identifier, kind, number of the packfile in the segment, offset, length."""
+
+_HEADER: Final = struct.Struct("<8sQII")
+_MAGIC: Final = b"plaitix1"
+_PER_PREFIX: Final = 16
+_MOST_BITS: Final = 20
+_BLOCK: Final = 1 << 20
+_BATCH: Final = 1 << 14
+_KEY: Final = MAC_SIZE + 1
+
+
+class SegmentError(Exception):
+    """A segment is missing, cut short or damaged: the index has to be made again."""
+
+
+class Written(NamedTuple):
+    """A segment that was written: how many records, and the checksum of the whole file."""
+
+    records: int
+    checksum: bytes
+
+
+class Segment:
+    """An open segment, until nobody uses it any more. Threads may share it."""
+
+    def __init__(self, path: Path, expected: Written) -> None:
+        """Opens and verifies the whole file. Raises SegmentError."""
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise SegmentError(str(error)) from None
+        if _checksum(self._descriptor) != expected.checksum:
+            raise SegmentError("a segment of the index is damaged")
+        magic, self.count, self._bits, packfiles = _HEADER.unpack(os.pread(self._descriptor, _HEADER.size, 0))
+        if magic != _MAGIC or self.count != expected.records:
+            raise SegmentError("a segment of the index is another one than expected")
+        table = 4 * ((1 << self._bits) + 1)
+        self._before = array("I", os.pread(self._descriptor, table, _HEADER.size))
+        names = os.pread(self._descriptor, packfiles * MAC_SIZE, _HEADER.size + table)
+        self.packfiles = [names[start : start + MAC_SIZE] for start in range(0, len(names), MAC_SIZE)]
+        self._start = _HEADER.size + table + len(names)
+        self._shift = 32 - self._bits
+
+    def find(self, key: bytes) -> list[bytes]:
+        """The records of an identifier and kind (33 bytes)."""
+        prefix = int.from_bytes(key[:4], "big") >> self._shift
+        first, end = self._before[prefix], self._before[prefix + 1]
+        if first == end:
+            return []
+        size = RECORD.size
+        records = os.pread(self._descriptor, (end - first) * size, self._start + first * size)
+        at = records.find(key)
+        if at < 0:
+            return []
+        found = []
+        while at >= 0:
+            if at % size == 0:
+                found.append(records[at : at + size])
+            at = records.find(key, at + 1)
+        return found
+
+    def place(self, record: bytes) -> Place:
+        """Where the blob of a record is."""
+        _, _, number, offset, length = RECORD.unpack(record)
+        return Place(self.packfiles[number], offset, length)
+
+    def records(self) -> Iterator[bytes]:
+        """All records, in order."""
+        size = RECORD.size
+        for first in range(0, self.count, _BATCH):
+            many = min(_BATCH, self.count - first)
+            data = os.pread(self._descriptor, many * size, self._start + first * size)
+            yield from (data[at : at + size] for at in range(0, len(data), size))
+
+    def __del__(self) -> None:
+        # Never earlier: another thread may be probing it.
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+
+class Gathering:
+    """Records of a segment to be."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self.records: list[bytes] = []
+
+    def add(self, resource: int, mac: bytes, packfile: bytes, offset: int, length: int) -> None:
+        """Adds a blob."""
+        number = self._numbers.setdefault(packfile, len(self._numbers))
+        self.records.append(RECORD.pack(mac, resource, number, offset, length))
+
+    def write(self, path: Path) -> Written:
+        """Writes the segment. Raises OSError."""
+        self.records.sort()
+        return write(path, self.records, len(self.records), list(self._numbers))
+
+
+def merge(path: Path, older: Segment, newer: Segment) -> Written:
+    """Writes a segment with the records of two, holding a few of them at a time. Raises OSError."""
+    numbers = {name: number for number, name in enumerate(older.packfiles)}
+    renumbered = [numbers.setdefault(name, len(numbers)) for name in newer.packfiles]
+    records = heapq.merge(older.records(), (_renumbered(record, renumbered) for record in newer.records()))
+    return write(path, records, older.count + newer.count, list(numbers))
+
+
+def write(path: Path, records: Iterable[bytes], count: int, packfiles: Sequence[bytes]) -> Written:
+    """Writes a segment of `count` records in order. Raises OSError."""
+    bits = min((count // _PER_PREFIX).bit_length(), _MOST_BITS)
+    sizes = array("I", bytes(4 * (1 << bits)))
+    shift = 32 - bits
+    head = _HEADER.pack(_MAGIC, count, bits, len(packfiles))
+    table = 4 * ((1 << bits) + 1)
+    with path.open("w+b") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.seek(len(head) + table)
+        file.write(b"".join(packfiles))
+        waiting = iter(records)
+        while batch := list(islice(waiting, _BATCH)):
+            for record in batch:
+                sizes[int.from_bytes(record[:4], "big") >> shift] += 1
+            file.write(b"".join(batch))
+        before = array("I", [0])
+        total = 0
+        for size in sizes:
+            total += size
+            before.append(total)
+        file.seek(0)
+        file.write(head + before.tobytes())
+        file.flush()
+        return Written(count, _checksum(file.fileno()))
+
+
+def key_of(resource: int, mac: bytes) -> bytes:
+    """What `Segment.find` takes."""
+    return mac + bytes((resource,))
+
+
+def _renumbered(record: bytes, numbers: Sequence[int]) -> bytes:
+    mac, resource, number, offset, length = RECORD.unpack(record)
+    return RECORD.pack(mac, resource, numbers[number], offset, length)
+
+
+def _checksum(descriptor: int) -> bytes:
+    hasher = blake3.blake3()
+    position = 0
+    while block := os.pread(descriptor, _BLOCK, position):
+        hasher.update(block)
+        position += len(block)
+    return hasher.digest()
