@@ -25,7 +25,7 @@ def test_actions_whose_sides_have_changed_are_refused_one_by_one(tmp_path: Path)
     plant(source, {name: File(b"22") for name in ("new", "taken", "differs", "changed", "gone")} | {"d/f": File(b"f")})
     plant(destination, dict.fromkeys(("differs", "changed", "extra", "mended"), old))
     with opened(tmp_path) as mirror:
-        plan = list(mirror.actions(Errors(), ordered=True))
+        plan = list(mirror.actions(Errors()))
     assert harvest(destination).keys() == {"differs", "changed", "extra", "mended"}
 
     plant(destination, {"taken": File(b"theirs"), "mended": File(b"mine")})
@@ -57,7 +57,7 @@ def test_directories_that_the_plan_itself_changes_are_as_expected(tmp_path: Path
     plant(tmp_path / "dest", {"d/old": File(b"1"), "g/h/i": File(b"3")})
     os.utime(tmp_path / "source" / "d", ns=(EPOCH + 5, EPOCH + 5))
     with opened(tmp_path) as mirror:
-        plan = list(mirror.actions(Errors(), ordered=True))
+        plan = list(mirror.actions(Errors()))
     with opened(tmp_path) as mirror:
         assert mirror.apply(plan).error is None
     assert harvest(tmp_path / "dest") == {"d": None, "d/new": File(b"1"), "e": None, "e/f": File(b"2")}
@@ -68,7 +68,7 @@ def test_deletions_are_refused_where_something_else_is_there_now(tmp_path: Path)
     plant(tmp_path / "source", {})
     plant(tmp_path / "dest", {"a": File(b"1"), "b": File(b"1")})
     with opened(tmp_path) as mirror:
-        plan = list(mirror.actions(Errors(), ordered=True))
+        plan = list(mirror.actions(Errors()))
     plant(tmp_path / "dest", {"b": File(b"2")})
     with opened(tmp_path) as mirror:
         result = mirror.apply(plan)

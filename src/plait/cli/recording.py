@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self
 
 from plait.cli.directories import state_directory
-from plait.engine.events import AttemptEnded, Finished
+from plait.engine.events import AttemptEnded, Finished, FinishedRun
 from plait.engine.journal import Journal, drop_old_journals
 from plait.engine.runs import Counts, RunRecords, RunStatus
 from plait.model.errors import CancelledError, ExitCode, PlaitError
@@ -45,7 +45,7 @@ class Recording:
             raise
         self._attempts = 0
         self._finished = False
-        events.subscribe(self._journal, Finished)
+        events.subscribe(self._journal, Finished, FinishedRun)
         events.subscribe(self._count_attempt, AttemptEnded)
         self._drop_old(journals)
 

@@ -22,7 +22,7 @@ from plait.cli.output.summary import counts, summary_line, summary_record
 from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
 from plait.cli.remotes import configuration_path, configured_remotes
 from plait.cli.signals import Signals
-from plait.engine.events import AttemptEnded, Compared, ComparedRun, EventStream, Failed, Finished, Level
+from plait.engine.events import EventStream, Failed, Level
 from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
 from plait.mirror.mirroring import Surroundings
@@ -90,11 +90,11 @@ class Session:
         self._closing.enter_context(Signals(self.cancellation, display.abandon, self._interruptions.interrupt))
         if seconds is not None:
             self._statistics = Statistics()
-            self.events.subscribe(self._statistics)
+            self.events.subscribe(self._statistics, *self._statistics.kinds)
             self._showing.enter_context(Ticker(display, self._statistics.snapshot, seconds))
         reports = Reports.open(self.values, sys.stdout.buffer) if self._reports() else None
         if reports is not None:
-            self.events.subscribe(self._closing.enter_context(reports), Compared, ComparedRun, Finished, AttemptEnded)
+            self.events.subscribe(self._closing.enter_context(reports), *Reports.KINDS)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:

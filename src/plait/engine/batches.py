@@ -1,16 +1,18 @@
-"""Groups transfers by directory, for carriers that take a directory's worth at a time."""
+"""Groups and divides transfers, for carriers that take a directory's worth at a time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from plait.model.actions import Action
+    from plait.model.actions import Action, Creations
 
 MOST_ACTIONS = 256
 MOST_BYTES = 64 << 20
+ALONE = 1 << 20
+"""From this size on, an item is told as started by itself, and is no part of a run."""
 
 
 class Batches:
@@ -49,3 +51,21 @@ class Batches:
         groups, self._groups = self._groups, {}
         self._sizes.clear()
         return all(self._hand_on(actions) for actions in groups.values())
+
+
+def divided(creations: Creations) -> Iterator[Creations | Action]:
+    """The creations in runs of the size of a batch, and files that are too large for a run by themselves."""
+    sizes = creations.sizes()
+    start = total = 0
+    for row, size in enumerate(sizes):
+        alone = size >= ALONE
+        if row > start and (alone or row - start == MOST_ACTIONS or total + size > MOST_BYTES):
+            yield creations.slice(start, row)
+            start, total = row, 0
+        if alone:
+            yield creations.action(row)
+            start = row + 1
+        else:
+            total += size
+    if start < len(sizes):
+        yield creations.slice(start, len(sizes))

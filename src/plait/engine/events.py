@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from plait.engine.steps import Side
-from plait.model.actions import Action, Outcome
+from plait.model.actions import Action, Created, Creations, Outcome
 from plait.model.items import Item, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from plait.model.errors import PlaitError
 
@@ -59,9 +59,10 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class ComparedRun(msgspec.Struct, frozen=True):
-    """A whole page of files was found equal."""
+    """A whole page of files was compared with one verdict: `=`, or `+` where only the source has them."""
 
     page: Page
+    verdict: str = "="
 
 
 class Checking(msgspec.Struct, frozen=True):
@@ -76,6 +77,16 @@ class Planned(msgspec.Struct, frozen=True):
     """An action was planned; totals grow by it."""
 
     action: Action
+
+
+class PlannedRun(msgspec.Struct, frozen=True):
+    """New files were planned together; who does not ask for it is told `Planned` for each."""
+
+    creations: Creations
+
+    def single(self) -> Iterator[Planned]:
+        """The same, file by file."""
+        return map(Planned, self.creations.actions())
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -95,6 +106,16 @@ class Finished(msgspec.Struct, frozen=True):
     """An action ended."""
 
     outcome: Outcome
+
+
+class FinishedRun(msgspec.Struct, frozen=True):
+    """New files were carried together; who does not ask for it is told `Finished` for each."""
+
+    created: Created
+
+    def single(self) -> Iterator[Finished]:
+        """The same, file by file."""
+        return map(Finished, self.created.outcomes())
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -121,12 +142,18 @@ Event = (
     | ComparedRun
     | Checking
     | Planned
+    | PlannedRun
     | Started
     | Carried
     | Finished
+    | FinishedRun
     | Failed
     | AttemptEnded
 )
+
+
+_RUNS: dict[type[Event], type[Event]] = {PlannedRun: Planned, FinishedRun: Finished}
+"""Events for many items together, and those that say the same of one."""
 
 
 class EventStream:
@@ -137,14 +164,18 @@ class EventStream:
         self._lock = Lock()
 
     def subscribe(self, subscriber: Callable[[Any], None], *kinds: type[Event]) -> None:
-        """Adds a subscriber for these kinds of events, or all.
+        """Adds a subscriber for these kinds of events, or all; a run comes item by item unless it is asked for by name.
 
         It sees the events from now on, is called under a lock, and must be quick.
         """
         with self._lock:
             table = dict(self._subscribers)
-            for kind in kinds or get_args(Event):
+            wanted = kinds or [kind for kind in get_args(Event) if kind not in _RUNS]
+            for kind in wanted:
                 table[kind] = (*table.get(kind, ()), subscriber)
+            for run, single in _RUNS.items():
+                if single in wanted and run not in wanted:
+                    table[run] = (*table.get(run, ()), _singly(subscriber))
             self._subscribers = table
 
     def emit(self, event: Event) -> None:
@@ -154,3 +185,11 @@ class EventStream:
             with self._lock:
                 for subscriber in subscribers:
                     subscriber(event)
+
+
+def _singly(subscriber: Callable[[Any], None]) -> Callable[[PlannedRun | FinishedRun], None]:
+    def each(run: PlannedRun | FinishedRun) -> None:
+        for event in run.single():
+            subscriber(event)
+
+    return each

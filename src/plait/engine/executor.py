@@ -6,18 +6,33 @@ source was listed completely and without an error, and with `DeleteWhen.AFTER` n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
 from plait.engine.attempts import run_attempts
-from plait.engine.batches import Batches
-from plait.engine.events import Carried, Event, EventStream, Failed, Finished, Level, Message, Planned, Started
+from plait.engine.batches import ALONE, Batches, divided
+from plait.engine.events import (
+    Carried,
+    Event,
+    EventStream,
+    Failed,
+    Finished,
+    FinishedRun,
+    Level,
+    Message,
+    Planned,
+    PlannedRun,
+    Started,
+)
 from plait.engine.limits import Limits, duration_error
+from plait.engine.ordering import Ordered
+from plait.engine.protocols import CarriesRuns
 from plait.engine.settings import Cutoff, DeleteWhen, ExecutionSettings, Result
 from plait.engine.spill import Spill
 from plait.engine.workers import Cancellation, Workers
-from plait.model.actions import Action, Outcome, Status, Verb
+from plait.model.actions import Action, Created, Creations, Outcome, Status, Verb
 from plait.model.errors import CancelledError, PlaitError, StoreError
 
 if TYPE_CHECKING:
@@ -43,8 +58,6 @@ _WITH_CONTENT = frozenset({Verb.CREATE, Verb.REPLACE})
 _FEWEST_TOGETHER, _MOST_TOGETHER = 100, 1000
 """Bounds of a group of actions that cost a request each, or one together."""
 _LEVEL_IN_MEMORY = 1000
-_SHOWN_ALONE = 1 << 20
-"""From this size on, an item of a batch is told as started by itself."""
 
 
 class Executor:
@@ -62,7 +75,18 @@ class Executor:
         if settings.max_transfer is not None:
             events.subscribe(self._watch)
 
-    def run(self, actions: Iterable[Action], errors: Errors) -> Result:
+    @property
+    def takes_runs(self) -> bool:
+        """True where new files may come as `Creations`: the carrier takes them, no setting is about single files."""
+        settings = self._settings
+        return (
+            isinstance(self._carrier, CarriesRuns)
+            and self._carrier.takes_runs
+            and not (settings.dry_run or settings.check_first or settings.delete_when is DeleteWhen.BEFORE)
+            and (settings.confirm, settings.max_transfer, settings.max_duration, settings.order) == (None,) * 4
+        )
+
+    def run(self, actions: Iterable[Action | Creations], errors: Errors) -> Result:
         """Executes one attempt.
 
         `actions` is consumed as it comes (`planning.decide`, or a plan file); when it ends, the listing is complete,
@@ -105,7 +129,7 @@ class _Attempt:
         self._abort = Cancellation(cancellation)
         self._stop = Cancellation(self._abort)
         self._concurrency = carrier.concurrency if settings.transfers is None else settings.transfers
-        self._transfers = self._crew("transfer")
+        self._transfers = self._transferring_crew(settings)
         self._batches = Batches(lambda actions: self._transfers.submit(actions, len(actions)))
         self._late = Spill()
         self._deletions = Spill()
@@ -118,7 +142,7 @@ class _Attempt:
         self._carried = 0
         self._deleted_size = 0
 
-    def run(self, actions: Iterable[Action]) -> Result:
+    def run(self, actions: Iterable[Action | Creations]) -> Result:
         """Executes everything and says what was done."""
         settings = self._settings
         seconds = self._limits.seconds_left
@@ -161,14 +185,17 @@ class _Attempt:
 
     # Planning
 
-    def _plan(self, actions: Iterable[Action]) -> None:
+    def _plan(self, actions: Iterable[Action | Creations]) -> None:
         """Reads the plan; starts what may start and sets the rest aside."""
         try:
             for action in actions:
                 if self._stop.cancelled() or self._refused is not None:
                     return
-                self._events.emit(Planned(action))
-                self._sort_in(action)
+                if isinstance(action, Creations):
+                    self._start_run(action)
+                else:
+                    self._events.emit(Planned(action))
+                    self._sort_in(action)
             self._complete = not self._stop.cancelled() and self._refused is None
         except PlaitError as error:
             if isinstance(error, CancelledError):
@@ -204,10 +231,19 @@ class _Attempt:
         if self._settings.confirm is not None:
             # What a person said yes to is done before the next question: quitting there must not take it back.
             self._carry((action,))
-        elif self._carrier.batched:
+        elif self._carrier.batched and self._settings.order is None:
             self._batches.add(action)
         else:
             self._transfers.submit((action,))
+
+    def _start_run(self, creations: Creations) -> None:
+        """Hands new files to the workers, as far as possible together."""
+        self._events.emit(PlannedRun(creations))
+        for part in divided(creations):
+            if isinstance(part, Creations):
+                self._transfers.submit(part, len(part))
+            else:
+                self._batches.add(part)
 
     def _delete(self) -> None:
         """Deletes what only the destination has, if the gate is open."""
@@ -277,8 +313,20 @@ class _Attempt:
         crew.finish()
         self._end_refused()
 
-    def _crew(self, name: str) -> Workers[Sequence[Action]]:
-        return Workers(self._carry, self._concurrency, self._settings.max_backlog, self._stop, name)
+    def _transferring_crew(self, settings: ExecutionSettings) -> Workers[Sequence[Action] | Creations]:
+        order = settings.order
+        if order is None:
+            return self._crew("transfer")
+        key = order.key
+        queue = Ordered[tuple["Sequence[Action] | Creations", int]](
+            lambda queued: key(_first(queued[0])), descending=order.descending, share=order.share
+        )
+        # What waits for all comparisons is ordered as a whole.
+        backlog = sys.maxsize if settings.check_first else settings.max_backlog
+        return Workers(self._execute, self._concurrency, backlog, self._stop, "transfer", ordered=queue)
+
+    def _crew(self, name: str) -> Workers[Sequence[Action] | Creations]:
+        return Workers(self._execute, self._concurrency, self._settings.max_backlog, self._stop, name)
 
     def _admits(self, action: Action) -> bool:
         """True where the action is to be carried out: no limit, dry run or person is against it."""
@@ -310,12 +358,28 @@ class _Attempt:
             self._refused = None
             self._account(Outcome(action, Status.FAILED, error=error))
 
+    def _execute(self, work: Sequence[Action] | Creations) -> None:
+        """Executes a batch or a run on a worker."""
+        if isinstance(work, Creations):
+            self._carry_run(work)
+        else:
+            self._carry(work)
+
+    def _carry_run(self, creations: Creations) -> None:
+        if not isinstance(self._carrier, CarriesRuns):
+            raise TypeError("this carrier takes no runs")
+        self._events.emit(Started(_first(creations)))
+        created, left = self._carrier.carry_run(creations, self._abort.cancelled)
+        if created is not None:
+            self._account_run(created)
+        if left:
+            self._carry(left)
+
     def _carry(self, actions: Sequence[Action]) -> None:
-        """Executes a batch on a worker."""
         actions = self._begin(actions)
         left = {action.key: action for action in actions}
         for position, action in enumerate(actions):
-            if not position or action.size >= _SHOWN_ALONE:
+            if not position or action.size >= ALONE:
                 self._events.emit(Started(action))
         error: PlaitError = StoreError("the carrier did not say what became of it")
         try:
@@ -365,6 +429,14 @@ class _Attempt:
                 self.abort(error)
         self._events.emit(Finished(outcome))
 
+    def _account_run(self, created: Created) -> None:
+        creations = created.creations
+        with self._lock:
+            self._carried += creations.size
+            done = self._counts[Status.DONE]
+            done[Verb.CREATE] = done.get(Verb.CREATE, 0) + len(creations)
+        self._events.emit(FinishedRun(created))
+
     def _result(self) -> Result:
         errors, reason = self._errors, self._stop.reason
         cancelled = isinstance(reason, CancelledError)
@@ -387,6 +459,10 @@ class _Attempt:
 def _wanted(action: Action) -> bool:
     """True for removals that no `DeleteWhen` forbids: those at the source of a move."""
     return action.verb is not Verb.REMOVE_DIRECTORY
+
+
+def _first(work: Sequence[Action] | Creations) -> Action:
+    return work.action(0) if isinstance(work, Creations) else work[0]
 
 
 def _level(levels: dict[int, Spill], action: Action) -> Spill:

@@ -13,10 +13,11 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from plait.engine.events import Finished
+from plait.engine.events import Finished, FinishedRun
 from plait.engine.records import key_fields, key_of
-from plait.model.actions import Outcome, Status, Verb
+from plait.model.actions import Created, Outcome, Status, Verb
 from plait.model.errors import ConfigurationError, IntegrityError, from_os_error
+from plait.model.items import UNKNOWN_SIZE, UNKNOWN_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,8 @@ class Journal:
         self._name = run.journal
         self._part_size = part_size
         self._encoder = msgspec.json.Encoder()
-        self._waiting: list[tuple[int, Outcome]] = []
+        self._waiting: list[tuple[int, Outcome | Created]] = []
+        self._waiting_entries = 0
         self._changed = Condition()
         self._writing = Lock()
         self._closed = False
@@ -115,12 +117,18 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         """Notes an outcome."""
-        if isinstance(event, Finished) and event.outcome.status is not Status.SKIPPED:
-            with self._changed:
-                self._waiting.append((time.time_ns(), event.outcome))
-                full = len(self._waiting) >= _MOST_WAITING
-            if full:
-                self._write()
+        if isinstance(event, FinishedRun):
+            self._note(event.created, len(event.created.creations))
+        elif isinstance(event, Finished) and event.outcome.status is not Status.SKIPPED:
+            self._note(event.outcome, 1)
+
+    def _note(self, what: Outcome | Created, entries: int) -> None:
+        with self._changed:
+            self._waiting.append((time.time_ns(), what))
+            self._waiting_entries += entries
+            full = self._waiting_entries >= _MOST_WAITING
+        if full:
+            self._write()
 
     def close(self) -> None:
         """Writes what is left."""
@@ -147,7 +155,7 @@ class Journal:
     def _write(self) -> None:
         with self._writing:
             with self._changed:
-                waiting, self._waiting = self._waiting, []
+                waiting, self._waiting, self._waiting_entries = self._waiting, [], 0
             if not waiting or self._error is not None:
                 return
             try:
@@ -155,10 +163,10 @@ class Journal:
             except OSError as error:
                 self._error = error
 
-    def _append(self, waiting: list[tuple[int, Outcome]]) -> None:
+    def _append(self, waiting: list[tuple[int, Outcome | Created]]) -> None:
         if self._file is None or self._size >= self._part_size:
             self._next_part()
-        lines = b"".join(self._encoder.encode(_entry(at, outcome)) + b"\n" for at, outcome in waiting)
+        lines = self._encoder.encode_lines([entry for at, what in waiting for entry in _entries(at, what)])
         if self._file is not None:
             self._file.write(lines)
             self._file.flush()
@@ -249,6 +257,27 @@ def _check_header(line: bytes, path: Path) -> None:
         raise ConfigurationError(f"{path} is no journal")
     if major > MAJOR:
         raise ConfigurationError(f"the journal {path} has format {header.version}, this program reads {MAJOR}.x")
+
+
+def _entries(at: int, what: Outcome | Created) -> Iterator[Entry]:
+    if isinstance(what, Outcome):
+        yield _entry(at, what)
+        return
+    files, prefix, detail = what.creations.files, what.creations.prefix, what.detail
+    verb, done = Verb.CREATE, Status.DONE
+    columns = zip(files.names, memoryview(files.sizes).cast("q"), memoryview(files.modified).cast("q"), strict=True)
+    for name, size, modified in columns:
+        key, key_b64 = key_fields(prefix + name)
+        yield Entry(
+            at,
+            verb,
+            done,
+            key,
+            key_b64,
+            size=None if size == UNKNOWN_SIZE else size,
+            modified=None if modified == UNKNOWN_TIME else modified,
+            detail=detail,
+        )
 
 
 def _entry(at: int, outcome: Outcome) -> Entry:

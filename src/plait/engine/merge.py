@@ -14,7 +14,7 @@ import msgspec
 from plait.engine.columns import equal_runs, first_difference
 from plait.engine.cursor import ENDED, Cursor
 from plait.engine.listing import EntryFailed
-from plait.engine.steps import Duplicate, Leave, ListingFailed, Pair, Same, Side
+from plait.engine.steps import Duplicate, Leave, ListingFailed, New, Pair, Same, Side
 from plait.model.errors import StoreError
 from plait.model.items import Item, Kind, Page, order_bytes, precedes
 
@@ -25,19 +25,23 @@ if TYPE_CHECKING:
     from plait.engine.names import Names
     from plait.engine.steps import Step
 
+_SHORTEST_NEW_RUN = 2
 _SIDES = (Side.SOURCE, Side.DESTINATION)
 
 
-def merge(source: Open, destination: Open, *, names: Names | None = None, runs: bool = False) -> Iterator[Step]:
+def merge(
+    source: Open, destination: Open, *, names: Names | None = None, runs: bool = False, new_runs: bool = False
+) -> Iterator[Step]:
     """Walks two listings together and yields what stands on both sides, or on one.
 
     `names` says which names match (`names.NFC`, `names.NFC_FOLDED`; None: only equal ones). With `runs`, files whose
-    kind, size and time are known and equal come as `Same`, a run at a time. Where a side's directory could not be
-    listed, nothing that the other side alone holds below it is yielded. The root has no pair and no `Leave`.
+    kind, size and time are known and equal come as `Same`, a run at a time; with `new_runs`, neighbouring files
+    that only the source has come as `New`. Where a side's directory could not be listed, nothing that the other side
+    alone holds below it is yielded. The root has no pair and no `Leave`.
 
     Raises what the listings raise, and StoreError where a listing is out of order.
     """
-    yield from _Walk(_Rules((source, destination), names, runs), "", "").steps()
+    yield from _Walk(_Rules((source, destination), names, runs, new_runs), "", "").steps()
 
 
 class _Rules(msgspec.Struct, frozen=True):
@@ -46,6 +50,7 @@ class _Rules(msgspec.Struct, frozen=True):
     open: tuple[Open, Open]
     names: Names | None
     runs: bool
+    new_runs: bool
 
 
 class _Frame:
@@ -193,6 +198,10 @@ class _Walk:
         elif (cursor.plain and not frame.hidden) or (
             frame.prefixes[other] is None and self._claim(frame, cursor, count)
         ):
+            run = self._new_run(cursor, count)
+            if run is not None:
+                yield run
+                count -= len(run.files)
             for _ in range(count):
                 repeated = cursor.repeats
                 item = cursor.take()
@@ -202,6 +211,23 @@ class _Walk:
                 step = self._place(frame, cursor)
                 if step is not None:
                     yield step
+
+    def _new_run(self, cursor: Cursor, count: int) -> New | None:
+        """Takes the files among the next `count` names of the source, if that is worth a run."""
+        if cursor.side != 0 or not self._rules.new_runs:
+            return None
+        start, page = cursor.index, cursor.page
+        count -= page.kinds[start + count - 1] == Kind.DIRECTORY
+        stop = start + count
+        before = max(start - 1, 0)
+        if (
+            count < _SHORTEST_NEW_RUN
+            or page.kinds.count(Kind.FILE, start, stop) < count
+            or len(set(cursor.orders[before:stop])) < stop - before
+        ):
+            return None
+        cursor.index = stop
+        return New(page.slice(start, stop))
 
     def _one_sided(self, side: int, item: Item) -> Pair:
         pair = Pair(None, item) if side else Pair(item, None)

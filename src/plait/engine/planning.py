@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plait.engine.events import EventStream
     from plait.engine.protocols import Planner
     from plait.engine.steps import Step
-    from plait.model.actions import Action
+    from plait.model.actions import Action, Creations
     from plait.model.items import Item
 
 _WINDOW = 10_000
@@ -35,7 +35,7 @@ def decide(
     *,
     checkers: int = 8,
     ordered: bool = True,
-) -> Iterator[Action]:
+) -> Iterator[Action | Creations]:
     """The actions of a plan.
 
     Questions are answered by `checkers` workers; with `ordered` their actions keep the question's place, else they come
@@ -84,7 +84,7 @@ class _Window:
         self._ordered = ordered
         self._cancellation = Cancellation(cancellation)
         self._workers = Workers(self._answer, checkers, _WINDOW, self._cancellation, "checker")
-        self._waiting: deque[_Asked | Action] = deque()
+        self._waiting: deque[_Asked | Action | Creations] = deque()
         self._answered: deque[_Asked] = deque()
         self._changed = Condition()
         self.asked = 0
@@ -104,15 +104,15 @@ class _Window:
         if not self._workers.submit(asked):
             self._cancellation.raise_if_cancelled()
 
-    def keep(self, action: Action) -> None:
+    def keep(self, action: Action | Creations) -> None:
         """Holds an action back until the questions before it are answered."""
         self._waiting.append(action)
 
-    def ready(self) -> Iterator[Action]:
+    def ready(self) -> Iterator[Action | Creations]:
         """What is known by now; waits only where too much is held."""
         return self._take(_WINDOW)
 
-    def rest(self) -> Iterator[Action]:
+    def rest(self) -> Iterator[Action | Creations]:
         """Everything that is left; waits for all answers."""
         yield from self._take(0)
         self._workers.finish()
@@ -126,7 +126,7 @@ class _Window:
         """Drops what is not answered yet."""
         self._cancellation.cancel()
 
-    def _take(self, limit: int) -> Iterator[Action]:
+    def _take(self, limit: int) -> Iterator[Action | Creations]:
         while self.asked:
             done = self._next_answer(wait=max(self.asked, len(self._waiting)) > limit)
             if done is None:

@@ -5,7 +5,7 @@ The engine owns everything else: order, concurrency, deferral, gates, attempts, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from plait.engine.steps import Pair, Step
-    from plait.model.actions import Action, Outcome
+    from plait.model.actions import Action, Created, Creations, Outcome
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Planner(Protocol):
     Steps come from one thread, in the order of the merge.
     """
 
-    def plan(self, step: Step) -> Iterable[Action | Question]:
+    def plan(self, step: Step) -> Iterable[Action | Creations | Question]:
         """The actions that this step calls for; none where both sides are equal."""
         ...
 
@@ -64,4 +64,18 @@ class Carrier(Protocol):
         An action that cannot be done yields a failed outcome with its error; the iterator itself raises only where
         the whole run must end (a fatal error, a cancellation).
         """
+        ...
+
+
+@runtime_checkable
+class CarriesRuns(Protocol):
+    """Carriers that may take new files of one directory together, without an action for each."""
+
+    @property
+    def takes_runs(self) -> bool:
+        """True where they do; else there are none."""
+        ...
+
+    def carry_run(self, creations: Creations, cancelled: Callable[[], bool]) -> tuple[Created | None, Sequence[Action]]:
+        """What was carried together, and the actions that are still to be carried, by `carry`. Raises nothing."""
         ...

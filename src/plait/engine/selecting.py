@@ -86,9 +86,7 @@ class Selector:
         chosen = [position for position in range(len(page)) if self._includes(page, position, selection)]
         if len(chosen) == len(page):
             return page
-        if page.stats is not None:
-            return Page.of(page.prefix, [(page.names[at], page.stats[at]) for at in chosen], page.error)
-        return _rows(page, chosen)
+        return page.rows(chosen)
 
     def _includes(self, page: Page, position: int, selection: Selection) -> bool:
         key = page.prefix + page.names[position]
@@ -146,31 +144,3 @@ class Selector:
 
 def _lacks_something(stat: Stat) -> bool:
     return stat.modified is None or stat.metadata is None
-
-
-def _rows(page: Page, positions: list[int]) -> Page:
-    """The page's rows at these positions."""
-    pieces = [page.slice(start, stop) for start, stop in _spans(positions)]
-    details = None if page.details is None else b"".join(piece.details or b"" for piece in pieces)
-    return Page(
-        page.prefix,
-        [page.names[position] for position in positions],
-        b"".join(piece.kinds for piece in pieces),
-        b"".join(piece.sizes for piece in pieces),
-        b"".join(piece.modified for piece in pieces),
-        details=details,
-        error=page.error,
-    )
-
-
-def _spans(positions: list[int]) -> Iterator[tuple[int, int]]:
-    """Ascending positions as half-open spans."""
-    start = stop = -1
-    for position in positions:
-        if position != stop:
-            if stop >= 0:
-                yield start, stop
-            start = position
-        stop = position + 1
-    if stop >= 0:
-        yield start, stop

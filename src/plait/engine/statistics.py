@@ -21,8 +21,10 @@ from plait.engine.events import (
     Event,
     Failed,
     Finished,
+    FinishedRun,
     Listed,
     Planned,
+    PlannedRun,
     Started,
 )
 from plait.engine.executor import DRY_RUN
@@ -129,7 +131,7 @@ class _Live:
 
 
 class Statistics:
-    """Counts what the events tell. Subscribe the object itself; `snapshot` may be called from any thread."""
+    """Counts what the events tell. Subscribe the object itself to `kinds`; `snapshot` may be called from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -152,12 +154,19 @@ class Statistics:
             ComparedRun: self._on_compared_run,
             Checking: self._on_checking,
             Planned: self._on_planned,
+            PlannedRun: self._on_planned_run,
             Started: self._on_started,
             Carried: self._on_carried,
             Finished: self._on_finished,
+            FinishedRun: self._on_finished_run,
             Failed: self._on_failed,
             AttemptEnded: self._on_attempt_ended,
         }
+
+    @property
+    def kinds(self) -> tuple[type[Event], ...]:
+        """The kinds of events that count."""
+        return tuple(self._handlers)
 
     def __call__(self, event: Event) -> None:
         """Counts one event."""
@@ -208,7 +217,8 @@ class Statistics:
             self._checks += 1
 
     def _on_compared_run(self, event: ComparedRun) -> None:
-        self._checks += len(event.page)
+        if event.verdict in _CHECKED:
+            self._checks += len(event.page)
 
     def _on_checking(self, event: Checking) -> None:
         if event.done:
@@ -220,6 +230,10 @@ class Statistics:
         if event.action.verb in _TRANSFERS:
             self._total_transfers += 1
             self._total_bytes += event.action.size
+
+    def _on_planned_run(self, event: PlannedRun) -> None:
+        self._total_transfers += len(event.creations)
+        self._total_bytes += event.creations.size
 
     def _on_started(self, event: Started) -> None:
         if event.action.verb in _TRANSFERS:
@@ -241,6 +255,13 @@ class Statistics:
         elif verb in _TRANSFERS:
             self._total_transfers -= 1
             self._total_bytes -= outcome.action.size - (live.speed.bytes if live is not None else 0)
+
+    def _on_finished_run(self, event: FinishedRun) -> None:
+        creations = event.created.creations
+        # Of a run, only the first was told as started.
+        self._end(creations.action(0))
+        self._transfers += len(creations)
+        self._count_bytes(None, creations.size)
 
     def _count_done(self, outcome: Outcome, live: _Live | None) -> None:
         action = outcome.action

@@ -44,6 +44,12 @@ class Same(msgspec.Struct, frozen=True):
     destination: Page
 
 
+class New(msgspec.Struct, frozen=True):
+    """A run of files that only the source has; only where the merge was asked for them."""
+
+    files: Page
+
+
 class Leave(msgspec.Struct, frozen=True):
     """Everything below a directory pair has been yielded; `complete` is False where a listing below it failed."""
 
@@ -69,4 +75,4 @@ class ListingFailed(msgspec.Struct, frozen=True):
     error: PlaitError
 
 
-Step = Pair | Same | Leave | Duplicate | ListingFailed
+Step = Pair | Same | New | Leave | Duplicate | ListingFailed

@@ -24,12 +24,22 @@ from plait.model.errors import (
     Retry,
     SourceChangedError,
 )
-from plait.stores.base import Copies, CopiesBatches, CopyRequest, CopyResult, Hashes, MovesBatches, Outgoing, Parts
+from plait.stores.base import (
+    Copies,
+    CopiesBatches,
+    CopiesPages,
+    CopyRequest,
+    CopyResult,
+    Hashes,
+    MovesBatches,
+    Outgoing,
+    Parts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from plait.model.items import Item, Stat
+    from plait.model.items import Item, Page, Stat
     from plait.stores.base import PartialWrite, Reader, Source, Store
 
 READ_BACK_BLOCK = 1 << 20
@@ -96,6 +106,7 @@ class Transfer:
             if isinstance(destination, CopiesBatches) and destination.can_copy_batches_from(source)
             else None
         )
+        self._pages = destination if self._batches is not None and isinstance(destination, CopiesPages) else None
         self._copies = (
             destination
             if settings.server_side and isinstance(destination, Copies) and destination.can_copy_from(source)
@@ -115,6 +126,11 @@ class Transfer:
     def batched(self) -> bool:
         """True where a directory's worth of files is best handed to `carry_batch`."""
         return self._batches is not None
+
+    @property
+    def pages(self) -> bool:
+        """True where new files may be handed to `carry_page`."""
+        return self._pages is not None and self._moves is None and not self.settings.verify
 
     @property
     def moves(self) -> bool:
@@ -138,6 +154,12 @@ class Transfer:
             return [next(copied) if result is None else result for result in moved]
         results = self._batches.copy_batch(self.source, requests, how, self._cancelled, carried)
         return [self._read_back_result(result) for result in results] if self.settings.verify else results
+
+    def carry_page(self, files: Page, prefix: str, how: Outgoing) -> Sequence[int]:
+        """Carries new files of one directory to where keys begin with `prefix`; returns the rows left for `carry`."""
+        if self._pages is None:
+            raise AssertionError("these two stores do not copy whole pages")
+        return self._pages.copy_page(self.source, files, prefix, how, self._cancelled)
 
     def carry(
         self,

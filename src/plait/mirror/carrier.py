@@ -14,7 +14,7 @@ import msgspec
 from plait.engine.events import Carried, Level, Message
 from plait.engine.transfer import Carriage, Manner
 from plait.mirror.lookups import with_time
-from plait.model.actions import Action, Outcome, Status, Verb
+from plait.model.actions import Action, Created, Creations, Outcome, Status, Verb
 from plait.model.errors import (
     AlreadyExistsError,
     CancelledError,
@@ -107,6 +107,14 @@ class MirrorCarrier:
         return self._batches
 
     @property
+    def takes_runs(self) -> bool:
+        """True where new files are carried by one call for many, with nothing to be done for a single one."""
+        settings = self._settings
+        return self._transfer.pages and not (
+            settings.moves or settings.metadata or settings.durable or settings.in_place
+        )
+
+    @property
     def concurrency(self) -> int:
         """How many calls of `carry` may run at once."""
         if self._batches:
@@ -123,6 +131,13 @@ class MirrorCarrier:
         if carry is None:
             raise NotSupportedError(f"a mirror does not {actions[0].verb}")
         return carry(actions, cancelled)
+
+    def carry_run(self, creations: Creations, cancelled: Callable[[], bool]) -> tuple[Created | None, Sequence[Action]]:
+        """Carries new files of one directory together; returns what was, and the actions of those that could not be."""
+        del cancelled  # the transfer knows
+        left = self._transfer.carry_page(creations.files, creations.prefix, self._how)
+        done = creations.without(left)
+        return Created(done, COPIED_NEW) if len(done) else None, [creations.action(row) for row in left]
 
     def _each(
         self, execute: Callable[[Action], Outcome]

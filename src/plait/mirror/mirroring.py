@@ -31,7 +31,7 @@ from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
 from plait.mirror.questions import Confirmations
 from plait.mirror.settings import SECOND, Mode
-from plait.model.actions import Verb
+from plait.model.actions import Creations, Verb
 from plait.model.errors import (
     ConfigurationError,
     DirectoryNotFoundError,
@@ -148,7 +148,7 @@ class Mirror:
 
         def attempt(_: int) -> Result:
             errors = Errors()
-            result = executor.run(self.actions(errors), errors)
+            result = executor.run(self._decide(errors, new_runs=executor.takes_runs), errors)
             return self._with_gate(result, errors)
 
         pause = self.values.retries_sleep / SECOND
@@ -187,11 +187,17 @@ class Mirror:
         early = self.values.delete_before or self.values.delete_during
         return errors.source_listing_failed if early else bool(errors.listings_failed)
 
-    def actions(self, errors: Errors, *, ordered: bool = False) -> Iterator[Action]:
-        """The actions that make both sides alike, from fresh listings; what fails on the way goes into `errors`.
+    def actions(self, errors: Errors) -> Iterator[Action]:
+        """The actions that make both sides alike, from fresh listings and in their order.
 
-        With `ordered` they come in the order of the listings, as a plan for reading has them.
+        What fails on the way goes into `errors`.
         """
+        for action in self._decide(errors, ordered=True):
+            if isinstance(action, Creations):
+                raise TypeError("no runs were asked for")
+            yield action
+
+    def _decide(self, errors: Errors, *, ordered: bool = False, new_runs: bool = False) -> Iterator[Action | Creations]:
         source, destination = self.source.store, self.destination.store
         planner_settings = settings.planner_settings(self.mode, self.values, source, destination)
         if self._sees_all_of_destination():
@@ -200,7 +206,7 @@ class Mirror:
         planner = MirrorPlanner(
             planner_settings, StoreLookups(source, destination, planner_settings.comparison.common_hash, emit), emit
         )
-        steps = self._steps(runs=planner_settings.comparison.trusts_equal_columns)
+        steps = self._steps(runs=planner_settings.comparison.trusts_equal_columns, new_runs=new_runs)
         return decide(
             steps,
             planner,
@@ -222,14 +228,14 @@ class Mirror:
         carrying = settings.carrier_settings(self.mode, self.values, hidden=self.selection.active)
         return MirrorCarrier(transfer, carrying, self._keeper, self.around.events.emit)
 
-    def _steps(self, *, runs: bool) -> Iterable[Step]:
+    def _steps(self, *, runs: bool, new_runs: bool) -> Iterable[Step]:
         if self.source.file is not None:
             return self._steps_of_file(self.source.file)
         source = self._listing(self.source.store, Side.SOURCE, self.selection)
         chosen = None if self._sees_all_of_destination() else self.selection
         destination = self._listing(self.destination.store, Side.DESTINATION, chosen)
         names = settings.matching_names(self.values, self.destination.store.features)
-        return merge(source.pages, destination.pages, names=names, runs=runs)
+        return merge(source.pages, destination.pages, names=names, runs=runs, new_runs=new_runs)
 
     def _sees_all_of_destination(self) -> bool:
         """True where filters select at the source only."""

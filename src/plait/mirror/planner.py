@@ -13,7 +13,7 @@ import msgspec
 
 from plait.engine.events import Compared, ComparedRun, Level, Message
 from plait.engine.protocols import Question
-from plait.engine.steps import Duplicate, Leave, Pair, Same, Side
+from plait.engine.steps import Duplicate, Leave, New, Pair, Same, Side
 from plait.mirror.comparison import (
     CANNOT_SET_TIME,
     TIMESTAMP_MISMATCH,
@@ -24,7 +24,7 @@ from plait.mirror.comparison import (
     compare,
 )
 from plait.mirror.lookups import look_up
-from plait.model.actions import Action, Verb
+from plait.model.actions import Action, Creations, Verb
 from plait.model.errors import NoRetryError, PlaitError
 from plait.model.items import Item, Kind
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from plait.engine.steps import Step
     from plait.mirror.lookups import Lookups
 
+NOT_THERE = "not in destination"
 NO_FILE = "Can't transfer non file/directory"
 UNEQUAL = "Source and destination exist but do not match: "
 IMMUTABLE = f"{UNEQUAL}immutable file modified"
@@ -96,13 +97,15 @@ class MirrorPlanner:
         """Nothing: each step was decided by itself."""
         return ()
 
-    def plan(self, step: Step) -> Iterable[Action | Question]:
+    def plan(self, step: Step) -> Iterable[Action | Creations | Question]:
         """The actions that a step calls for."""
         match step:
             case Pair():
                 return self._plan_pair(step)
             case Same():
                 return self._plan_same(step)
+            case New():
+                return self._plan_run(step)
             case Leave():
                 return self._plan_leave(step)
             case Duplicate():
@@ -154,7 +157,13 @@ class MirrorPlanner:
     def _plan_new(self, directory: _Directory, source: Item) -> Iterable[Action]:
         self._emit(Compared("+", source, None))
         directory.changed = True
-        return (Action(Verb.CREATE, self._place(directory, source.key), source, None, "not in destination"),)
+        return (Action(Verb.CREATE, self._place(directory, source.key), source, None, NOT_THERE),)
+
+    def _plan_run(self, step: New) -> Iterable[Creations]:
+        directory = self._open[-1]
+        directory.has_files = directory.changed = True
+        self._emit(ComparedRun(step.files, "+"))
+        return (Creations(step.files, directory.key + "/" if directory.key else "", NOT_THERE),)
 
     def _plan_matched(self, directory: _Directory, source: Item, destination: Item) -> Iterable[Action | Question]:
         known = self.settings.times_in_listing

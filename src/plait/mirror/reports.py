@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, ClassVar, Self
 
-from plait.engine.events import AttemptEnded, Compared, ComparedRun, Finished
+from plait.engine.events import AttemptEnded, Compared, ComparedRun, Finished, FinishedRun
 from plait.mirror.names import inside
 from plait.model.actions import Status, Verb
 from plait.model.errors import ConfigurationError
@@ -30,6 +30,8 @@ class Reports:
     A further attempt begins the files anew, as it compares everything again. Names are written as rclone has them
     inside, which keeps each on a line of its own.
     """
+
+    KINDS: ClassVar = (Compared, ComparedRun, Finished, FinishedRun, AttemptEnded)
 
     def __init__(self, combined: IO[bytes] | None, single: dict[str, IO[bytes]], owned: list[IO[bytes]]) -> None:
         self._combined = combined
@@ -74,7 +76,7 @@ class Reports:
                 self._write(event.verdict, event.destination or event.source)
             case ComparedRun():
                 for item in event.page.items():
-                    self._write("=", item)
+                    self._write(event.verdict, item)
             case Finished() if _is_error(event.outcome):
                 action = event.outcome.action
                 self._write("!", action.destination or action.source)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from plait.model.items import Item
+from plait.model.items import Item, Page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from plait.model.errors import PlaitError
 
 
@@ -24,6 +26,8 @@ class Verb(StrEnum):
     """Give the destination item the source's time or metadata, without carrying content."""
     RENAME = "rename"
     """Rename a destination item (`origin`) to the key."""
+    RESPELL = "respell"
+    """Rename a destination item (`origin`) to the source's spelling of its name, after everything else in it."""
     DELETE = "delete"
     """Delete the destination item."""
     MAKE_DIRECTORY = "make directory"
@@ -65,12 +69,52 @@ _WITHOUT_BYTES = frozenset(
     {
         Verb.TOUCH,
         Verb.RENAME,
+        Verb.RESPELL,
         Verb.MAKE_DIRECTORY,
         Verb.REMOVE_DIRECTORY,
         Verb.TOUCH_DIRECTORY,
         Verb.REMOVE_SOURCE_DIRECTORY,
     }
 )
+
+
+class Creations(msgspec.Struct, frozen=True):
+    """`CREATE` actions for new files of one directory, held as columns.
+
+    `files` are the sources; `prefix` is that of the destination's keys, "" or ending with "/".
+    """
+
+    files: Page
+    prefix: str
+    reason: str = ""
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(self.sizes())
+
+    def sizes(self) -> list[int]:
+        """Bytes of each file, 0 where not known."""
+        return [max(size, 0) for size in memoryview(self.files.sizes).cast("q")]
+
+    def action(self, row: int) -> Action:
+        """The action of one file."""
+        return Action(Verb.CREATE, self.prefix + self.files.names[row], self.files.item(row), None, self.reason)
+
+    def actions(self) -> Iterator[Action]:
+        """The actions of all files."""
+        return map(self.action, range(len(self)))
+
+    def without(self, rows: Sequence[int]) -> Creations:
+        """The creations but for some rows, which are in ascending order."""
+        return Creations(self.files.without(rows), self.prefix, self.reason) if rows else self
+
+    def slice(self, start: int, stop: int) -> Creations:
+        """The creations from row `start` up to `stop`."""
+        return Creations(self.files.slice(start, stop), self.prefix, self.reason)
 
 
 class Status(StrEnum):
@@ -100,3 +144,15 @@ class Outcome(msgspec.Struct, frozen=True):
     server_side: bool = False
     moved: bool = False
     source_deleted: bool = False
+
+
+class Created(msgspec.Struct, frozen=True):
+    """All of `creations` were done, their content read or copied here; `detail` as in `Outcome`."""
+
+    creations: Creations
+    detail: str = ""
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """The same, file by file."""
+        for action in self.creations.actions():
+            yield Outcome(action, Status.DONE, self.detail, carried=action.size)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from plait.model.errors import PlaitError
 
@@ -182,6 +182,26 @@ class Page:
             stats=None if self.stats is None else self.stats[start:stop],
         )
 
+    def rows(self, positions: Sequence[int]) -> Page:
+        """The page of the items at these positions, which are in ascending order; the error comes along."""
+        if self.stats is not None:
+            return Page.of(self.prefix, [(self.names[at], self.stats[at]) for at in positions], self.error)
+        pieces = [self.slice(start, stop) for start, stop in _spans(positions)]
+        return Page(
+            self.prefix,
+            [self.names[position] for position in positions],
+            b"".join(piece.kinds for piece in pieces),
+            b"".join(piece.sizes for piece in pieces),
+            b"".join(piece.modified for piece in pieces),
+            details=None if self.details is None else b"".join(piece.details or b"" for piece in pieces),
+            error=self.error,
+        )
+
+    def without(self, positions: Sequence[int]) -> Page:
+        """The page without the items at these positions; the error comes along."""
+        left_out = set(positions)
+        return self.rows([position for position in range(len(self)) if position not in left_out])
+
     def stat(self, index: int) -> Stat:
         """The `Stat` of item `index`."""
         if self.stats is not None:
@@ -206,6 +226,19 @@ class Page:
     def items(self) -> Iterator[Item]:
         """The items in order."""
         return map(self.item, range(len(self.names)))
+
+
+def _spans(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending positions as half-open spans."""
+    start = stop = -1
+    for position in positions:
+        if position != stop:
+            if stop >= 0:
+                yield start, stop
+            start = position
+        stop = position + 1
+    if stop >= 0:
+        yield start, stop
 
 
 def order_bytes(key: str) -> bytes:

@@ -336,6 +336,24 @@ class CopiesBatches(Protocol):
 
 
 @runtime_checkable
+class CopiesPages(Protocol):
+    """Stores of `CopiesBatches` that carry new files as columns, too.
+
+    A wrapper that is to see each file does not offer it.
+    """
+
+    def copy_page(
+        self, source: Store, files: Page, prefix: str, how: Outgoing, cancelled: Callable[[], bool]
+    ) -> list[int]:
+        """Carries new files of one directory of `source` to where keys begin with `prefix`, each as `copy_batch` does.
+
+        Returns the rows that were not carried, in order; nothing stands in their places by this call. They are for
+        `copy_batch`, which can do more and says what is wrong. Raises nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class MovesBatches(Protocol):
     """Stores that take files over from another store without carrying their content (local to local, by a rename)."""
 

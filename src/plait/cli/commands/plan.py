@@ -44,7 +44,7 @@ def write(invocation: Invocation) -> int:
             Mirror(_MODES[command], source, destination, values, session.opening(), session.around) as mirror,
             PlanWriter(Path(values.output), header) as writer,
         ):
-            for action in mirror.actions(errors, ordered=True):
+            for action in mirror.actions(errors):
                 session.cancellation.raise_if_cancelled()
                 writer.add(action)
             _refuse_incomplete(errors)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from plait.cli.output.log import visible
-from plait.engine.events import AttemptEnded, Compared, ComparedRun, Failed, Finished, Level, Message
+from plait.engine.events import AttemptEnded, Compared, ComparedRun, Failed, Finished, FinishedRun, Level, Message
 from plait.engine.executor import (
     DRY_RUN,
     GATE_CLOSED,
@@ -88,11 +88,11 @@ class Lines:
     def kinds(self) -> tuple[type[Event], ...]:
         """The kinds of events that the log wants to hear of."""
         compared = (Compared, ComparedRun) if self._debugs else ()
-        return (Finished, Message, Failed, AttemptEnded, *compared)
+        return (Finished, FinishedRun, Message, Failed, AttemptEnded, *compared)
 
     def __call__(self, event: Event) -> None:
         """Writes the lines of an event."""
-        if not self._informs and isinstance(event, Finished) and event.outcome.status is Status.DONE:
+        if not self._informs and _only_done(event):
             # By far the most frequent, and nobody wants to hear of it.
             return
         for line in self.lines(event):
@@ -103,6 +103,9 @@ class Lines:
         match event:
             case Finished():
                 yield from self._outcome(event.outcome)
+            case FinishedRun():
+                for outcome in event.created.outcomes():
+                    yield from self._outcome(outcome)
             case Message() if self._rclone or not (self._root_missing and event.text in _GATES):
                 yield Line(event.level, event.text, event.subject)
             case Failed(error=DirectoryNotFoundError() as error, subject=""):
@@ -118,7 +121,7 @@ class Lines:
                 self._root_missing = False
             case Compared(verdict="=", source=item) if item is not None:
                 yield _unchanged(item)
-            case ComparedRun():
+            case ComparedRun(verdict="="):
                 yield from map(_unchanged, event.page.items())
 
     def _outcome(self, outcome: Outcome) -> Iterator[Line]:
@@ -191,3 +194,8 @@ def _size(action: Action) -> int | None:
     """The size that a line tells: of the file that is carried, timed or deleted."""
     side = action.destination if action.verb is Verb.DELETE else action.source
     return None if side is None or side.is_directory else side.size
+
+
+def _only_done(event: Event) -> bool:
+    """True for an outcome that only a verbose log speaks of."""
+    return isinstance(event, FinishedRun) or (isinstance(event, Finished) and event.outcome.status is Status.DONE)

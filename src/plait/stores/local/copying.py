@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from array import array
 from contextlib import ExitStack
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from plait.model.errors import (
     StoreError,
     from_os_error,
 )
-from plait.model.items import Kind, Stat
+from plait.model.items import POSIX_FIELDS, Kind, Posix, Stat
 from plait.native import copy_files, copy_range
 from plait.native.stages import DONE, DURABLE, EXCLUSIVE
 from plait.stores.base import CopyResult
@@ -39,6 +40,8 @@ from plait.stores.local.writing import Partial, finish_in_place, in_place, preal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from plait.model.items import Page
+    from plait.native import Outcome
     from plait.stores.base import CopyRequest, Outgoing
     from plait.stores.local.store import LocalStore
 
@@ -50,6 +53,7 @@ GROUP_FILES = 256
 GROUP_BYTES = 32 << 20
 """How much one native call copies; between two of them the cancellation is looked at."""
 _EXPECTED = struct.Struct("=5q")
+_CHANGED, _INODE, _DEVICE = map(Posix.__struct_fields__.index, ("changed", "inode", "device"))
 
 
 class _Work:
@@ -100,13 +104,34 @@ class Batch:
             results += self._run_directory(list(group))
         return results
 
+    def run_page(self, files: Page, prefix: str) -> list[int]:
+        """Copies new files of one directory as far as native calls for many can; returns the rows that are left."""
+        expected = None if self._by_hand or self._durable or self._translating else _expected_rows(files)
+        if expected is None:
+            return list(range(len(files)))
+        left: list[int] = []
+        with ExitStack() as opened:
+            try:
+                source, destination = self._open(files.prefix + files.names[0], prefix + files.names[0], opened)
+            except PlaitError:
+                return list(range(len(files)))
+            for start in range(0, len(files), GROUP_FILES):
+                stop = min(start + GROUP_FILES, len(files))
+                if self._cancelled():
+                    return [*left, *range(start, len(files))]
+                names = list(map(os.fsencode, files.names[start:stop]))
+                rows = expected[start * _EXPECTED.size : stop * _EXPECTED.size]
+                outcomes = self._copy_group(source, destination, names, rows, EXCLUSIVE)
+                left += [row for row, outcome in enumerate(outcomes, start) if outcome[0] != DONE]
+        return left
+
     def _run_directory(self, works: Sequence[_Work]) -> list[CopyResult]:
         """Copies requests of one directory to one directory."""
         with ExitStack() as opened:
             try:
                 if self._cancelled():
                     raise _interrupted()
-                source, destination = self._open(works[0].request, opened)
+                source, destination = self._open(works[0].request.item.key, works[0].request.key, opened)
             except PlaitError as error:
                 return [CopyResult(work.request, _about(work.request, error)) for work in works]
             self._copy_small(source, destination, works)
@@ -129,7 +154,12 @@ class Batch:
             for group in _groups(some):
                 if self._cancelled():
                     return
-                self._copy_group(source, destination, group, options)
+                names = [os.fsencode(work.leaf) for work in group]
+                outcomes = self._copy_group(source, destination, names, b"".join(map(_expected, group)), options)
+                for work, outcome in zip(group, outcomes, strict=True):
+                    if outcome[0] == DONE:
+                        stat = work.request.item.stat
+                        work.copied = CopyResult(work.request, None, Stat(Kind.FILE, stat.size, stat.modified))
 
     def _is_small(self, work: _Work) -> bool:
         stat = work.request.item.stat
@@ -149,18 +179,14 @@ class Batch:
             return False  # it is found again, and told, when the file is copied alone
         return True
 
-    def _copy_group(self, source: int, destination: int, group: Sequence[_Work], options: int) -> None:
+    def _copy_group(
+        self, source: int, destination: int, names: Sequence[bytes], expected: bytes, options: int
+    ) -> list[Outcome]:
         suffix = os.fsencode(self._destination.options.partial_suffix)
-        names = [os.fsencode(work.leaf) for work in group]
         partials = [partial_bytes(name, suffix, self._number) for name in names]
-        expected = b"".join(map(_expected, group))
         options |= DURABLE if self._durable else 0
         mode = -1 if self._how.mode is None else self._how.mode
-        outcomes = copy_files(source, destination, names, partials, expected, options, mode, None)
-        for work, outcome in zip(group, outcomes, strict=True):
-            if outcome[0] == DONE:
-                stat = work.request.item.stat
-                work.copied = CopyResult(work.request, None, Stat(Kind.FILE, stat.size, stat.modified))
+        return copy_files(source, destination, names, partials, expected, options, mode, None)
 
     def _copy_alone(self, source: int, destination: int, work: _Work) -> CopyResult:
         try:
@@ -168,10 +194,11 @@ class Batch:
         except PlaitError as error:
             return CopyResult(work.request, error)
 
-    def _open(self, request: CopyRequest, opened: ExitStack) -> tuple[int, int]:
-        source = self._source.open_directory(request.item.key)
+    def _open(self, origin: str, key: str, opened: ExitStack) -> tuple[int, int]:
+        """The directories of two keys; that of the destination is made."""
+        source = self._source.open_directory(origin)
         opened.callback(os.close, source)
-        target = self._destination.open_target(request.key, self._how)
+        target = self._destination.open_target(key, self._how)
         opened.callback(os.close, target.directory)
         return source, target.directory
 
@@ -300,6 +327,19 @@ def _expected(work: _Work) -> bytes:
     posix = stat.posix
     assert posix is not None  # noqa: S101  (`_is_small` found it)
     return _EXPECTED.pack(stat.size, stat.modified, posix.changed, posix.inode, posix.device)
+
+
+def _expected_rows(files: Page) -> bytes | None:
+    """What the native call is to find of all sources; None where it cannot be told, or where it is not for them all."""
+    sizes = array("q", files.sizes)
+    if files.details is None or not sizes or min(sizes) < 0 or max(sizes) > SMALL:
+        return None
+    details = array("q", files.details)
+    columns = (sizes, array("q", files.modified), *(details[at::POSIX_FIELDS] for at in (_CHANGED, _INODE, _DEVICE)))
+    rows = array("q", bytes(_EXPECTED.size * len(sizes)))
+    for at, column in enumerate(columns):
+        rows[at :: len(columns)] = column
+    return rows.tobytes()
 
 
 def _directories(work: _Work) -> tuple[str, str]:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     # `list` is a method below.
     Results = list[CopyResult]
     Moved = list[CopyResult | None]
+    Rows = list[int]
 
 REMEMBERED = 10_000
 """How many left-over partial files of one store are remembered; more are found by the next listing."""
@@ -278,6 +279,12 @@ class LocalStore:
         if not isinstance(origin, LocalStore):
             raise NotSupportedError("a local store copies batches from another one only")
         return Batch(origin, self, how, cancelled, carried).run(requests)
+
+    def copy_page(self, source: Store, files: Page, prefix: str, how: Outgoing, cancelled: Callable[[], bool]) -> Rows:
+        origin = unwrapped(source)
+        if not isinstance(origin, LocalStore):
+            raise NotSupportedError("a local store copies pages from another one only")
+        return Batch(origin, self, how, cancelled, None).run_page(files, prefix)
 
     def can_move_from(self, source: Store) -> bool:
         return isinstance(unwrapped(source), LocalStore)
