@@ -87,6 +87,10 @@ def _run(face: str) -> Callable[[Sequence[str]], int]:
         from plait.cli.fronts.rclone import run as run_rclone
 
         return lambda arguments: run_rclone(arguments, os.environ)
+    if face == "plakar":
+        from plait.cli.fronts.plakar import run as run_plakar
+
+        return lambda arguments: run_plakar(arguments, os.environ)
     if face != "plait":
         from plait.cli.fronts.later import refuse
 

@@ -7,6 +7,8 @@ Source: rclone's manual, "Size options".
 
 from __future__ import annotations
 
+import math
+
 from plait.model.values.flags import parse_float
 from plait.model.values.quoting import quote
 
@@ -66,6 +68,16 @@ def show_size_unit(size: int | None, unit: str = "B") -> str:
     """A size with its unit: `27.125 MiB`, `4.500 MiB/s`, `5 B`, `off`. `unit` is B, B/s, bit or bit/s."""
     value, suffix = _scaled(size, 1024, _BINARY)
     return value if value == "off" else f"{value} {suffix}{unit}"
+
+
+def show_binary_size(size: int) -> str:
+    """A size for people in few digits: `6 B`, `4.0 KiB`, `293 KiB` (as github.com/dustin/go-humanize has it)."""
+    power = 0
+    while power + 1 < len(_BINARY) and size >= 1024 ** (power + 1):
+        power += 1
+    value = math.floor(size / 1024**power * 10 + 0.5) / 10
+    digits = 1 if value < 10 and size >= 10 else 0
+    return f"{value:.{digits}f} {_BINARY[power]}B"
 
 
 def show_count(count: int) -> str:

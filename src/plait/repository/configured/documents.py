@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-_SIZE_LIMIT: Final = 16 * 1024 * 1024
+SIZE_LIMIT: Final = 16 * 1024 * 1024
 """More than any configuration; a larger file is somebody's mistake."""
 
 _MISTAKABLE: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null", "timestamp"))
@@ -59,10 +59,10 @@ def read(path: Path) -> str | None:
     """The text of a file, None where there is none. Raises OSError, DocumentError where it is no text."""
     try:
         with path.open("rb") as file:
-            data = file.read(_SIZE_LIMIT + 1)
+            data = file.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
         return None
-    if len(data) > _SIZE_LIMIT:
+    if len(data) > SIZE_LIMIT:
         raise DocumentError("the file is too large to be a configuration")
     try:
         return data.decode()

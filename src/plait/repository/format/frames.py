@@ -33,6 +33,15 @@ def wrap(resource: Resource, version: int, payload: bytes, checksum: Callable[[D
     return framed + checksum(framed)
 
 
+class NewerVersionError(NotSupportedError):
+    """A stored file was written by a newer program. `found` and `newest` are texts, such as `v1.0.0`."""
+
+    def __init__(self, what: str, version: int, newest: int) -> None:
+        self.found = version_text(version)
+        self.newest = version_text(newest)
+        super().__init__(f"the {what} has version {self.found}; {self.newest} is the newest known")
+
+
 def open_header(data: bytes, resource: Resource, newest: int) -> int:
     """The version that the first 16 bytes of a stored file name.
 
@@ -47,9 +56,7 @@ def open_header(data: bytes, resource: Resource, newest: int) -> int:
     if kind != resource:
         raise IntegrityError(f"the {what} is marked as another kind of file ({kind})")
     if version > newest:
-        raise NotSupportedError(
-            f"the {what} has version {version_text(version)}; {version_text(newest)} is the newest known"
-        )
+        raise NewerVersionError(what, version, newest)
     number: int = version
     return number
 

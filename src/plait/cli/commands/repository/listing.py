@@ -1,0 +1,69 @@
+"""`ls` and `locate`: what a repository holds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from plait.cli.output.snapshots import entry_line, entry_record, snapshot_line, snapshot_record
+from plait.cli.repository_options import query
+
+if TYPE_CHECKING:
+    from plait.cli.repositories import RepositoryCommand
+    from plait.repository.format.headers import Header
+    from plait.repository.selection import Query
+    from plait.repository.snapshots import SnapshotReader
+
+
+def ls(command: RepositoryCommand) -> int:
+    """Lists the snapshots of a repository, or a directory of one."""
+    words = command.invocation.words
+    if words:
+        return _list_directory(command, words[0])
+    values = command.values
+    for header in selected(command, query(values)):
+        if values.json:
+            command.record(snapshot_record(header))
+        else:
+            command.output.result(snapshot_line(header, whole=values.uuid, tags=values.tags))
+    return 0
+
+
+def _list_directory(command: RepositoryCommand, word: str) -> int:
+    snapshot, path = open_path(command, word)
+    values = command.values
+    entry = snapshot.entry(path)
+    below = snapshot.walk(path) if values.recursive else snapshot.children(path)
+    for found in below if entry.file_info.is_directory else (entry,):
+        command.cancellation.raise_if_cancelled()
+        if values.json:
+            command.record(entry_record(found))
+        else:
+            command.output.result(entry_line(found, found.path if values.recursive else found.file_info.name))
+    return 0
+
+
+def open_path(command: RepositoryCommand, word: str) -> tuple[SnapshotReader, str]:
+    """The snapshot that `PREFIX[:PATH]` names, and the absolute path. Raises DirectoryNotFoundError, UsageError."""
+    from plait.repository.selection import find_one
+
+    prefix, path = split_word(word)
+    repository = command.repository
+    snapshot = repository.snapshot(find_one(repository.reader.snapshots(), prefix))
+    return snapshot, snapshot.resolve(path)
+
+
+def split_word(word: str) -> tuple[str, str]:
+    """Prefix and path of `PREFIX[:PATH]`; what begins with a slash is a path of any snapshot."""
+    if word.startswith("/"):
+        return "", word
+    prefix, _, path = word.partition(":")
+    return prefix, path
+
+
+def selected(command: RepositoryCommand, asked: Query) -> tuple[Header, ...]:
+    """The headers that a query keeps, newest first; what cannot be read is said."""
+    from plait.repository.selection import select
+
+    headers = [snapshot.header for snapshot in command.repository.snapshots()]
+    return select(headers, asked, time.time_ns()).kept

@@ -1,0 +1,250 @@
+"""The plakar front: plakar's commands, flags, words and exit codes over Plait's repositories."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from plait.cli.forms import Form, Invocation, load
+from plait.cli.fronts.go_flags import FlagError, defaults, parse
+from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, Needs
+from plait.cli.grammar import did_you_mean
+from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configuration_directory
+from plait.model.errors import (
+    CancelledError,
+    ConfigurationError,
+    IntegrityError,
+    PlaitError,
+    SecretError,
+)
+from plait.model.options import OptionSet, Values
+from plait.repository.format.frames import NewerVersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plait.cli.fronts.plakar_commands import FrontCommand
+
+_USAGE: Final = 2
+_NO_REPOSITORY: Final = 66
+_NOT_UNLOCKED: Final = 77
+_WRONG_VERSION: Final = 78
+_NAME: Final = "plakar"
+
+
+class Stop(Exception):  # noqa: N818  (it is no error: it ends a command line with what was said already)
+    """The command line ends here with an exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs a command line as plakar does; what goes wrong is said here."""
+    began = time.monotonic_ns()
+    try:
+        values, rest = _globals(arguments, environment)
+        code = _command(values, rest, arguments, environment)
+    except Stop as stop:
+        return stop.code
+    if values.time:
+        from plait.model.values.durations import show_go_duration
+
+        print(f"time: {show_go_duration(time.monotonic_ns() - began)}")
+    return code
+
+
+def _globals(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[Values, list[str]]:
+    """The global options, and the words after them."""
+    import os
+
+    try:
+        values, line = parse(arguments, GLOBAL)
+    except FlagError as error:
+        if not error.wants_help:
+            _complain(error.message)
+        _complain("\n".join(_usage(environment)))
+        raise Stop(0 if error.wants_help else _USAGE) from None
+    if values.config:
+        _complain("Option -config is deprecated, please use -configdir instead")
+        values = Values(values.options, {"configdir": values.config, **values.parsed}, values.given)
+    if values.disable_security_check or values.enable_security_check:
+        print(f"security check {'disabled' if values.disable_security_check else 'enabled'}")
+        raise Stop(0)
+    cores = os.cpu_count() or 1
+    if values.cpu is not None and values.cpu <= 0:
+        _refuse(f"invalid -cpu value {values.cpu}")
+    if values.cpu is not None and values.cpu > cores:
+        _refuse(f"can't use more cores than available: {cores}")
+    if values.concurrency == 0:
+        _refuse("invalid -concurrency value 0")
+    return values, list(line.texts)
+
+
+def _command(values: Values, words: list[str], arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    if not words:
+        _complain(f"{_NAME}: a subcommand must be provided")
+        _complain("\n".join(_listing()))
+        return 1
+    parts: dict[str, str] = {}
+    if words[0] == "at":
+        if len(words) < 3:
+            moment = time.strftime("%Y/%m/%d %H:%M:%S")
+            missing = "plakar repository" if len(words) < 2 else "command"
+            _complain(f"{moment} {_NAME}: missing {missing}")
+            return 1
+        parts[AT] = words[1]
+        words = words[2:]
+    if words[0] == "help":
+        return _help(words[1:])
+    name, rest = _lookup(words)
+    front = FRONT[name]
+    form = Form(_NAME, "", front.takes, front.function, front.options)
+    invocation = Invocation(name, form, tuple(rest), values, parts, _NAME, environment, tuple(arguments))
+    with RepositoryCommand(invocation) as command:
+        return _run(command, front, rest)
+
+
+def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> int:
+    _load_configuration(command)
+    if front.needs is Needs.REPOSITORY:
+        _open(command)
+    elif front.needs is Needs.LOCATION:
+        _resolve(command)
+    try:
+        own, line = parse(rest, front.options)
+    except FlagError as error:
+        lines = _command_usage(front)
+        _complain("\n".join(lines if error.wants_help else [error.message, *lines]))
+        return 0 if error.wants_help else _USAGE
+    least, most = front.takes
+    if not least <= len(line.words) <= most:
+        _refuse(front.few if len(line.words) < least else front.many)
+    command.take(own, line.texts)
+    try:
+        return int(load(front.function)(command))
+    except RefusedError as error:
+        _refuse(error.message)
+    except CancelledError:
+        _complain(f"{_NAME}: received interrupt signal, stopping gracefully...")
+        print(f"{_NAME}: interrupted")
+        return 1
+    except PlaitError as error:
+        sys.stdout.flush()
+        print(f"{_NAME}: {error.message}")
+        return 1
+
+
+def _load_configuration(command: RepositoryCommand) -> None:
+    """Reads the configuration, and makes the files that the original makes when it first runs."""
+    try:
+        command.catalogue.save_missing()
+    except ConfigurationError as error:
+        _refuse(f"could not load configuration: {error.message}")
+
+
+def _resolve(command: RepositoryCommand) -> None:
+    try:
+        _ = command.settings
+    except PlaitError as error:
+        _refuse(error.message)
+
+
+def _open(command: RepositoryCommand) -> None:
+    _resolve(command)
+    try:
+        _ = command.repository
+    except SecretError:
+        _complain(f"{_NAME}: failed to unlock repository")
+        raise Stop(_NOT_UNLOCKED) from None
+    except NewerVersionError as error:
+        _complain(f"{_NAME}: incompatible repository version: {error.found} != {error.newest.lstrip('v')}")
+        raise Stop(_WRONG_VERSION) from None
+    except (IntegrityError, ConfigurationError) as error:
+        _refuse(error.message)
+    except PlaitError as error:
+        _complain(f"{_NAME}: failed to open the repository at {_shown(command)}: {error.message}")
+        _complain('To specify an alternative repository, please use "plakar at <location> <command>".')
+        raise Stop(_NO_REPOSITORY) from None
+
+
+def _shown(command: RepositoryCommand) -> str:
+    try:
+        return command.place().location
+    except PlaitError:
+        return command.location
+
+
+def _lookup(words: list[str]) -> tuple[str, list[str]]:
+    """The command that words name, and the words after it."""
+    two = " ".join(words[:2])
+    if two in FRONT:
+        return two, words[2:]
+    if words[0] in FRONT:
+        return words[0], words[1:]
+    actions = [name.split()[1] for name in FRONT if name.startswith(words[0] + " ")]
+    if actions and len(words) == 1:
+        _refuse("no action specified")
+    if actions:
+        print(f"{_NAME}: usage: plakar {words[0]} [{'|'.join(actions)}]")
+        raise Stop(1)
+    if words[0] in ABSENT:
+        _refuse(f"{words[0]} is not in this version yet")
+    hint = did_you_mean(words[0], [name.split()[0] for name in FRONT], cutoff=0.7)
+    _complain(f"command not found: {words[0]}")
+    if hint:
+        _complain(hint)
+    raise Stop(1)
+
+
+def _help(words: list[str]) -> int:
+    if not words:
+        print("\n".join(["Usage: plakar [OPTIONS] [at REPOSITORY] COMMAND [COMMAND_OPTIONS]...", "", *_listing()]))
+        return 0
+    found = [name for name in FRONT if name == words[0] or name.startswith(words[0] + " ")]
+    if not found:
+        _complain(f"unknown command: {words[0]}")
+        return 1
+    print("\n".join(_command_usage(FRONT[found[0]])))
+    return 0
+
+
+def _usage(environment: Mapping[str, str]) -> list[str]:
+    texts = {"configdir": str(configuration_directory("", environment)), "cpu": 1}
+    return [
+        "Usage: plakar [OPTIONS] [at REPOSITORY] COMMAND [COMMAND_OPTIONS]...",
+        "",
+        "By default, the repository is $PLAKAR_REPOSITORY or $HOME/.plakar.",
+        "",
+        "OPTIONS:",
+        *defaults(GLOBAL, {"cpu": "int"}, texts=texts),
+        "",
+        "COMMANDS:",
+        *_listing(),
+        "",
+        "For more information on a command, use 'plakar help COMMAND'.",
+    ]
+
+
+def _listing() -> list[str]:
+    return [f"  {name} " for name in dict.fromkeys(name.split()[0] for name in sorted(FRONT))]
+
+
+def _command_usage(front: FrontCommand) -> list[str]:
+    first, *others = front.usage
+    lines = [f"Usage: {first}", *(f"       {line}" for line in others)]
+    options: OptionSet = front.options
+    return [*lines, "", "OPTIONS:", *defaults(options, front.types)] if options.options else lines
+
+
+def _refuse(text: str) -> NoReturn:
+    """Ends the command line with an error line."""
+    _complain(f"{_NAME}: {text}")
+    raise Stop(1)
+
+
+def _complain(text: str) -> None:
+    sys.stdout.flush()
+    print(text, file=sys.stderr)

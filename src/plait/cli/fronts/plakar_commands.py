@@ -1,0 +1,166 @@
+"""The commands of the plakar front, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from plait.cli import repository_options as options
+from plait.cli.repositories import COMMANDS
+from plait.mirror.option_types import INTEGER, SWITCH, TEXT
+from plait.model.options import Option, OptionSet, Section
+
+
+class Needs(Enum):
+    """What a command needs of the repository before its own words are read."""
+
+    REPOSITORY = "opened and unlocked"
+    LOCATION = "known by its location"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontCommand:
+    """A command: the function that runs it, its flags, and how many words it takes.
+
+    `usage` are the lines of its usage, without the word `Usage`; `few` and `many` what is said of too few words or too
+    many. `types` names the type of a flag where Go would name another than its value has here.
+    """
+
+    function: str
+    options: OptionSet
+    usage: tuple[str, ...]
+    needs: Needs = Needs.REPOSITORY
+    takes: tuple[int, int] = (0, 0)
+    few: str = "at least one parameter is required"
+    many: str = "too many arguments"
+    types: dict[str, str] = field(default_factory=dict)
+
+
+def _global(name: str, kind: object, default: object, says: str) -> Option:
+    return Option(name, kind, default=default, help=says, section=Section.GLOBAL)  # type: ignore[arg-type]
+
+
+GLOBAL: Final = OptionSet(
+    (
+        options.KEY_FILE,
+        options.CONFIGURATION_DIRECTORY,
+        options.CACHE_DIRECTORY,
+        options.JSON,
+        options.QUIET,
+        options.SILENT,
+        _global("concurrency", INTEGER, -1, "Limit the number of concurrent operations"),
+        _global("config", TEXT, "", "Configuration directory (deprecated, use -configdir instead)"),
+        _global("cpu", INTEGER, None, "Limit the number of usable cores"),
+        _global("datadir", TEXT, "", "Data directory"),
+        _global("disable-security-check", SWITCH, False, "Disable update check"),
+        _global("enable-security-check", SWITCH, False, "Enable update check"),
+        _global("stdio", SWITCH, False, "Use stdio user interface"),
+        _global("time", SWITCH, False, "Display command execution time"),
+        _global("trace", TEXT, "", "Display trace logs, comma-separated (all, trace, repository, snapshot, server)"),
+        _global("profile-cpu", TEXT, "", "Profile CPU usage"),
+        _global("profile-mem", TEXT, "", "Profile MEM usage"),
+    )
+)
+_MANY: Final = 10_000
+_ENTRY_ACTIONS: Final = (
+    ("add", "<name> <location> [<option>=<value>]..."),
+    ("check", "<name>"),
+    ("import", "[-config <location>] [-overwrite] [-rclone] [<section>...]"),
+    ("ping", "<name>"),
+    ("rm", "<name>"),
+    ("set", "<name> [<option>=<value>...]"),
+    ("show", "[<name>...]"),
+    ("unset", "<name> <option>..."),
+)
+_ENTRY_OPTIONS: Final = {"import": options.IMPORT, "show": options.SHOW}
+_LOCATION_TYPES: Final = {"name": "string", "group-by": "value"}
+
+
+def _entry_commands(word: str) -> dict[str, FrontCommand]:
+    usage = ("", *(f"{word} {action} {words}" for action, words in _ENTRY_ACTIONS))
+    function = "plait.cli.commands.repository.places:entries"
+    return {
+        f"{word} {action}": FrontCommand(
+            function, _ENTRY_OPTIONS.get(action, OptionSet(())), usage, Needs.NOTHING, (0, _MANY)
+        )
+        for action, _ in _ENTRY_ACTIONS
+    }
+
+
+FRONT: Final[dict[str, FrontCommand]] = {
+    "backup": FrontCommand(
+        COMMANDS["backup"],
+        options.BACKUP | OptionSet((options.FRONT_SOURCE_OPTION,)),
+        ("backup [OPTIONS] path", "backup [OPTIONS] @LOCATION"),
+        takes=(0, _MANY),
+    ),
+    "cat": FrontCommand(COMMANDS["cat"], options.CAT, ("cat [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)),
+    "check": FrontCommand(
+        COMMANDS["check"],
+        options.CHECK | options.LOCATION,
+        ("check [OPTIONS] [SNAPSHOT[:PATH]]...",),
+        takes=(0, _MANY),
+    ),
+    "create": FrontCommand(
+        COMMANDS["create"],
+        options.CREATE,
+        ("plakar [at /path/to/repository] create [OPTIONS]", "plakar [at @REPOSITORY] create [OPTIONS]"),
+        Needs.LOCATION,
+        many="plakar: too many parameters",
+    ),
+    "diff": FrontCommand(
+        COMMANDS["diff"],
+        options.DIFF,
+        ("diff [OPTIONS] SNAPSHOT:PATH SNAPSHOT[:PATH]",),
+        takes=(1, 2),
+        few="needs at least a snapshot ID and/or snapshot file to diff",
+    ),
+    "digest": FrontCommand(
+        COMMANDS["digest"], options.DIGEST, ("digest [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)
+    ),
+    "info": FrontCommand(COMMANDS["info"], options.INFO, ("info [-errors] [SNAPSHOT]",), takes=(0, 1)),
+    "locate": FrontCommand(
+        COMMANDS["locate"], options.LOCATE | options.LOCATION, ("locate [OPTIONS] PATTERN...",), takes=(0, _MANY)
+    ),
+    "ls": FrontCommand(
+        COMMANDS["ls"], options.LS | options.LOCATION, ("ls [OPTIONS] [SNAPSHOT[:PATH]]",), takes=(0, 1)
+    ),
+    "restore": FrontCommand(
+        COMMANDS["restore"],
+        options.RESTORE | OptionSet((options.TARGET, options.FRONT_SOURCE_OPTION)),
+        ("restore [OPTIONS] [SNAPSHOT[:PATH]]...",),
+        takes=(0, _MANY),
+    ),
+    "rm": FrontCommand(
+        COMMANDS["rm"], options.APPLY | options.FILTERS, ("rm [OPTIONS] SNAPSHOT...",), takes=(0, _MANY)
+    ),
+    "version": FrontCommand(
+        "plait.cli.commands.repository.info:front_version", OptionSet(()), ("version",), Needs.NOTHING
+    ),
+    **_entry_commands("store"),
+    **_entry_commands("source"),
+    **_entry_commands("destination"),
+}
+ABSENT: Final = (
+    "archive",
+    "cached",
+    "diag",
+    "dup",
+    "login",
+    "logout",
+    "maintenance",
+    "mount",
+    "pkg",
+    "policy",
+    "prune",
+    "ptar",
+    "repair",
+    "server",
+    "service",
+    "sync",
+    "token",
+    "ui",
+)
+"""Commands of the original that the front does not have."""

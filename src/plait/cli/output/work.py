@@ -1,0 +1,200 @@
+"""What work on repositories says: lines for people (the original's on its front), or JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from plait.cli.guard import printable, say_lines
+from plait.model.items import Kind
+from plait.model.values.durations import show_go_duration
+from plait.model.values.sizes import show_binary_size
+from plait.repository.events import (
+    Begun,
+    Done,
+    Ended,
+    Entered,
+    Expected,
+    Failed,
+    Phase,
+    Warned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plait.repository.events import Event
+
+_CHECK_MARK: Final = "✓"
+_CROSS_MARK: Final = "✘"
+_KINDS: Final = {Kind.DIRECTORY: "directory", Kind.SYMLINK: "symlink"}
+
+
+class Output:
+    """Where a command speaks: results on standard output, the rest as its face has it. Safe from several threads.
+
+    `quiet` leaves out information, `silent` also results.
+    """
+
+    def __init__(self, *, front: bool, quiet: bool = False, silent: bool = False) -> None:
+        self.front: Final = front
+        self.quiet: Final = quiet
+        self.silent: Final = silent
+        self._lock = Lock()
+
+    def result(self, text: str) -> None:
+        """A line of what was asked for, on standard output."""
+        self._print(printable(text), sys.stdout)
+
+    def info(self, text: str) -> None:
+        """A line of what was done."""
+        if not self.quiet and not self.silent:
+            self._print(printable(f"info: {text}" if self.front else text), sys.stdout)
+
+    def warn(self, text: str) -> None:
+        """A line of what a person should know."""
+        self._complain("warn" if self.front else "warning", text)
+
+    def error(self, text: str) -> None:
+        """A line of what failed."""
+        self._complain("error", text)
+
+    def plain(self, text: str, *, error: bool = False) -> None:
+        """A line as it is."""
+        self._print(printable(text), sys.stderr if error else sys.stdout)
+
+    def _complain(self, kind: str, text: str) -> None:
+        if self.front:
+            self._print(printable(f"{kind}: {text}"), sys.stderr)
+        else:
+            say_lines(kind, text)
+
+    def _print(self, text: str, stream: IO[str]) -> None:
+        with self._lock:
+            print(text, file=stream)
+
+
+class EventLines:
+    """The listener that writes events as the original's line output has them; on Plait's own face without each item."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def __call__(self, event: Event) -> None:
+        """Says an event."""
+        output = self._output
+        if isinstance(event, Warned):
+            output.warn(f"{event.text}: {event.path}" if event.path and output.front else event.text)
+        elif output.silent:
+            return
+        elif isinstance(event, Done):
+            if output.front and not output.quiet:
+                for path in _paths(event):
+                    output.plain(f"{_short(event.snapshot)}: OK {_CHECK_MARK} {path}")
+        elif isinstance(event, Failed):
+            output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {_subject(event)}: {event.error}", error=True)
+        elif isinstance(event, Ended):
+            output.plain(ending(event))
+
+
+class EventRecords:
+    """The listener that writes events as JSON lines, in the original's form."""
+
+    def __init__(self, output: Output, repository: str) -> None:
+        import uuid
+
+        self._output = output
+        self._repository = repository
+        self._job = str(uuid.uuid4())
+        self._work = ""
+
+    def __call__(self, event: Event) -> None:
+        """Writes an event."""
+        for level, kind, snapshot, data in self._records(event):
+            self._write(level, kind, snapshot, data)
+
+    def _records(self, event: Event) -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
+        match event:
+            case Begun():
+                self._work = event.work.value
+                yield "info", "workflow.start", event.snapshot, {"workflow": self._work}
+            case Expected():
+                yield "info", "fs.summary", b"", {"items": event.items, "size": event.size}
+            case Entered():
+                end = "done" if event.phase is Phase.IMPORT else "end"
+                yield "info", f"snapshot.{event.phase.value}.{end if event.done else 'start'}", event.snapshot, {}
+            case Done():
+                for path, kind in zip(_paths(event), event.kinds, strict=True):
+                    word = _KINDS.get(Kind(kind), "file")
+                    done = "cached" if event.unchanged else "ok"
+                    yield "info", f"{word}.{done}", event.snapshot, {"path": path}
+                    yield "info", "path.ok", event.snapshot, {"path": path}
+            case Failed():
+                if event.object is not None:
+                    data = {"error": event.error, "mac": event.object.hex()}
+                    yield "error", "object.error", event.snapshot, data
+                if event.path:
+                    yield "error", "path.error", event.snapshot, {"error": event.error, "path": event.path}
+            case Warned():
+                yield "warning", "warning", b"", {"message": event.text, "path": event.path}
+            case Ended():
+                yield "quiet", "result", event.snapshot, _figures(event)
+                yield "info", "workflow.end", event.snapshot, {"workflow": self._work}
+            case _:
+                return
+
+    def _write(self, level: str, kind: str, snapshot: bytes, data: dict[str, Any]) -> None:
+        import time
+
+        import msgspec
+
+        from plait.model.values.times import show_rfc3339
+
+        record = {
+            "version": 1,
+            "timestamp": show_rfc3339(time.time_ns()),
+            "repository": self._repository,
+            "snapshot": (snapshot or bytes(32)).hex(),
+            "level": level,
+            "workflow": self._work,
+            "job": self._job,
+            "type": kind,
+        }
+        if data:
+            record["data"] = data
+        self._output.plain(msgspec.json.encode(record).decode())
+
+
+def ending(event: Ended) -> str:
+    """The line that ends work on a snapshot."""
+    errors = event.errors
+    told = f"with {errors} error{'s' * (errors != 1)}" if errors else "without errors"
+    read, written = show_binary_size(event.read), show_binary_size(event.written)
+    took = show_go_duration(event.duration)
+    return f"{_short(event.snapshot)}: {event.work.value} completed {told} in {took} (in: {read}, out: {written})"
+
+
+def _figures(event: Ended) -> dict[str, Any]:
+    return {
+        "duration": event.duration // 1_000_000,
+        "errors": event.errors,
+        "rbytes": event.read,
+        "size": event.size,
+        "target": event.target,
+        "wbytes": event.written,
+    }
+
+
+def _short(snapshot: bytes) -> str:
+    return snapshot[:4].hex()
+
+
+def _subject(event: Failed) -> str:
+    return event.path or (f"object={event.object.hex()}" if event.object is not None else "")
+
+
+def _paths(event: Done) -> Iterator[str]:
+    base = event.directory.rstrip("/")
+    for name in event.names:
+        yield f"{base}/{name}" if name else event.directory

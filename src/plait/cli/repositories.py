@@ -1,0 +1,212 @@
+"""What surrounds a command that works on repositories: where they are, their secrets, and what is said."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+from uuid import UUID
+
+from plait.cli.directories import cache_directory
+from plait.cli.forms import load
+from plait.cli.output.work import EventLines, EventRecords, Output
+from plait.cli.passphrases import of_entry
+from plait.cli.signals import Signals
+from plait.engine.workers import Cancellation
+from plait.model.errors import CancelledError, ConfigurationError, SecretError, UsageError
+from plait.model.options import OptionSet, Values
+from plait.repository.configured.catalogue import Catalogue, Section
+from plait.repository.configured.names import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plait.cli.forms import Invocation
+    from plait.cli.passphrases import Passphrase
+    from plait.repository.configured.catalogue import Settings
+    from plait.repository.events import Listener
+    from plait.repository.places import Place
+    from plait.repository.repository import Repository
+    from plait.stores.base import Store
+    from plait.stores.registry import Opening
+
+AT: Final = "at"
+"""The part of an invocation that names the repository."""
+_ATTEMPTS: Final = 10
+_FUNCTIONS: Final = "plait.cli.commands.repository."
+COMMANDS: Final = {
+    "backup": _FUNCTIONS + "backup:backup",
+    "cat": _FUNCTIONS + "contents:cat",
+    "check": _FUNCTIONS + "check:check",
+    "create": _FUNCTIONS + "create:create",
+    "diff": _FUNCTIONS + "contents:diff",
+    "digest": _FUNCTIONS + "contents:digest",
+    "info": _FUNCTIONS + "info:info",
+    "locate": _FUNCTIONS + "listing:locate",
+    "ls": _FUNCTIONS + "listing:ls",
+    "restore": _FUNCTIONS + "restore:restore",
+    "rm": _FUNCTIONS + "removal:rm",
+}
+"""The function of each command, `(RepositoryCommand) -> int`."""
+
+
+class RefusedError(UsageError):
+    """The words or options of a command cannot be meant; known before the repository is looked at."""
+
+
+class RepositoryCommand:
+    """The surroundings of one command; a context manager that closes what was opened."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self.invocation = invocation
+        self.values = invocation.values
+        self.environment = invocation.environment
+        self.is_front = invocation.face == "plakar"
+        self.cancellation = Cancellation()
+        self.output = Output(front=self.is_front, quiet=self.values.quiet, silent=self.values.silent)
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._closing.enter_context(Signals(self.cancellation))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self._closing.close()
+        reason = self.cancellation.reason
+        if isinstance(error, CancelledError) and reason is not None:
+            # What was cancelled knows only that it was, not by which signal.
+            raise reason from None
+
+    def take(self, values: Values, words: Sequence[str]) -> None:
+        """Adds the options and words of the command itself, where a front reads them after the repository is open."""
+        own = values.options
+        others = [option for option in self.values.options.options if own.named(option.name) is None]
+        merged = Values(
+            OptionSet((*own.options, *others)),
+            {**self.values.parsed, **values.parsed},
+            {**self.values.given, **values.given},
+        )
+        self.values = merged
+        self.invocation = replace(self.invocation, values=merged, words=tuple(words))
+
+    def record(self, record: object) -> None:
+        """A result as a line of JSON."""
+        import msgspec
+
+        self.output.plain(msgspec.json.encode(record).decode())
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The configured stores, sources and destinations. Raises ConfigurationError."""
+        return Catalogue(self.configuration_directory)
+
+    @property
+    def configuration_directory(self) -> Path:
+        """Where `stores.yml` and its kin are: `--configdir`, else where the original has them."""
+        return configuration_directory(self.values.configdir, self.environment)
+
+    @property
+    def cache_directory(self) -> Path:
+        """Where indexes of repositories are kept; it may be deleted at any time."""
+        named = self.values.cachedir
+        return (Path(named) / "plait" if named else cache_directory(self.environment)) / "repositories"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the repository that is worked on. Raises ConfigurationError."""
+        return resolve(self.location, self.catalogue.places(Section.STORES))
+
+    @property
+    def location(self) -> str:
+        """The word that names the repository: `at`, `PLAKAR_REPOSITORY`, the default entry, or ~/.plakar."""
+        word = self.invocation.parts.get(AT)
+        if word is not None:
+            return word or "."
+        named = self.environment.get("PLAKAR_REPOSITORY")
+        if named:
+            return named
+        if self.catalogue.default:
+            return f"@{self.catalogue.default}"
+        return f"fs:{Path.home() / '.plakar'}"
+
+    def place(self, settings: Settings | None = None) -> Place:
+        """Opens the place of a repository, which need not be there; that of the command without `settings`."""
+        from plait.repository.places import open_place
+
+        place = open_place(settings or self.settings, self.opening, os.getcwd())  # noqa: PTH109  (text is wanted)
+        self._closing.callback(place.store.close)
+        return place
+
+    @cached_property
+    def opening(self) -> Opening:
+        """How stores are opened."""
+        from plait.cli.binding import bind, environment_settings
+        from plait.cli.options import STORES
+        from plait.cli.remotes import configured_remotes
+        from plait.mirror import options
+        from plait.stores.registry import Opening
+
+        declared = STORES | options.CONFIGURATION
+        values = bind(declared, (), environment_settings(declared, self.environment))
+        return Opening(remotes=configured_remotes(values, self.environment), wrap=self._retrying)
+
+    def _retrying(self, store: Store) -> Store:
+        if not store.features.depends_on_network:
+            return store
+        from plait.stores.wrappers.retry import RetryPolicy, retrying
+
+        return retrying(store, RetryPolicy(attempts=_ATTEMPTS), cancelled=self.cancellation.cancelled)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The repository of the command, opened and unlocked.
+
+        Raises DirectoryNotFoundError, SecretError, IntegrityError, NotSupportedError, ConfigurationError.
+        """
+        passphrase = of_entry(self.settings, self.values, self.environment)
+        return self._closing.enter_context(open_at(self.place(), passphrase, self.cache_directory))
+
+    @cached_property
+    def listener(self) -> Listener:
+        """Who is told what the work on the repository does."""
+        if self.values.json:
+            return EventRecords(self.output, str(UUID(bytes=self.repository.identifier)))
+        return EventLines(self.output)
+
+
+def run(invocation: Invocation) -> int:
+    """Runs the function of a command on Plait's own face."""
+    function = load(COMMANDS[invocation.command])
+    with RepositoryCommand(invocation) as command:
+        return int(function(command))
+
+
+def open_at(place: Place, passphrase: Passphrase, cache: Path) -> Repository:
+    """Opens the repository at a place; a person may try a passphrase again. Raises as `Repository.open`."""
+    from plait.repository.repository import Repository
+
+    for left in reversed(range(passphrase.tries)):
+        try:
+            if place.archive is not None:
+                return Repository.open_archive(place.store, place.archive, passphrase)
+            return Repository.open(place.store, passphrase, cache=cache)
+        except SecretError:
+            if not left or not passphrase.was_asked:
+                raise
+    raise SecretError("the passphrase is wrong")
+
+
+def configuration_directory(named: str, environment: Mapping[str, str]) -> Path:
+    """The directory of `stores.yml`: `named`, else `XDG_CONFIG_HOME/plakar`, else `~/.config/plakar`."""
+    if named:
+        return Path(named)
+    base = environment.get("XDG_CONFIG_HOME")
+    if base:
+        return Path(base) / "plakar"
+    home = environment.get("HOME")
+    if not home:
+        raise ConfigurationError("there is no home directory", hint="name one: --configdir DIR")
+    return Path(home) / ".config/plakar"
