@@ -10,6 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plait.engine.ordering import Ordering
     from plait.model.actions import Action
     from plait.model.errors import PlaitError
 
@@ -43,9 +44,9 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
     `ignore_errors`: deletions happen in spite of errors, but never where the listing ended early. `max_delete`,
     `max_delete_size`: so many files or bytes are deleted, the next deletion is a fatal error. `transfers` overrides the
     carrier's concurrency. `max_backlog`: transfers planned ahead. `check_first`: transfers wait until everything is
-    compared. `confirm` is asked before each action, one at a time; what it refuses is skipped, what it raises ends the
-    run. `max_transfer` in bytes, `max_duration` in seconds from the beginning of the first attempt. `subject` names the
-    destination in messages.
+    compared. `order`: in which order transfers begin, None for that of the listing. `confirm` is asked before each
+    action, one at a time; what it refuses is skipped, what it raises ends the run. `max_transfer` in bytes,
+    `max_duration` in seconds from the beginning of the first attempt. `subject` names the destination in messages.
     """
 
     delete_when: DeleteWhen = DeleteWhen.AFTER
@@ -57,6 +58,7 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
     transfers: int | None = None
     max_backlog: int = 10_000
     check_first: bool = False
+    order: Ordering | None = None
     max_transfer: int | None = None
     max_duration: float | None = None
     cutoff: Cutoff = Cutoff.HARD
