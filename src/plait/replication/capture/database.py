@@ -52,6 +52,8 @@ class Database:
         self._busy = Lock()
         self._connections: Connections | None = None
         self._place = Place()
+        self.found_txid = 0
+        """The newest transaction that was captured before the database was opened: its files are other runs' work."""
         self._is_fresh = False
         self._readers = 0
         self._not_before = 0.0
@@ -70,6 +72,10 @@ class Database:
     def is_open(self) -> bool:
         """Whether the database is open, and its log pinned."""
         return self._connections is not None
+
+    def newest_local(self) -> int:
+        """The newest transaction of the local files, whether the database is open or not; 0 for none."""
+        return self._place.txid or max((span.max_txid for span in self.local.spans()), default=0)
 
     def open(self, timeout: float | None = None) -> bool:
         """Open the database and find out how far it was captured; False where its file is not there yet.
@@ -113,20 +119,21 @@ class Database:
         What comes next continues it where the log proves that nothing lies between.
         """
         with self._alone(None):
-            if self._place.txid == 0:
+            if self._connections is not None and self._place.txid == 0:
                 self.local.write(span, chunks)
                 self._recall()
 
     @contextmanager
-    def image(self) -> Iterator[tuple[Header, Iterator[Page]]]:
-        """The whole database at the newest transaction: the header of a snapshot, and its pages.
+    def image(self) -> Iterator[tuple[Header, Callable[[], Iterator[Page]]]]:
+        """The whole database at the newest transaction: the header of a snapshot, and its pages, as often as wanted.
 
-        While it is read there is no checkpoint, and the log grows. Raises BusyError where nothing was captured yet.
+        While it is read there is no checkpoint, and the log grows. Raises UnknownOutcomeError where nothing was
+        captured yet; the pages raise TemporaryError behind the last one where they are not of one moment.
         """
         with self._alone(None):
             connections, last = self._connections, self._place.header
-            if connections is None or last is None or self._place.must_be_whole:
-                raise UnknownOutcomeError(f"{self.path} is not open yet")
+            if connections is None or last is None:
+                raise UnknownOutcomeError(f"{self.path} was not captured yet")
             self._readers += 1
         try:
             with LogFile(self.log_path) as log, connections.file() as file:
@@ -137,10 +144,15 @@ class Database:
                 if header.salts == last.wal_salts:
                     end = last.wal_end
                     offsets = scan(lambda at, size: log.read(at, max(0, min(size, end - at))), header).offsets
-                pages = whole_image(offsets, log.read, file.read, commit=last.commit, page_size=last.page_size)
-                yield _snapshot_header(last), unless_restarted(pages, log, header)
+
+                def pages() -> Iterator[Page]:
+                    image = whole_image(offsets, log.read, file.read, commit=last.commit, page_size=last.page_size)
+                    return unless_restarted(image, log, header)
+
+                yield _snapshot_header(last), pages
         finally:
-            self._readers -= 1
+            with self._alone(None):
+                self._readers -= 1
 
     def close(self, timeout: float | None = None) -> None:
         """Close the connections and let the lock go; what is not captured is captured at the next start."""
@@ -166,6 +178,7 @@ class Database:
         try:
             self._connections = Connections(self._real, self._settings.busy_timeout)
             self._recall()
+            self.found_txid = self._place.txid
             with LogFile(self.log_path) as log:
                 has_header = log.size >= WAL_HEADER_SIZE
             if not has_header:

@@ -14,7 +14,7 @@ import msgspec
 
 from plait.model.errors import BusyError, IntegrityError, from_os_error
 from plait.replication.ltx.frames import read_frame
-from plait.replication.ltx.header import HEADER_SIZE, TRAILER_SIZE, Header
+from plait.replication.ltx.header import HEADER_SIZE, TRAILER_SIZE, Header, decode_header, lock_page
 from plait.replication.ltx.index import TAIL_SIZE, decode_index, index_range
 from plait.replication.ltx.names import Span, check_name, file_name, parse_file_name
 from plait.replication.ltx.reader import Reader
@@ -64,8 +64,7 @@ class LocalFiles:
             for directory in (self.root, self.root / "ltx", self.directory):
                 self._make_directory(directory)
             self._take_lock()
-            for partial in self.root.rglob(f"*{PARTIAL_SUFFIX}"):
-                partial.unlink(missing_ok=True)
+            self.remove_partial()
         except OSError as error:
             raise from_os_error(error, f"failed to prepare {self.root}") from error
 
@@ -98,11 +97,12 @@ class LocalFiles:
         return reader.header
 
     def chunks(self, span: Span) -> Iterator[bytes]:
-        """The content of a file in chunks. Raises ObjectNotFoundError."""
+        """The content of a file in chunks; a small one is not held open. Raises ObjectNotFoundError."""
         try:
-            with self.path(span).open("rb") as file:
-                while chunk := file.read(_BLOCK):
+            with self.path(span).open("rb", buffering=0) as file:
+                while len(chunk := file.read(_BLOCK)) == _BLOCK:
                     yield chunk
+            yield chunk
         except OSError as error:
             raise from_os_error(error, f"failed to read {self.path(span)}") from error
 
@@ -114,6 +114,24 @@ class LocalFiles:
                 return file.read()
         except OSError:
             return None
+
+    def is_whole(self, span: Span) -> bool:
+        """Whether a file is there and holds the whole database, by its index."""
+        try:
+            with self.path(span).open("rb") as file:
+                header = decode_header(file.read(HEADER_SIZE))
+                if header.is_snapshot:
+                    return True
+                size = file.seek(0, os.SEEK_END)
+                file.seek(size - TAIL_SIZE)
+                offset, length = index_range(file.read(TAIL_SIZE), size)
+                file.seek(offset)
+                count = len(decode_index(file.read(length)))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise from_os_error(error, f"failed to read {self.path(span)}") from error
+        return count == header.commit - (header.commit >= lock_page(header.page_size))
 
     def page(self, span: Span, number: int, page_size: int) -> bytes | None:
         """A page of a file; None where it has none of this number. Raises IntegrityError where its index is damaged."""
@@ -149,6 +167,11 @@ class LocalFiles:
         """Delete files; those that are gone are no fault."""
         for span in spans:
             self.path(span).unlink(missing_ok=True)
+
+    def remove_partial(self) -> None:
+        """Remove files that were not written to their end."""
+        for partial in self.root.rglob(f"*{PARTIAL_SUFFIX}"):
+            partial.unlink(missing_ok=True)
 
     def set_aside(self, span: Span) -> Path:
         """Rename a damaged file, so that nothing takes it for a good one; its new path."""

@@ -1,0 +1,177 @@
+"""The replication of any number of databases in one process."""
+
+from __future__ import annotations
+
+import os
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from plait.model.errors import PlaitError
+from plait.replication.control.controlled import (
+    Changed,
+    DatabaseStatus,
+    DatabaseUnknownError,
+    Information,
+    Synced,
+)
+from plait.replication.levels import until_next
+from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
+from plait.replication.managed import Managed, Shop
+from plait.replication.notification import Notifications
+from plait.replication.scheduling import Answer, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from plait.replication import events
+    from plait.replication.configuration.settings import DatabaseSettings, Place, UpkeepSettings
+    from plait.replication.replica import Replica
+
+_SWEEP: Final = 15.0
+"""Seconds between two looks at databases of which nothing was told."""
+_STOPPING: Final = 32
+"""How many databases are stopped at once."""
+
+
+class Daemon:
+    """The databases that are replicated; what the control socket asks is `Controlled`.
+
+    `open_replica` opens the replica at a place; `emit` takes events, from any thread, and must not block.
+    """
+
+    def __init__(
+        self,
+        upkeep: UpkeepSettings,
+        open_replica: Callable[[Place], Replica],
+        emit: Callable[[events.Event], None],
+    ) -> None:
+        self._upkeep = upkeep
+        self._open_replica = open_replica
+        self._shop = Shop(upkeep, Notifications(), emit)
+        self._lock = Lock()
+        self._databases: dict[str, Managed] = {}
+        self._started_at = time.time_ns()
+        self._is_closing = False
+
+    def run(self) -> None:
+        """Begin; returns at once."""
+        self._shop.loop.start()
+        self._every(_SWEEP, self._sweep)
+        self._every(self._upkeep.l0_retention_check_interval, lambda: self._keep(Managed.retire))
+        for level, interval in enumerate(self._upkeep.levels, 1):
+            self._at_boundaries(level, interval)
+        self._at_boundaries(SNAPSHOT_LEVEL, self._upkeep.snapshot_interval)
+        if self._upkeep.validation_interval:
+            self._every(self._upkeep.validation_interval, lambda: self._keep(Managed.validate))
+
+    def close(self, timeout: float | None = None) -> list[PlaitError]:
+        """Stop all databases, each with a last sync and upload, within `timeout` seconds (None: the settings').
+
+        Returns what kept databases from being in step; what is missing follows at the next start.
+        """
+        self._is_closing = True
+        limit = self._upkeep.shutdown_sync_timeout if timeout is None else timeout
+        pool = Pool("stop", _STOPPING)
+        answers: list[Answer[Changed]] = []
+        for managed in self._all():
+            answer: Answer[Changed] = Answer()
+            answers.append(answer)
+            pool.submit(lambda answer=answer, managed=managed: answer.settle(lambda: managed.stop(limit)))  # type: ignore[misc]
+        errors = []
+        end = time.monotonic() + limit + 1
+        for answer in answers:
+            try:
+                answer.wait(max(0.0, end - time.monotonic()), "the last upload did not end in time")
+            except PlaitError as error:
+                errors.append(error)
+        self._shop.loop.stop()
+        self._shop.notifications.close()
+        return errors
+
+    def info(self) -> Information:
+        """The daemon itself."""
+        return Information(pid=os.getpid(), started_at=self._started_at, database_count=len(self._databases))
+
+    def list(self) -> Sequence[DatabaseStatus]:
+        """All databases, in the order of their paths."""
+        return [managed.status() for managed in sorted(self._all(), key=lambda managed: managed.path)]
+
+    def status(self, path: str) -> DatabaseStatus:
+        """One database."""
+        return self._managed(path).status()
+
+    def sync(self, path: str, *, wait: bool, timeout: float | None) -> Synced:
+        """Capture what was committed; with `wait`, also upload it. Raises DatabaseClosedError for a stopped one."""
+        return self._managed(path).sync(wait=wait, timeout=timeout)
+
+    def start(self, path: str, timeout: float | None) -> Changed:  # noqa: ARG002  (it begins; nothing is waited for)
+        """Begin replication; returns before the first sync."""
+        managed = self._managed(path)
+        return Changed(managed.start(), managed.database.newest_local())
+
+    def stop(self, path: str, timeout: float | None) -> Changed:
+        """End replication with a last sync and upload; the database stays registered."""
+        return self._managed(path).stop(timeout)
+
+    def register(self, settings: DatabaseSettings) -> bool:
+        """Add a database and start it; False where one of this path is there already."""
+        with self._lock:
+            if settings.path in self._databases:
+                return False
+            replicas = [(one, self._open_replica(one.place)) for one in settings.replicas]
+            managed = Managed(settings, replicas, self._shop)
+            self._databases[settings.path] = managed
+        managed.start()
+        return True
+
+    def unregister(self, path: str, timeout: float | None) -> Changed:
+        """Stop and forget a database. A path that is not registered changes nothing."""
+        with self._lock:
+            managed = self._databases.get(path)
+        if managed is None:
+            return Changed(False, 0)
+        managed.stop(timeout)
+        with self._lock:
+            self._databases.pop(path, None)
+        managed.close()
+        return Changed(True, managed.database.txid)
+
+    def _managed(self, path: str) -> Managed:
+        with self._lock:
+            managed = self._databases.get(path)
+        if managed is None:
+            raise DatabaseUnknownError(path)
+        return managed
+
+    def _all(self) -> Sequence[Managed]:
+        with self._lock:
+            return tuple(self._databases.values())
+
+    def _sweep(self) -> None:
+        for managed in self._all():
+            managed.look()
+
+    def _keep(self, work: Callable[[Managed], None]) -> None:
+        for managed in self._all():
+            if not self._is_closing:
+                work(managed)
+
+    def _every(self, interval: float, work: Callable[[], None]) -> None:
+        """Have `work` done by the threads of upkeep, again and again."""
+
+        def once() -> None:
+            work()
+            self._shop.loop.after(interval, lambda: self._shop.keeping.submit(once))
+
+        self._shop.loop.after(interval, lambda: self._shop.keeping.submit(once))
+
+    def _at_boundaries(self, level: int, interval: float) -> None:
+        def once() -> None:
+            self._keep(lambda managed: managed.keep(level, interval))
+            wait()
+
+        def wait() -> None:
+            self._shop.loop.after(until_next(time.time_ns(), interval), lambda: self._shop.keeping.submit(once))
+
+        wait()

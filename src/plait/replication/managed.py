@@ -1,0 +1,410 @@
+"""One database of a daemon: its capture, its replicas, and when each of them has something to do."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from plait.model.errors import NoSpaceError, PlaitError, StoreError, UnknownOutcomeError
+from plait.replication import events
+from plait.replication.capture.database import Database
+from plait.replication.control.controlled import (
+    Changed,
+    DatabaseClosedError,
+    DatabaseStatus,
+    ReplicaStatus,
+    State,
+    Synced,
+)
+from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
+from plait.replication.scheduling import Answer, Backoff, Loop, Pool
+from plait.replication.upkeep import Upkeep
+from plait.replication.uploading import Uploader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from plait.replication.configuration.settings import DatabaseSettings, ReplicaSettings, UpkeepSettings
+    from plait.replication.notification import Notifications
+    from plait.replication.replica import Replica
+
+_LOCAL_INTERVAL: Final = 0.1
+"""The least seconds between two uploads to a directory, where a file costs no request."""
+_FIRST_MEETING: Final = 2.0
+"""Seconds that the first capture waits for a replica to tell what it has."""
+_SOON: Final = 0.001
+_PURGE_AFTER: Final = 3
+
+
+class Shop:
+    """What all databases of a daemon share: the loop, the threads, notifications, settings, and where events go."""
+
+    def __init__(
+        self, upkeep: UpkeepSettings, notifications: Notifications, emit: Callable[[events.Event], None]
+    ) -> None:
+        self.upkeep = upkeep
+        self.notifications = notifications
+        self.emit = emit
+        self.loop = Loop(notifications)
+        self.capturing = Pool("capture", 4)
+        self.uploading = Pool("upload", 16)
+        self.carrying = Pool("upload-remote", 64)
+        self.keeping = Pool("upkeep", 2)
+
+
+class Turn:
+    """Something that is done by one thread at a time, soon after it is asked for, and not more often than it may be."""
+
+    def __init__(self, loop: Loop, pool: Pool, work: Callable[[], float | None], interval: float) -> None:
+        self._loop = loop
+        self._pool = pool
+        self._work = work
+        self.interval = interval
+        """The least seconds between the beginnings of two turns."""
+        self._lock = Lock()
+        self._is_asked = False
+        self._is_queued = False
+        self._is_stopped = False
+        self._last = -interval
+
+    def ask(self) -> None:
+        """Have it done."""
+        with self._lock:
+            if self._is_stopped or self._is_queued:
+                self._is_asked = True
+                return
+            self._is_queued = True
+            delay = self._last + self.interval - time.monotonic()
+        self._queue(delay)
+
+    def stop(self) -> None:
+        """Do nothing more; what is under way goes on."""
+        with self._lock:
+            self._is_stopped = True
+
+    def resume(self) -> None:
+        """Listen again."""
+        with self._lock:
+            self._is_stopped = self._is_asked = False
+
+    def _queue(self, delay: float) -> None:
+        if delay > 0:
+            self._loop.after(delay, lambda: self._pool.submit(self._run))
+        else:
+            self._pool.submit(self._run)
+
+    def _run(self) -> None:
+        with self._lock:
+            self._is_asked = False
+            is_stopped = self._is_stopped
+        started = time.monotonic()
+        again = None if is_stopped else self._work()
+        with self._lock:
+            self._last = started
+            if self._is_stopped or (again is None and not self._is_asked):
+                self._is_queued = False
+                return
+            delay = self.interval - (time.monotonic() - started) if again is None else again
+        self._queue(delay)
+
+
+class Managed:
+    """A database that a daemon has, started or stopped."""
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        replicas: Sequence[tuple[ReplicaSettings, Replica]],
+        shop: Shop,
+    ) -> None:
+        self.settings = settings
+        self.path = settings.path
+        self._shop = shop
+        self._emit = shop.emit
+        self.database = Database(settings, shop.emit)
+        self.uploaders = [Uploader(self.database, replica, one, shop.emit) for one, replica in replicas]
+        self.upkeeps = [Upkeep(uploader, shop.upkeep, shop.emit) for uploader in self.uploaders]
+        self._backoff = Backoff(settings.monitor_interval)
+        self._turns = [self._upload_turn(number) for number in range(len(self.uploaders))]
+        spacing = min((_spacing(uploader) for uploader in self.uploaders), default=settings.monitor_interval)
+        self._spacing = min(spacing, settings.monitor_interval)
+        self._fruitless = 0
+        self._capture_turn = Turn(shop.loop, shop.capturing, self._capture, self._spacing)
+        self._is_started = False
+        self._is_notified = False
+        self._first_at: float | None = None
+        self.error: PlaitError | None = None
+        self.is_kept = False
+        """Whether the levels of the replicas were looked after since the start."""
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it is replicated."""
+        return self._is_started
+
+    def start(self) -> bool:
+        """Begin; False where it was begun before."""
+        if self._is_started:
+            return False
+        self._is_started = True
+        self._first_at = None
+        for turn in (*self._turns, self._capture_turn):
+            turn.resume()
+        self._capture_turn.ask()
+        return True
+
+    def look(self) -> None:
+        """Look at the log, in case that a change was not told."""
+        if self._is_started:
+            self._capture_turn.ask()
+
+    def stop(self, timeout: float | None) -> Changed:
+        """End, with a last sync and upload. Raises UnknownOutcomeError where that takes longer than `timeout`.
+
+        Whatever becomes of the last upload, the database is closed and what it lacks follows at the next start.
+        """
+        if not self._is_started:
+            return Changed(False, self.database.txid)
+        deadline = _deadline(timeout)
+        self._is_started = False
+        for turn in (*self._turns, self._capture_turn):
+            turn.stop()
+        error: PlaitError | None = None
+        try:
+            if self.database.exists():
+                self.database.sync(_left(deadline))
+                self._upload_all(deadline)
+        except PlaitError as failed:
+            error = failed
+        try:
+            self.database.close(_left(deadline))
+        except PlaitError as failed:
+            error = error or failed
+        self._emit(events.Closed(self.path, self.database.txid, error))
+        if error is not None:
+            raise error
+        return Changed(True, self.database.txid)
+
+    def sync(self, *, wait: bool, timeout: float | None) -> Synced:
+        """Capture what was committed, and with `wait` upload it."""
+        if not self._is_started:
+            raise DatabaseClosedError(self.path)
+        deadline = _deadline(timeout)
+        before = self.database.txid
+        self.database.sync(_left(deadline))
+        captured = self.database.txid
+        if wait:
+            if not captured:
+                raise StoreError("no position, waiting for data")
+            self._wait_for(captured, deadline)
+        else:
+            self._ask_uploads()
+        return Synced(self.database.txid, self.replicated_txid, self.database.txid > before)
+
+    @property
+    def replicated_txid(self) -> int:
+        """The last transaction that all replicas have."""
+        return min((uploader.txid for uploader in self.uploaders), default=0)
+
+    def status(self) -> DatabaseStatus:
+        """The database as the control socket shows it."""
+        times = [_in_step_at(uploader) for uploader in self.uploaders]
+        state = State.STOPPED if not self._is_started else State.REPLICATING if self.uploaders else State.OPEN
+        return DatabaseStatus(
+            path=self.path,
+            state=state,
+            txid=self.database.txid,
+            replicated_txid=self.replicated_txid,
+            last_sync_at=None if not times or None in times else min(time for time in times if time is not None),
+            wal_end=self.database.captured_end,
+            replicas=tuple(map(_replica_status, self.uploaders)),
+            error="" if self.error is None else self.error.message,
+        )
+
+    def keep(self, level: int, interval: float) -> None:
+        """Look after a level of every replica."""
+        for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
+            if self._is_started and uploader.is_met:
+                self._guarded(uploader, level, lambda upkeep=upkeep: upkeep.keep(level, interval))  # type: ignore[misc]
+
+    def retire(self) -> None:
+        """Delete what is no longer needed of level 0, in the replicas and here."""
+        for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
+            if self._is_started and uploader.is_met:
+                self._guarded(uploader, 0, upkeep.retire)
+        self.forget_local()
+
+    def forget_local(self) -> None:
+        """Delete the local files that retention deleted in all replicas; the newest stays."""
+        retired = min((upkeep.retired for upkeep in self.upkeeps), default=0)
+        if retired:
+            local = self.database.local
+            local.remove([span for span in local.spans()[:-1] if span.max_txid <= retired])
+
+    def validate(self) -> None:
+        """Tell where files of a level do not follow each other."""
+        for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
+            self._guarded(uploader, 0, upkeep.validate)
+
+    def close(self) -> None:
+        """Close the replicas."""
+        for uploader in self.uploaders:
+            uploader.replica.close()
+
+    def _capture(self) -> float | None:
+        """One look at the log; the seconds until another is needed whatever is told, None for none."""
+        self._is_notified = self._shop.notifications.once(self.database.log_path, self._changed)
+        try:
+            if not self._is_ready():
+                return 0.05
+            before = self.database.txid
+            started = time.monotonic()
+            self.database.sync()
+        except PlaitError as error:
+            return self._capture_failed(error)
+        self.error = None
+        if self._backoff.succeeded():
+            self._emit(events.Recovered(self.path))
+        self._emit(events.Synced(self.path, time.monotonic() - started))
+        self._space_out(self.database.txid != before)
+        if self.database.txid != before or not all(uploader.is_in_step for uploader in self.uploaders):
+            self._ask_uploads()
+        if not self._is_notified:
+            # The first look opened the database, and made its log.
+            self._is_notified = self._shop.notifications.once(self.database.log_path, self._changed)
+            return 0 if self._is_notified and self.database.is_open else self.settings.monitor_interval
+        return None
+
+    def _space_out(self, is_fruitful: bool) -> None:  # noqa: FBT001  (it is all that is told)
+        """When the next look may be: soon where this one came in the middle of a transaction, later and later then."""
+        self._fruitless = 0 if is_fruitful else self._fruitless + 1
+        soon = _SOON * 2.0 ** min(self._fruitless, 20)
+        self._capture_turn.interval = self._spacing if is_fruitful else min(self._spacing, soon)
+
+    def _changed(self, _: str) -> None:
+        self._capture_turn.ask()
+
+    def _is_ready(self) -> bool:
+        """Open the database; before anything was captured, give the replicas a moment to tell what they have."""
+        if self.database.is_open and (self.database.txid or self._first_at is None):
+            return True
+        if not self.database.open():
+            return True
+        if self.database.txid or all(uploader.is_met for uploader in self.uploaders):
+            return True
+        if self._first_at is None:
+            self._first_at = time.monotonic()
+            self._ask_uploads()
+        return time.monotonic() > self._first_at + _FIRST_MEETING
+
+    def _capture_failed(self, error: PlaitError) -> float:
+        self.error = error
+        delay = self._backoff.failed()
+        if isinstance(error, NoSpaceError) and self._backoff.count >= _PURGE_AFTER:
+            self.database.local.remove_partial()
+        self._emit(events.Failed(path=self.path, error=error, count=self._backoff.count, delay=delay))
+        return delay
+
+    def _ask_uploads(self) -> None:
+        for turn in self._turns:
+            turn.ask()
+
+    def _upload_turn(self, number: int) -> Turn:
+        uploader = self.uploaders[number]
+        backoff = Backoff(uploader.settings.sync_interval)
+        pool = self._shop.uploading if uploader.replica.type == "file" else self._shop.carrying
+
+        def upload() -> float | None:
+            try:
+                more = uploader.run()
+            except PlaitError as error:
+                delay = backoff.failed()
+                self._emit(
+                    events.Failed(
+                        path=self.path,
+                        error=error,
+                        count=backoff.count,
+                        delay=delay,
+                        replica=uploader.replica.description,
+                    )
+                )
+                return delay
+            if backoff.succeeded():
+                self._emit(events.Recovered(self.path, uploader.replica.description))
+            if not self.is_kept and not more and self.database.txid:
+                self.is_kept = True
+                self._shop.keeping.submit(self._keep_first)
+            return 0.0 if more else None
+
+        return Turn(self._shop.loop, pool, upload, _spacing(uploader))
+
+    def _keep_first(self) -> None:
+        """What is done once at the start: every level, and the level of snapshots."""
+        for level, interval in enumerate(self._shop.upkeep.levels, 1):
+            self.keep(level, interval)
+        self.keep(SNAPSHOT_LEVEL, self._shop.upkeep.snapshot_interval)
+
+    def _upload_all(self, deadline: float | None) -> None:
+        """Upload everything, trying again until the deadline."""
+        for uploader in self.uploaders:
+            while True:
+                try:
+                    self._upload_until(uploader, self.database.txid, deadline)
+                    break
+                except PlaitError:
+                    left = _left(deadline)
+                    if left is None or left <= self._shop.upkeep.shutdown_sync_interval:
+                        raise
+                    time.sleep(self._shop.upkeep.shutdown_sync_interval)
+
+    def _wait_for(self, txid: int, deadline: float | None) -> None:
+        for uploader in self.uploaders:
+            self._upload_until(uploader, txid, deadline)
+
+    def _upload_until(self, uploader: Uploader, txid: int, deadline: float | None) -> None:
+        """Upload until the replica has `txid`, on a thread that may hang in this one's place."""
+        late = f"the upload to {uploader.replica.description} did not end in time"
+        pool = self._shop.uploading if uploader.replica.type == "file" else self._shop.carrying
+        while uploader.txid < txid or not uploader.is_met:
+            left = _left(deadline)
+            if left is not None and left <= 0:
+                raise UnknownOutcomeError(late)
+            answer: Answer[bool] = Answer()
+            pool.submit(lambda answer=answer, left=left: answer.settle(lambda: uploader.run(left)))  # type: ignore[misc]
+            answer.wait(left, late)
+
+    def _guarded(self, uploader: Uploader, level: int, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except PlaitError as error:
+            self._emit(
+                events.UpkeepFailed(path=self.path, replica=uploader.replica.description, level=level, error=error)
+            )
+
+
+def _spacing(uploader: Uploader) -> float:
+    interval = uploader.settings.sync_interval
+    return min(interval, _LOCAL_INTERVAL) if uploader.replica.type == "file" else interval
+
+
+def _in_step_at(uploader: Uploader) -> int | None:
+    return time.time_ns() if uploader.is_in_step and uploader.in_step_at else uploader.in_step_at
+
+
+def _replica_status(uploader: Uploader) -> ReplicaStatus:
+    return ReplicaStatus(
+        type=uploader.replica.type,
+        description=uploader.replica.description,
+        txid=uploader.txid,
+        last_sync_at=_in_step_at(uploader),
+        error="" if uploader.error is None else uploader.error.message,
+    )
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -1,0 +1,192 @@
+"""When what is done, and by whom: timers, and a few threads for any number of databases."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import select
+import time
+from collections import deque
+from contextlib import suppress
+from threading import Condition, Lock, Thread, get_ident
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from plait.model.errors import PlaitError, UnknownOutcomeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.replication.notification import Notifications
+
+T = TypeVar("T")
+
+_IDLE: Final = 60.0
+"""Seconds without work after which a thread ends."""
+
+
+class Pool:
+    """Up to `most` threads that do what is submitted, in order. They are daemons: one that hangs holds no exit.
+
+    What is submitted handles its own errors of the catalogue; any other is a fault of the program and is raised by the
+    thread, which ends.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._work: deque[Callable[[], None]] = deque()
+        self._changed = Condition()
+        self._threads = 0
+        self._idle = 0
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have `work` called by one of the threads."""
+        with self._changed:
+            self._work.append(work)
+            if self._idle >= len(self._work):
+                self._changed.notify()
+            elif self._threads < self._most:
+                self._threads += 1
+                Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            while (work := self._next()) is not None:
+                work()
+        finally:
+            with self._changed:
+                self._threads -= 1
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._idle += 1
+            try:
+                if not self._changed.wait_for(lambda: self._work, _IDLE):
+                    return None
+                return self._work.popleft()
+            finally:
+                self._idle -= 1
+
+
+class Answer(Generic[T]):
+    """What a call on another thread comes to."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._is_there = False
+        self._value: T | None = None
+        self._error: PlaitError | None = None
+
+    def settle(self, work: Callable[[], T]) -> None:
+        """Call `work` and keep its result, or its error of the catalogue."""
+        value: T | None = None
+        error: PlaitError | None = None
+        try:
+            value = work()
+        except PlaitError as raised:
+            error = raised
+        with self._changed:
+            self._value, self._error, self._is_there = value, error, True
+            self._changed.notify_all()
+
+    def wait(self, timeout: float | None, late: str) -> T:
+        """The result. Raises the error of the call; UnknownOutcomeError, which says `late`, where it does not end."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._is_there, timeout):
+                raise UnknownOutcomeError(late)
+            if self._error is not None:
+                raise self._error
+            return self._value  # type: ignore[return-value]  # set with `_is_there`
+
+
+class Loop:
+    """One thread that waits for notifications and timers, and calls what they ask for; none of it may block."""
+
+    def __init__(self, notifications: Notifications) -> None:
+        self._notifications = notifications
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._lock = Lock()
+        self._reading, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._is_stopped = self._is_closed = False
+        self._thread = Thread(target=self._run, name="replication", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, once what is under way was called."""
+        self._is_stopped = True
+        self._wake()
+        if self._thread.is_alive() and self._thread.ident != get_ident():
+            self._thread.join()
+
+    def after(self, delay: float, call: Callable[[], None]) -> None:
+        """Have `call` called in `delay` seconds."""
+        when = time.monotonic() + delay
+        with self._lock:
+            is_first = not self._timers or when < self._timers[0][0]
+            heapq.heappush(self._timers, (when, next(self._numbers), call))
+        if is_first:
+            self._wake()
+
+    def _wake(self) -> None:
+        # A pipe that is full wakes the thread as well.
+        with self._lock, suppress(BlockingIOError):
+            if not self._is_closed:
+                os.write(self._writing, b"\0")
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._reading, select.POLLIN)
+        if self._notifications.descriptor is not None:
+            poll.register(self._notifications.descriptor, select.POLLIN)
+        while not self._is_stopped:
+            for descriptor, _ in poll.poll(self._delay()):
+                if descriptor == self._reading:
+                    os.read(self._reading, 4096)
+                else:
+                    self._notifications.deliver()
+            for call in self._due():
+                call()
+        with self._lock:
+            self._is_closed = True
+            os.close(self._reading)
+            os.close(self._writing)
+
+    def _delay(self) -> float | None:
+        """Milliseconds until the next timer."""
+        with self._lock:
+            if not self._timers:
+                return None
+            return max(0.0, (self._timers[0][0] - time.monotonic()) * 1000 + 0.5)
+
+    def _due(self) -> list[Callable[[], None]]:
+        now = time.monotonic()
+        calls = []
+        with self._lock:
+            while self._timers and self._timers[0][0] <= now:
+                calls.append(heapq.heappop(self._timers)[2])
+        return calls
+
+
+class Backoff:
+    """How long to wait after failures that follow each other: `interval`, doubled each time, five minutes at most."""
+
+    MOST: Final = 300.0
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self.count = 0
+
+    def failed(self) -> float:
+        """Note a failure; the seconds until the next attempt."""
+        self.count += 1
+        return min(self.MOST, self._interval * float(2 ** min(self.count, 30)))
+
+    def succeeded(self) -> bool:
+        """Note a success; whether failures went before."""
+        had, self.count = self.count > 0, 0
+        return had
