@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -31,16 +31,21 @@ from plait.stores.base import (
     CopyRequest,
     CopyResult,
     Hashes,
+    HashesParts,
     MovesBatches,
     Outgoing,
     Parts,
+    PassesFile,
 )
+from plait.stores.content import part_size_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from plait.model.items import Item, Page, Stat
     from plait.stores.base import PartialWrite, Reader, Source, Store
+
+T = TypeVar("T")
 
 READ_BACK_BLOCK = 1 << 20
 LONGEST_PAUSE = 8.0
@@ -264,8 +269,17 @@ class Transfer:
             raise
 
     def _with_parts_hash(self, item: Item, how: Outgoing) -> Outgoing:
-        name = self.destination.features.parts_hash
-        if name is None or name in how.hashes or self.settings.ignore_hash or not isinstance(self.source, Hashes):
+        features = self.destination.features
+        name = features.parts_hash
+        if name is None or name in how.hashes or self.settings.ignore_hash:
+            return how
+        if isinstance(self.source, HashesParts):
+            step = part_size_for(item.size or 0, features.part_size, features.most_parts)
+            found = self.source.hash_parts(item.key, name, step, expected=item.stat, cancelled=self._cancelled)
+            if found is not None:
+                hashes = {**how.hashes, name: found.whole}
+                return msgspec.structs.replace(how, hashes=hashes, part_hashes=found)
+        if not isinstance(self.source, Hashes):
             return how
         value = self.source.hash(item.key, name, expected=item.stat)
         return how if value is None else msgspec.structs.replace(how, hashes={**how.hashes, name: value})
@@ -292,7 +306,7 @@ class Transfer:
             ordered.wait_for_turn(part.offset, stopped)
         for pause in _pauses(self.settings.tries):
             with self.source.read(part.key, part.offset, part.length, expected=part.stat) as reader:
-                content = _Watched(reader, stopped, None)
+                content = _watched(reader, stopped)
                 try:
                     self._write_part(partial, part, content, ordered)
                 except PlaitError as error:
@@ -374,6 +388,28 @@ class _Watched:
         if self._carried is not None:
             self._carried(len(block))
         return block
+
+
+class _WatchedFile(_Watched):
+    """Content that may be passed on as a range of a file."""
+
+    def __init__(self, content: Source, cancelled: Callable[[], bool], file: PassesFile) -> None:
+        super().__init__(content, cancelled, None)
+        self._file = file
+
+    def pass_file(self, send: Callable[[int, int, int], T]) -> T:
+        """See `PassesFile`."""
+        try:
+            return self._file.pass_file(send)
+        except SourceChangedError:
+            self.broken = True
+            raise
+
+
+def _watched(reader: Reader, cancelled: Callable[[], bool]) -> _Watched:
+    if isinstance(reader, PassesFile):
+        return _WatchedFile(reader, cancelled, reader)
+    return _Watched(reader, cancelled, None)
 
 
 def _digest(reader: Reader, cancelled: Callable[[], bool]) -> str:

@@ -11,7 +11,7 @@ within the deadlines that the store was opened with (`Deadlines`); a call that e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from plait.model.errors import PlaitError
     from plait.model.items import Item, Page, Stat
+
+
+T = TypeVar("T")
 
 
 class Deadlines(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     `concurrency`: how many calls at once pay off.
     `part_size`, `part_cutoff`: from `part_cutoff` bytes on, content is carried in parts of at least `part_size`
     (`Parts`); 0 where the store has no parts.
+    `most_parts`: how many parts an item may have, 0 for any number (`content.part_size_for`).
     `parts_hash`: name of a hash that an item written in parts carries only if `Outgoing.hashes` brings it along.
     `depends_on_network`: a retry of a failed call may help.
     `identity`: two stores with equal identities hold the same objects under the same full keys (overlap, server-side
@@ -78,6 +82,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 32
     part_size: int = 0
     part_cutoff: int = 0
+    most_parts: int = 0
     parts_hash: str | None = None
     depends_on_network: bool = False
 
@@ -116,14 +121,37 @@ class Source(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+@runtime_checkable
+class PassesFile(Protocol):
+    """Content that is a range of an open file, which the system may send without a copy in between."""
+
+    def pass_file(self, send: Callable[[int, int, int], T]) -> T:
+        """Calls `send(descriptor, offset, length)` once for all that is left, and returns what it returns.
+
+        The descriptor's own offset means nothing. Raises what `send` raises, and SourceChangedError where the file is
+        found changed afterwards.
+        """
+        ...
+
+
+class PartHashes(msgspec.Struct, frozen=True):
+    """A hash of content and of each part of `part_size` bytes (the last may be shorter), in lower-case hex."""
+
+    name: str
+    part_size: int
+    whole: str
+    parts: Sequence[str]
+
+
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """How an item is to be written.
 
     `if_absent`: fail with AlreadyExistsError where the key exists. `if_match`: fail with PreconditionError unless the
     stored etag is this one. `modified`: modification time to keep, ns. `metadata`: user metadata. `durable`: on
     return, content and name survive a power loss. `hashes`: expected hashes of the content, checked where the store
-    can. `in_place`: write the final name directly (not atomic; only where a person asked for it). `mode`: POSIX
-    permission bits for a new file where `Features.posix`.
+    can. `part_hashes`: those of its parts, by which `Parts` may know them beforehand. `in_place`: write the final name
+    directly (not atomic; only where a person asked for it). `mode`: POSIX permission bits for a new file where
+    `Features.posix`.
     """
 
     if_absent: bool = False
@@ -133,6 +161,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str | None = None
     durable: bool = False
     hashes: Mapping[str, str] = {}
+    part_hashes: PartHashes | None = None
     in_place: bool = False
     mode: int | None = None
 
@@ -286,6 +315,20 @@ class Hashes(Protocol):
         """The named hash as lower-case hex; None where this item has none. `expected` as in `read`.
 
         Raises NotSupportedError for a name that is not in `Features.hashes`, ObjectNotFoundError.
+        """
+        ...
+
+
+@runtime_checkable
+class HashesParts(Protocol):
+    """Stores that hash an item and its parts in one reading."""
+
+    def hash_parts(
+        self, key: str, name: str, part_size: int, *, expected: Stat, cancelled: Callable[[], bool]
+    ) -> PartHashes | None:
+        """The hashes of an item and of its parts; None where this item or hash has none. `expected` as in `read`.
+
+        Raises CancelledError once `cancelled()` is true, ObjectNotFoundError, SourceChangedError.
         """
         ...
 

@@ -42,6 +42,12 @@ def blocks(content: Source, size: int | None, key: str, block: int = BLOCK) -> I
         raise IntegrityError(f"corrupted on transfer: sizes differ: expected {size}, content goes on", key=key)
 
 
+def part_size_for(size: int, least: int, most_parts: int) -> int:
+    """Bytes of every part but the last: at least `least`, and a whole number of MiB so that `most_parts` suffice."""
+    needed = -(-size // most_parts) if most_parts else 0
+    return max(least, -(-needed // (1 << 20)) << 20)
+
+
 class BytesReader:
     """Content that is in memory."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from plait.model.errors import (
     IntegrityError,
@@ -19,10 +19,13 @@ from plait.stores.content import check_expected
 from plait.stores.local.attributes import kind_of, stat_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from plait.model.items import Posix, Stat
     from plait.stores.local.paths import Place, Root
+
+T = TypeVar("T")
 
 # Not blocking: a pipe that took the name of a file must not hold the run.
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -127,11 +130,25 @@ class LocalReader:
                 f"can't copy - source file is being updated (size changed from {self.stat.size} to {found_size})",
                 key=self._key,
             )
-        if not self._left and self._check:
-            check_expected(self.stat, stat_of(os.fstat(self._descriptor)), self._key)
-            if self._position == self.stat.size:
-                check_length(self._descriptor, self._position, self._position, self._key)
+        if not self._left:
+            self._check_at_end(self._descriptor)
         return data
+
+    def pass_file(self, send: Callable[[int, int, int], T]) -> T:
+        """Hands over what is left as a range of the open file; see `plait.stores.base.PassesFile`."""
+        if self._descriptor is None:
+            raise StoreError("the file was closed while it was read", key=self._key)
+        result = send(self._descriptor, self._position, self._left)
+        self._position += self._left
+        self._left = 0
+        self._check_at_end(self._descriptor)
+        return result
+
+    def _check_at_end(self, descriptor: int) -> None:
+        if self._check:
+            check_expected(self.stat, stat_of(os.fstat(descriptor)), self._key)
+            if self._position == self.stat.size:
+                check_length(descriptor, self._position, self._position, self._key)
 
     def close(self) -> None:
         if self._descriptor is not None:

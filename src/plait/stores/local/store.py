@@ -29,6 +29,7 @@ from plait.stores.local.listing import Walk
 from plait.stores.local.moves import rename_to_new
 from plait.stores.local.moving import Moves
 from plait.stores.local.options import Links, LocalOptions
+from plait.stores.local.part_hashes import hash_file_parts
 from plait.stores.local.partials import remove_left_over
 from plait.stores.local.paths import Place, Root, components, place
 from plait.stores.local.probe import probe
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Page
-    from plait.stores.base import CopyRequest, CopyResult, Outgoing, Reader, Source, Store
+    from plait.stores.base import CopyRequest, CopyResult, Outgoing, PartHashes, Reader, Source, Store
 
     # `list` is a method below.
     Results = list[CopyResult]
@@ -253,6 +254,19 @@ class LocalStore:
             while block := reader.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
+
+    def hash_parts(
+        self, key: str, name: str, part_size: int, *, expected: Stat, cancelled: Callable[[], bool]
+    ) -> PartHashes | None:
+        where = place(key)
+        if name != "md5" or stands_for_link(where.leaf, self.options):
+            return None
+        descriptor = open_file(self.root, where, follow=self.options.links is Links.FOLLOW)
+        try:
+            check = not self.options.no_check_updated
+            return hash_file_parts(descriptor, part_size, expected, key, check=check, cancelled=cancelled)
+        finally:
+            os.close(descriptor)
 
     def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> LocalParts:
         if stands_for_link(place(key).leaf, self.options):

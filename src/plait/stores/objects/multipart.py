@@ -23,7 +23,9 @@ from plait.model.errors import (
     UnknownOutcomeError,
 )
 from plait.model.items import Kind, Stat
+from plait.stores.base import PassesFile
 from plait.stores.content import blocks
+from plait.stores.content import part_size_for as stores_part_size_for
 from plait.stores.hashes import Digests
 from plait.stores.objects.failures import Refusal, error_of
 from plait.stores.objects.metadata import md5_of_etag, md5_to_base64, plain_etag
@@ -33,7 +35,7 @@ from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import completion, parse, parse_parts, parse_uploads, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
     from plait.stores.base import Source
@@ -67,8 +69,7 @@ def part_size_for(manner: Manner, size: int | None) -> int:
     """Bytes of every part but the last: a whole number of MiB, so that `most_parts` suffice."""
     if size is None:
         return max(manner.part_size, STREAMED_PART)
-    least = -(-size // manner.most_parts)
-    return max(manner.part_size, -(-least // (1 << 20)) << 20)
+    return stores_part_size_for(size, manner.part_size, manner.most_parts)
 
 
 class PartialUpload:
@@ -127,16 +128,37 @@ class PartialUpload:
 
     def write_part(self, offset: int, content: Source, length: int) -> None:
         """Sends `length` bytes that stand at `offset`; may be repeated."""
-        self.send(offset, list(blocks(content, length, self._target.shown)))
+        known = self._known(offset // self._part_size)
+        if known is not None and isinstance(content, PassesFile):
+            content.pass_file(lambda *file: self._put(offset, length, known, file=file))
+        else:
+            self.send(offset, list(blocks(content, length, self._target.shown)))
 
     def send(self, offset: int, data: list[bytes]) -> None:
         """Sends one part held in memory."""
         digest = md5(usedforsecurity=False)
         for block in data:
             digest.update(block)
+        self._put(offset, sum(map(len, data)), digest.digest(), data)
+
+    def _known(self, index: int) -> bytes | None:
+        """The MD5 of a part, where it was given beforehand and the server will compare it."""
+        hashes = self._target.how.part_hashes
+        if hashes is None or hashes.name != "md5" or hashes.part_size != self._part_size or not self._manner.sends_md5:
+            return None
+        return bytes.fromhex(hashes.parts[index])
+
+    def _put(
+        self,
+        offset: int,
+        length: int,
+        digest: bytes,
+        data: Sequence[bytes] = (),
+        file: tuple[int, int, int] | None = None,
+    ) -> None:
         headers = dict(self._manner.secrets)
         if self._manner.sends_md5:
-            headers["content-md5"] = md5_to_base64(digest.hexdigest())
+            headers["content-md5"] = md5_to_base64(digest.hex())
         number = offset // self._part_size + 1
         if number > self._manner.most_parts:
             raise NotSupportedError(
@@ -144,13 +166,16 @@ class PartialUpload:
                 hint="raise the option chunk_size",
                 key=self._target.shown,
             )
-        request = self._request("PUT", (("partNumber", str(number)), ("uploadId", self._identifier)), headers, data)
+        if file is not None and file[2] != length:
+            raise IntegrityError(f"a part of {file[2]} of {length} bytes was read", key=self._target.shown)
+        query = (("partNumber", str(number)), ("uploadId", self._identifier))
+        request = self._request("PUT", query, headers, data, file)
         answer = self._client.call(request)
         etag = answer.headers.get("etag")
         if not etag:
             raise IntegrityError(f"{WHAT}: the server names no etag for a part", key=self._target.shown)
         with self._lock:
-            self._parts[number] = _Part(etag, sum(map(len, data)), digest.digest())
+            self._parts[number] = _Part(etag, length, digest)
 
     def commit(self) -> Stat:
         """Completes the upload. Raises IntegrityError where parts are missing, and what conditions demand."""
@@ -199,7 +224,12 @@ class PartialUpload:
             _patiently(lambda: self._client.call(request))
 
     def _request(
-        self, method: str, query: tuple[tuple[str, str], ...], headers: Mapping[str, str], data: list[bytes]
+        self,
+        method: str,
+        query: tuple[tuple[str, str], ...],
+        headers: Mapping[str, str],
+        data: Sequence[bytes],
+        file: tuple[int, int, int] | None = None,
     ) -> Request:
         return Request(
             method=method,
@@ -209,6 +239,7 @@ class PartialUpload:
             query=query,
             headers=headers,
             body=data,
+            file=file,
             repeatable=method != "POST",
         )
 

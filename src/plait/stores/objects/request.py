@@ -41,7 +41,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request.
 
     `key`: the full key, None for the bucket. `what` begins error messages; `shown` is the key as the caller knows it.
-    `body` is held in memory, or `stream` yields exactly `size` bytes once. `harmless`: changes nothing on the server;
+    `body` is held in memory, or `file` is a range of an open one (descriptor, offset, length), or `stream` yields
+    exactly `size` bytes once. `harmless`: changes nothing on the server;
     `repeatable`: doing it twice is the same as once.
     `accepted`: statuses beside the successes that the caller understands.
     """
@@ -53,6 +54,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = {}
     body: Sequence[bytes] = ()
+    file: tuple[int, int, int] | None = None
     stream: Iterable[bytes] | None = None
     size: int = 0
     harmless: bool = False
@@ -267,7 +269,7 @@ class Client:
     def _head(self, request: Request, endpoint: Endpoint) -> bytes:
         path = _target(endpoint, request)
         query = query_string(request.query)
-        size = request.size if request.stream is not None else sum(map(len, request.body))
+        size = _body_size(request)
         headers = {**request.headers, **self._payer, "host": endpoint.address.authority}
         payload = EMPTY if size == 0 else UNSIGNED
         keys = self._keys()
@@ -298,7 +300,17 @@ def _target(endpoint: Endpoint, request: Request) -> str:
     return target
 
 
+def _body_size(request: Request) -> int:
+    if request.file is not None:
+        return request.file[2]
+    return request.size if request.stream is not None else sum(map(len, request.body))
+
+
 def _send(connection: Connection, head: bytes, request: Request) -> None:
+    if request.file is not None:
+        connection.send(head)
+        connection.send_file(*request.file)
+        return
     if request.stream is not None:
         connection.send(head)
         for block in request.stream:

@@ -418,6 +418,7 @@ def _features(options: S3Options, quirks: Quirks, identity: str, manner: Manner,
         concurrency=32,
         part_size=manner.part_size,
         part_cutoff=cutoff,
+        most_parts=manner.most_parts,
         parts_hash=None if options.disable_checksum else "md5",
         depends_on_network=True,
     )

@@ -7,6 +7,7 @@ environment, and trusts no length that the other side announces.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import time
@@ -26,6 +27,8 @@ LARGEST_LINE: Final = 64 << 10
 MOST_HEADERS: Final = 256
 SEND_BLOCK: Final = 256 << 10
 """A socket's time limit counts for one call of `sendall`, so that calls are kept small."""
+FILE_BLOCK: Final = 4 << 20
+"""How much of a file is handed to the system at once."""
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 DRAIN: Final = 64 << 10
 """Up to so many unread bytes of a body are read to keep the connection; beyond it a new one is cheaper."""
@@ -78,6 +81,38 @@ class Connection:
         view = memoryview(data)
         for start in range(0, len(view), SEND_BLOCK):
             self._socket.sendall(view[start : start + SEND_BLOCK])
+
+    def send_file(self, descriptor: int, offset: int, length: int) -> None:
+        """Sends a range of an open file, without a copy where the connection is plain. Raises OSError, ProtocolError.
+
+        A file that ends early is a ProtocolError: the request cannot be completed.
+        """
+        end = offset + length
+        while offset < end:
+            sent = self._send_some(descriptor, offset, min(end - offset, FILE_BLOCK))
+            if sent == 0:
+                raise ProtocolError("the file that was sent ended early")
+            offset += sent
+
+    def _send_some(self, descriptor: int, offset: int, length: int) -> int:
+        if self.address.tls or not hasattr(os, "sendfile"):
+            data = os.pread(descriptor, min(length, SEND_BLOCK), offset)
+            self._socket.sendall(data)
+            return len(data)
+        try:
+            return os.sendfile(self._socket.fileno(), descriptor, offset, length)
+        except BlockingIOError:
+            self._wait_to_send()
+            return self._send_some(descriptor, offset, length)
+
+    def _wait_to_send(self) -> None:
+        from select import POLLOUT, poll
+
+        watch = poll()
+        watch.register(self._socket, POLLOUT)
+        patience = self._socket.gettimeout()
+        if not watch.poll(None if patience is None else patience * 1000):
+            raise TimeoutError("timed out")
 
     def receive(self, method: str) -> Response:
         """The answer to the request just sent, its body unread. Raises OSError, ProtocolError."""

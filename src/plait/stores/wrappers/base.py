@@ -15,6 +15,7 @@ from plait.stores.base import (
     CopiesBatches,
     Directories,
     Hashes,
+    HashesParts,
     Leftovers,
     MovesBatches,
     Parts,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         Deleted,
         Features,
         Outgoing,
+        PartHashes,
         PartialWrite,
         Reader,
         Source,
@@ -170,6 +172,16 @@ class _WithHashes(Wrapper):
         return self.call("hash", key, lambda: inner.hash(key, name, expected=expected))
 
 
+class _WithHashesParts(Wrapper):
+    def hash_parts(
+        self, key: str, name: str, part_size: int, *, expected: Stat, cancelled: Callable[[], bool]
+    ) -> PartHashes | None:
+        inner = cast("HashesParts", self.inner)
+        return self.call(
+            "hash_parts", key, lambda: inner.hash_parts(key, name, part_size, expected=expected, cancelled=cancelled)
+        )
+
+
 class _WithCopiesBatches(Wrapper):
     def can_copy_batches_from(self, source: Store) -> bool:
         return cast("CopiesBatches", self.inner).can_copy_batches_from(self.peeled(source))
@@ -220,6 +232,7 @@ _OPTIONAL: tuple[tuple[type[Any], type[Wrapper]], ...] = (
     (SetsAttributes, _WithSetsAttributes),
     (Directories, _WithDirectories),
     (Hashes, _WithHashes),
+    (HashesParts, _WithHashesParts),
     (CopiesBatches, _WithCopiesBatches),
     (MovesBatches, _WithMovesBatches),
     (Parts, _WithParts),
