@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from plait.cli.grammar import Lexicon
+from plait.model.errors import UsageError
 from plait.model.options import OptionSet
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from plait.cli.grammar import Line
     from plait.model.options import Values
+
+
+class WordsError(UsageError):
+    """Words that a verb cannot read; rclone answers with the verb's usage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,14 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The form that is meant, and the parts that its words play (`source`, `peer` …)."""
+    """The form that is meant, and the parts that its words play (`source`, `peer` …).
+
+    `words` are those that are left for the form, None for all of them.
+    """
 
     form: str
     parts: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

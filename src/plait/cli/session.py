@@ -131,15 +131,28 @@ class Session:
             interruptions=self._interruptions,
         )
 
-    def locations(self) -> list[Location]:
-        """The locations that the words name; on the rclone front with the texts by which its log names them."""
-        found = [location(word, self.face) for word in self.invocation.words]
+    def location(self, word: str) -> Location:
+        """The location that a word names, as `locations` has it."""
+        [place] = self.locations((word,))
+        return place
+
+    def described(self, place: Location) -> Location:
+        """The location with the text by which the log of the face names it."""
+        if self.face != "rclone":
+            return place
+        from plait.cli.fronts.rclone_remotes import with_description
+
+        return with_description(place, self._remotes())
+
+    def locations(self, words: Sequence[str] | None = None) -> list[Location]:
+        """The locations that words name (all), on the rclone front with the texts by which its log names them."""
+        found = [location(word, self.face) for word in (self.invocation.words if words is None else words)]
         if self.face != "rclone":
             return found
         from plait.cli.fronts.rclone_remotes import with_description
 
         described = [with_description(place, self._remotes()) for place in found]
-        self._lines.source = described[0].text
+        self._lines.source = described[0].text if described else ""
         if self.log.as_json and len(described) > 1:
             from plait.cli.fronts.rclone_origins import Origins, side_of
 
@@ -255,7 +268,7 @@ class Session:
         return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def _asks(self) -> bool:
-        return self._writes and bool(self.values.interactive)
+        return self.values.options.named("interactive") is not None and bool(self.values.interactive)
 
     def _dumps(self) -> bool:
         return self.values.options.named("dump") is not None and bool(self.values.dump)

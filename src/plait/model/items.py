@@ -62,7 +62,8 @@ class Stat(msgspec.Struct, frozen=True):
 
     `size` in bytes, None where not known. `modified` is the source's modification time, `stored_at` the server's own
     clock, both in nanoseconds since the epoch, None where not known. `hashes` maps a hash name (`md5`, `sha1` …) to
-    lower-case hex. `metadata` is the raw user metadata, None where this listing does not carry it.
+    lower-case hex. `metadata` is the raw user metadata, None where this listing does not carry it. `identifier` is the
+    server's own name of the item, where names are not unique; `tier` its storage class; "" where there is none.
     """
 
     kind: Kind
@@ -74,6 +75,8 @@ class Stat(msgspec.Struct, frozen=True):
     metadata: Mapping[str, str] | None = None
     content_type: str | None = None
     posix: Posix | None = None
+    identifier: str = ""
+    tier: str = ""
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -457,3 +457,111 @@ class Leftovers(Protocol):
     def remove_leftovers(self) -> Iterator[Deleted]:
         """Removes the partial files that this store's listings have met and that no living writer holds; lazily."""
         ...
+
+
+@runtime_checkable
+class MovesDirectories(Protocol):
+    """Stores that take over a whole tree of another one by a rename."""
+
+    def move_directory_from(self, source: Store) -> None:
+        """Makes the root of `source` the root here, with everything in it, where nothing stands yet.
+
+        Raises AlreadyExistsError where something does, NotSupportedError where it cannot be done by a rename (another
+        kind of store, another file system), StoreError.
+        """
+        ...
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a store holds and could hold, in bytes; None where that is not known. `objects` is a count."""
+
+    total: int | None = None
+    used: int | None = None
+    free: int | None = None
+    trashed: int | None = None
+    other: int | None = None
+    objects: int | None = None
+
+
+@runtime_checkable
+class TellsUsage(Protocol):
+    """Stores that know how full they are."""
+
+    def usage(self) -> Usage:
+        """Asks the store. Raises DirectoryNotFoundError where the root is missing."""
+        ...
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """Stores that give out links by which everyone who has one can read an item."""
+
+    def share(self, key: str, seconds: float | None = None) -> str:
+        """A link to an item, valid for so long (None: as long as the store lets it be). Raises ObjectNotFoundError."""
+        ...
+
+    def unshare(self, key: str) -> None:
+        """Takes links back. Raises NotSupportedError where that cannot be."""
+        ...
+
+
+@runtime_checkable
+class CleansUp(Protocol):
+    """Stores that keep what was deleted, or what was begun, and can be told to let it go."""
+
+    def clean_up(self) -> None:
+        """Empties the trash, or ends what was abandoned."""
+        ...
+
+
+@runtime_checkable
+class Containers(Protocol):
+    """Stores without directories whose root lies in a container that must exist: a bucket."""
+
+    def make_container(self) -> None:
+        """Makes the container; one that exists is a success."""
+        ...
+
+    def remove_container(self) -> None:
+        """Removes the empty container, where the root is the container itself; else does nothing.
+
+        Raises StoreError where it is not empty.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsLevels(Protocol):
+    """Stores that list what lies directly below a prefix without walking through what is below that."""
+
+    def list_level(self, prefix: str = "") -> Iterator[Page]:
+        """The items directly below `prefix` ("" or ending with "/"), and as directories what other keys imply.
+
+        In the order of names, directories by theirs alone. Raises DirectoryNotFoundError where the root is missing.
+        """
+        ...
+
+
+@runtime_checkable
+class Duplicates(Protocol):
+    """Stores in which several items may have one name; every other call then means one of them."""
+
+    def duplicates(self) -> Iterator[tuple[str, Sequence[Item]]]:
+        """Keys that several files have, with all of them, the first as a listing shows it; `Stat.identifier` is set."""
+        ...
+
+    def duplicate_directories(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Keys that several directories have, parents first, with their identifiers, that with the most in it first."""
+        ...
+
+    def merge_directories(self, identifiers: Sequence[str]) -> None:
+        """Moves what is in the other directories into the first, and removes those that are empty then."""
+        ...
+
+    def delete_identified(self, identifier: str) -> None:
+        """Deletes one item of several with its name."""
+        ...
+
+    def rename_identified(self, identifier: str, key: str) -> None:
+        """Renames one item of several with its name."""
+        ...

@@ -9,13 +9,15 @@ from plait.mirror.check import check
 from plait.mirror.status import exit_code
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plait.cli.forms import Invocation
 
 
-def run(invocation: Invocation) -> int:
-    """Compares two trees and says where they differ."""
+def run(invocation: Invocation, words: Sequence[str] | None = None) -> int:
+    """Compares two trees, those that the words name, and says where they differ."""
     with Session(invocation, writes=False, measures=True) as session:
-        source, destination = session.locations()
+        source, destination = session.locations(words)
         with naming(source, invocation.face):
             result = check(source, destination, session.values, session.opening(), session.around)
         session.end(

@@ -6,17 +6,28 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.plans import lasting
 from plait.cli.session import Session
-from plait.mirror.mirroring import Mirror
+from plait.mirror.directory_move import move_directory
+from plait.mirror.mirroring import NOTHING, Mirror
 from plait.mirror.settings import Mode
+from plait.mirror.single import SingleMirror, is_file, parent_and_name
 from plait.mirror.status import check_transferred, exit_code
-from plait.model.errors import NothingTransferredError
+from plait.mirror.verbs.task import NOT_A_DIRECTORY
+from plait.model.errors import ConfigurationError, NothingTransferredError
+from plait.model.values.quoting import quote
 
 if TYPE_CHECKING:
     from plait.cli.forms import Invocation
     from plait.engine.settings import Result
     from plait.model.errors import PlaitError
+    from plait.stores.location import Location
 
-_MODES: Final = {"sync": Mode.SYNC, "copy": Mode.COPY, "move": Mode.MOVE}
+_MODES: Final = {
+    "sync": Mode.SYNC,
+    "copy": Mode.COPY,
+    "move": Mode.MOVE,
+    "copyto": Mode.COPY,
+    "moveto": Mode.MOVE,
+}
 
 
 def run(invocation: Invocation) -> int:
@@ -24,19 +35,49 @@ def run(invocation: Invocation) -> int:
     mode = _MODES[invocation.command]
     with Session(invocation, writes=True) as session:
         source, destination = session.locations()
-        with (
-            Mirror(mode, source, destination, session.values, session.opening(), session.around) as mirror,
-            session.recorded([lasting(source), lasting(destination)]) as recording,
-        ):
+        with Mirror(mode, source, destination, session.values, session.opening(), session.around) as mirror:
+            return _run(session, mirror, source, destination)
+
+
+def single(invocation: Invocation) -> int:
+    """Carries one file to a name of its own, or else one tree to another."""
+    mode = _MODES[invocation.command]
+    with Session(invocation, writes=True) as session:
+        source, destination = session.locations()
+        if not is_file(source, session.opening()):
+            with _tree(mode, source, destination, session) as mirror:
+                return _run(session, mirror, source, destination)
+        directory, name = parent_and_name(destination)
+        if not name:
+            raise ConfigurationError(f"{quote(invocation.words[1])} is a directory")
+        place = session.described(directory)
+        with SingleMirror(mode, source, (place, name), session.values, session.opening(), session.around) as mirror:
+            return _run(session, mirror, source, destination)
+
+
+def _tree(mode: Mode, source: Location, destination: Location, session: Session) -> Mirror:
+    try:
+        return Mirror(mode, source, destination, session.values, session.opening(), session.around)
+    except ConfigurationError as error:
+        if error.message == NOT_A_DIRECTORY:
+            raise ConfigurationError("Source doesn't exist or is a directory and destination is a file") from None
+        raise
+
+
+def _run(session: Session, mirror: Mirror, source: Location, destination: Location) -> int:
+    with session.recorded([lasting(source), lasting(destination)]) as recording:
+        if session.face == "rclone" and mirror.mode is Mode.MOVE and not mirror.is_same and move_directory(mirror):
+            result = NOTHING
+        else:
             result = mirror.run()
-            error = _deciding(result, session)
-            code = exit_code(error)
-            recording.finish(result, error, code)
-        session.finish(result, error, source)
-        return code
+        error = deciding(result, session)
+        code = exit_code(error)
+        recording.finish(result, error, code)
+    session.finish(result, error, source)
+    return code
 
 
-def _deciding(result: Result, session: Session) -> PlaitError | None:
+def deciding(result: Result, session: Session) -> PlaitError | None:
     """The error that decides how the command ends."""
     if result.error is None and session.values.error_on_no_transfer:
         try:

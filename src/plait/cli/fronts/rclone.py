@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.binding import BadValueError, bind, environment_settings
 from plait.cli.dialects import PFLAG
-from plait.cli.forms import Form, Invocation, load
+from plait.cli.forms import Form, Invocation, WordsError, load
 from plait.cli.fronts.rclone_remotes import CREATING
 from plait.cli.fronts.rclone_types import bad_value, quoted
 from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
@@ -34,16 +34,9 @@ if TYPE_CHECKING:
 
     from plait.cli.grammar import Line
 
-_RUN = {
-    "check": "plait.cli.commands.check:run",
-    "copy": "plait.cli.commands.transfer:run",
-    "ls": "plait.cli.commands.ls:run",
-    "move": "plait.cli.commands.transfer:run",
-    "size": "plait.cli.commands.size:run",
-    "sync": "plait.cli.commands.transfer:run",
-    "version": "plait.cli.fronts.rclone_version:run",
-}
 _ROOT = OptionSet((HELP, VERSION))
+CONFIG = "config"
+"""The verb that has verbs of its own."""
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -55,13 +48,18 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return _fatal_usage(flag_words(error), "")
     if not lead.words or lead.words[0].literal:
         return _without_verb(lead)
-    verb = lead.texts[0]
+    verb, places = lead.texts[0], [lead.words[0].index]
     if verb == "help":
         return _help(lead.texts[1:])
+    if verb == CONFIG:
+        below = next((word for word in lead.words[1:] if not word.text.startswith("-")), None)
+        if below is None or f"{CONFIG} {below.text}" not in VERBS:
+            return _unknown_config(below.text if below is not None else "", arguments)
+        verb = f"{CONFIG} {below.text}"
+        places.append(below.index)
     if verb not in VERBS:
         return _unknown_command(verb)
-    place = lead.words[0].index
-    rest = [*arguments[:place], *arguments[place + 1 :]]
+    rest = [word for position, word in enumerate(arguments) if position not in places]
     try:
         line = split(rest, Lexicon((VERBS[verb].options,)), PFLAG)
     except OptionWordError as error:
@@ -99,13 +97,14 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     except ConfigurationError as error:
         log.critical(error.message)
         return ExitCode.FAILED
+    name = verb.rpartition(" ")[2]
     count = len(line.words)
     least, most = front.takes
     if not least <= count <= most:
         bound = f"{least} arguments minimum" if count < least else f"{most} arguments maximum"
         words = " ".join(quoted(word) for word in line.texts)
         _complain(
-            f"{verb_usage(verb)}\nCommand {verb} needs {bound}: you provided {count} non flag arguments: [{words}]"
+            f"{verb_usage(verb)}\nCommand {name} needs {bound}: you provided {count} non flag arguments: [{words}]"
         )
         return ExitCode.USAGE
     if values.verbose and values.quiet:
@@ -114,11 +113,13 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     if values.dump:
         log.write(Level.NOTICE, "Automatically setting -vv as --dump is enabled")
         values = replace(values, parsed={**values.parsed, "verbose": 2})
-    form = Form("mirror", front.words, front.takes, _RUN[verb], front.options)
+    form = Form("mirror", front.words, front.takes, front.run, front.options)
     try:
-        return int(load(form.run)(Invocation(verb, form, line.texts, values, {}, "rclone", environment, arguments)))
+        return int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments)))
+    except WordsError as error:
+        return _fatal_usage(error.message, verb)
     except PlaitError as error:
-        return _end(verb, error, log)
+        return _end(name, error, log)
 
 
 def exit_code(error: PlaitError) -> int:
@@ -155,7 +156,7 @@ def _without_verb(line: Line) -> int:
     if names & {"help", "h"}:
         return _print(root_help())
     if names & {"version", "V"}:
-        return int(load(_RUN["version"])(None))
+        return int(load(VERBS["version"].run)(None))
     _complain(overview())
     return ExitCode.USAGE
 
@@ -170,6 +171,17 @@ def _unknown_command(name: str) -> int:
     words = f'unknown command "{name}" for "rclone"'
     _complain(f"Error: {words}\nRun 'rclone --help' for usage.\n")
     return _fatal(words)
+
+
+def _unknown_config(name: str, arguments: Sequence[str]) -> int:
+    """What stands after `config` is no verb; a session of questions, as rclone has it, is not offered."""
+    from plait.cli.fronts.rclone_help import config_help
+
+    if name and not {"-h", "--help"} & set(arguments):
+        print(config_help())
+        return _fatal(f'unknown command "{name}" for "rclone config"')
+    print(config_help())
+    return ExitCode.DONE if {"-h", "--help"} & set(arguments) else ExitCode.FAILED
 
 
 def _fatal_usage(words: str, verb: str) -> int:

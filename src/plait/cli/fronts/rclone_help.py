@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from plait.cli.fronts.rclone_more import HIDDEN
 from plait.cli.fronts.rclone_types import default_text, help_name
 from plait.cli.fronts.rclone_verbs import GLOBAL, GROUPS, HELP, VERBS, VERSION, group_of
 
@@ -19,11 +20,21 @@ Use "rclone help flags" for to see the global flags."""
 
 def overview() -> str:
     """What `rclone help` prints."""
-    summaries = {name: verb.summary for name, verb in VERBS.items()} | {"help": "Show help for commands and flags."}
+    summaries = {name: verb.summary for name, verb in VERBS.items() if " " not in name and name not in HIDDEN}
+    summaries |= {"config": "Show and change the configuration.", "help": "Show help for commands and flags."}
     width = max(map(len, summaries)) + 2
     lines = ["Usage:", "  rclone [flags]", "  rclone [command]", "", "Available commands:"]
     lines += [f"  {name:<{width}}{summaries[name]}" for name in sorted(summaries)]
     return "\n".join([*lines, "", FOOTER])
+
+
+def config_help() -> str:
+    """What `rclone config` prints: the verbs below it."""
+    found = {name.partition(" ")[2]: verb.summary for name, verb in VERBS.items() if name.startswith("config ")}
+    width = max(map(len, found)) + 2
+    lines = ["Usage:", "  rclone config [command]", "", "Available commands:"]
+    lines += [f"  {name:<{width}}{found[name]}" for name in sorted(found)]
+    return "\n".join([*lines, "", 'Use "rclone config [command] --help" for more information about a command.'])
 
 
 def root_help() -> str:
@@ -35,7 +46,14 @@ def verb_usage(name: str) -> str:
     """The usage of a verb, as it is printed after an error."""
     verb = VERBS[name]
     words = f"{verb.words} " if verb.words else ""
-    lines = ["Usage:", f"  rclone {name} {words}[flags]", "", "Flags:", *_flags((*verb.own.options, HELP), name), ""]
+    lines = [
+        "Usage:",
+        f"  rclone {name} {words}[flags]",
+        "",
+        "Flags:",
+        *_flags((*verb.own.options, HELP), name.rpartition(" ")[2]),
+        "",
+    ]
     for group in verb.groups:
         found = [option for option in GLOBAL.options if group_of(option) == group]
         if found:

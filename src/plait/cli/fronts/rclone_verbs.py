@@ -1,111 +1,81 @@
-"""The rclone front's verbs and flags: which flag is global, which a verb's own, and in which group help lists it."""
+"""The rclone front's verbs, and in which group help lists a global flag."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from plait.cli.options import ASK_PASSWORD
+from plait.cli.fronts.rclone_more import MORE
+from plait.cli.fronts.rclone_verb import EMPTY, GLOBAL, HELP, REPORTS, VERSION, FrontVerb, named
 from plait.mirror import options
-from plait.mirror.backend_options import SECRET_OPTIONS
-from plait.mirror.option_types import SWITCH
-from plait.model.options import Option, OptionSet, Section
+from plait.model.options import OptionSet, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from plait.model.options import Option
 
-_OF_A_VERB: Final = frozenset({"create-empty-src-dirs"})
-"""Flags that the mirror declares with the global ones and that rclone gives to some verbs only."""
-
-
-def _rclones(declared: Iterable[Option]) -> OptionSet:
-    return OptionSet(option for option in declared if option.rclone)
-
-
-def _named(declared: OptionSet, names: Iterable[str]) -> OptionSet:
-    wanted = frozenset(names)
-    return OptionSet(option for option in declared.options if option.name in wanted)
-
-
-_ALL: Final = _rclones((options.SYNC | SECRET_OPTIONS | OptionSet((ASK_PASSWORD,))).options)
-_REPORTS: Final = _rclones(options.REPORTS.options)
-_EMPTY: Final = _named(_ALL, _OF_A_VERB)
-GLOBAL: Final = OptionSet(
-    option for option in _ALL.options if option.name not in _OF_A_VERB and option not in _REPORTS.options
-)
-"""What every verb takes, and what may stand before the verb."""
-
-HELP: Final = Option("help", SWITCH, default=False, help="Show this help", section=Section.GLOBAL, short="h")
-VERSION: Final = Option("version", SWITCH, default=False, help="Show the version", section=Section.GLOBAL, short="V")
-
-
-@dataclass(frozen=True, slots=True)
-class FrontVerb:
-    """A verb of the front. `own` are its flags beside the global ones, `groups` those of them that help lists.
-
-    `known` are the options that the verb reads: those that rclone does not have keep their defaults.
-    """
-
-    summary: str
-    words: str
-    takes: tuple[int, int]
-    own: OptionSet
-    groups: tuple[str, ...]
-    known: OptionSet
-
-    @property
-    def options(self) -> OptionSet:
-        """The flags that it takes."""
-        return self.own | OptionSet((HELP,)) | GLOBAL
-
-    @property
-    def bound(self) -> OptionSet:
-        """Everything that has a value when it runs."""
-        return self.options | self.known
-
+__all__ = ["GLOBAL", "GROUPS", "HELP", "VERBS", "VERSION", "group_of"]
 
 _TWO: Final = "source:path dest:path"
 _ONE: Final = "remote:path"
 _CARRY: Final = ("Copy", "Important", "Filter", "Listing")
 _LIST: Final = ("Filter", "Listing")
-VERBS: Final[dict[str, FrontVerb]] = {
+VERBS: Final[dict[str, FrontVerb]] = MORE | {
     "check": FrontVerb(
         "Check that the files of source and dest match.",
         _TWO,
         (2, 2),
-        _REPORTS | options.CHECKING,
+        REPORTS | options.CHECKING,
         ("Check", *_LIST),
         options.CHECK,
+        "plait.cli.commands.check:run",
     ),
     "copy": FrontVerb(
         "Copy files from source to dest, leaving identical ones alone.",
         _TWO,
         (2, 2),
-        _REPORTS | _EMPTY,
+        REPORTS | EMPTY,
         _CARRY,
         options.COPY,
+        "plait.cli.commands.transfer:run",
     ),
-    "ls": FrontVerb("List the files in the path with their sizes.", _ONE, (1, 1), OptionSet(()), _LIST, options.LS),
+    "ls": FrontVerb(
+        "List the files in the path with their sizes.",
+        _ONE,
+        (1, 1),
+        OptionSet(()),
+        _LIST,
+        options.LS,
+        "plait.cli.commands.ls:run",
+    ),
     "move": FrontVerb(
-        "Move files from source to dest.", _TWO, (2, 2), _REPORTS | _EMPTY | options.MOVING, _CARRY, options.MOVE
+        "Move files from source to dest.",
+        _TWO,
+        (2, 2),
+        REPORTS | EMPTY | options.MOVING,
+        _CARRY,
+        options.MOVE,
+        "plait.cli.commands.transfer:run",
     ),
     "size": FrontVerb(
         "Print the number of files in the path and their size.",
         _ONE,
         (1, 1),
-        _named(options.OUTPUT, ("json",)),
+        named(options.OUTPUT, ("json",)),
         _LIST,
         options.SIZE_VERB,
+        "plait.cli.commands.size:run",
     ),
     "sync": FrontVerb(
         "Make source and dest identical, changing dest only.",
         _TWO,
         (2, 2),
-        _REPORTS | _EMPTY,
+        REPORTS | EMPTY,
         ("Copy", "Sync", *_CARRY[1:]),
         options.SYNC,
+        "plait.cli.commands.transfer:run",
     ),
-    "version": FrontVerb("Show the version.", "", (0, 0), OptionSet(()), (), OptionSet(())),
+    "version": FrontVerb(
+        "Show the version.", "", (0, 0), OptionSet(()), (), OptionSet(()), "plait.cli.fronts.rclone_version:run"
+    ),
 }
 
 GROUPS: Final = {

@@ -34,6 +34,7 @@ from plait.stores.local.partials import remove_left_over
 from plait.stores.local.paths import Place, Root, components, place
 from plait.stores.local.probe import probe
 from plait.stores.local.reading import READ, LocalReader, check_file, not_found, open_file
+from plait.stores.local.whole import move_tree, usage_of
 from plait.stores.local.writing import (
     PART_CUTOFF,
     PART_SIZE,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Page
-    from plait.stores.base import CopyRequest, CopyResult, Outgoing, PartHashes, Reader, Source, Store
+    from plait.stores.base import CopyRequest, CopyResult, Outgoing, PartHashes, Reader, Source, Store, Usage
 
     # `list` is a method below.
     Results = list[CopyResult]
@@ -328,6 +329,17 @@ class LocalStore:
             else:
                 if removed:
                     yield Deleted(key)
+
+    def usage(self) -> Usage:
+        return usage_of(self.path)
+
+    def move_directory_from(self, source: Store) -> None:
+        inner = unwrapped(source)
+        if not isinstance(inner, LocalStore):
+            raise NotSupportedError("can't move directory - incompatible remotes")
+        self.root.close()
+        inner.root.close()
+        move_tree(inner.path, self.path)
 
     def open_directory(self, key: str) -> int:
         """The directory that holds the key, for reading. Raises ObjectNotFoundError."""

@@ -124,6 +124,7 @@ def stat_of(headers: Mapping[str, str], size: int | None, *, etag_is_md5: bool) 
         hashes={} if md5 is None else {"md5": md5},
         metadata={name: value for name, value in shown.items() if value},
         content_type=headers.get("content-type") or None,
+        tier=headers.get("x-amz-storage-class", ""),
     )
 
 

@@ -65,6 +65,14 @@ def unwrapped(store: Store) -> Store:
     return store
 
 
+def offered(store: Store, protocol: Callable[..., T]) -> T | None:
+    """The store, or what it wraps, as one that offers a protocol which no wrapper passes on; None where none does."""
+    layer: object = store
+    while layer is not None and not isinstance(layer, cast("type[T]", protocol)):
+        layer = getattr(layer, "inner", None)
+    return layer
+
+
 class Wrapper:
     """A store that passes every call on to `inner`; made by `wrap`, so that it has the right optional methods."""
 

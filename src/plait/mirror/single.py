@@ -1,0 +1,99 @@
+"""Copy and move of one file under a name of its own: `copyto` and `moveto`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from plait.engine.steps import Pair
+from plait.mirror.mirroring import Mirror
+from plait.mirror.overlap import root_of, same
+from plait.model.actions import Action, Outcome, Verb
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, StoreError
+from plait.model.items import Item, Kind
+from plait.stores.location import LocationKind
+from plait.stores.registry import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plait.engine.accounting import Errors
+    from plait.engine.steps import Step
+    from plait.mirror.mirroring import Surroundings
+    from plait.mirror.settings import Mode
+    from plait.model.options import Values
+    from plait.stores.location import Location
+    from plait.stores.registry import Opening
+
+
+class SingleMirror(Mirror):
+    """A copy or move of one file; `target` is the directory that it goes to, and what it is called there."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        source: Location,
+        target: tuple[Location, str],
+        values: Values,
+        opening: Opening,
+        around: Surroundings,
+    ) -> None:
+        directory, self._name = target
+        super().__init__(mode, source, directory, values, opening, around)
+        if self.source.file is None:
+            self.close()
+            raise ConfigurationError("the source is no file", key=source.text)
+        if self.selection.active:
+            self.close()
+            typed = source.path if source.backend == "local" else source.text
+            raise ConfigurationError(f"can't limit to single files when using filters: {typed}")
+
+    def _check_places(self) -> bool:
+        """Two names in one directory are two places."""
+        return self.source.file == self._name and same(root_of(self.source), root_of(self.destination))
+
+    def _steps_of_file(self, name: str) -> Iterator[Step]:
+        source = Item(name, self.source.store.stat(name))
+        yield Pair(source, self._destination_item())
+
+    def _destination_item(self) -> Item | None:
+        try:
+            item = Item(self._name, self.destination.store.stat(self._name))
+        except (ObjectNotFoundError, DirectoryNotFoundError):
+            return None
+        if item.kind is Kind.DIRECTORY:
+            raise StoreError("is a directory not a file")
+        return item
+
+    def _decide(self, errors: Errors, **more: Any) -> Iterator[Any]:
+        """The actions, with the destination's name as their key."""
+        for action in super()._decide(errors, **more):
+            if isinstance(action, Action) and action.verb is not Verb.DELETE_SOURCE:
+                yield msgspec.structs.replace(action, key=self._name)
+            else:
+                yield action
+
+
+def is_file(location: Location, opening: Opening) -> bool:
+    """True where a location names one file."""
+    opened = open_source(location, opening)
+    opened.store.close()
+    return opened.file is not None
+
+
+def parent_and_name(location: Location) -> tuple[Location, str]:
+    """The location above, and the last part of this one: "" where it ends with a slash or is a store's root."""
+    above, slash, name = location.path.rpartition("/")
+    if name in {".", ".."}:
+        return location, ""
+    if not slash and location.kind is LocationKind.LOCAL:
+        above = "."
+    return msgspec.structs.replace(location, path=above + slash), name
+
+
+def renamed(outcome: Outcome) -> str:
+    """The name that a file got which is not its source's, "" where it kept its own."""
+    source = outcome.action.source
+    carried = outcome.action.verb in {Verb.CREATE, Verb.REPLACE}
+    return outcome.action.key if carried and source is not None and source.key != outcome.action.key else ""

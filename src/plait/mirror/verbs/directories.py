@@ -1,0 +1,114 @@
+"""`mkdir`, `rmdir`, `rmdirs` and `purge`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait.engine.events import Level
+from plait.mirror.verbs.deleting import delete
+from plait.mirror.verbs.task import Chosen, Told
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError, StoreError
+from plait.stores.base import Containers, Directories
+from plait.stores.wrappers.base import offered
+
+if TYPE_CHECKING:
+    from plait.mirror.verbs.task import Task
+    from plait.stores.registry import Opened
+
+NO_EMPTY_DIRECTORIES = "Warning: running mkdir on a remote which can't have empty directories does nothing"
+
+
+def make_directory(task: Task, opened: Opened) -> None:
+    """Makes the directory of a location, or the bucket that it lies in."""
+    if not task.allows("make directory", opened.text):
+        return
+    task.say("Making directory", opened.text)
+    store = opened.store
+    if store.features.directories and isinstance(store, Directories):
+        store.make_directory("")
+        return
+    container = offered(store, Containers)
+    if container is not None:
+        container.make_container()
+
+
+def warn_of_no_directories(task: Task, opened: Opened) -> None:
+    """Says that only a bucket can be made where a location names more."""
+    if not opened.store.features.directories and "/" in opened.root:
+        task.say(NO_EMPTY_DIRECTORIES, opened.text, Level.NOTICE)
+
+
+def remove_directory(task: Task, opened: Opened, key: str = "") -> None:
+    """Removes an empty directory, or an empty bucket. Raises PlaitError where it is missing or holds something."""
+    subject = key or opened.text
+    if not task.allows("remove directory", subject):
+        return
+    task.say("Removing directory", subject)
+    store = opened.store
+    if store.features.directories and isinstance(store, Directories):
+        if not key:
+            store.stat("")
+        store.remove_directory(key)
+        return
+    container = offered(store, Containers)
+    if container is not None and not key:
+        container.remove_container()
+
+
+def remove_empty_directories(task: Task, opened: Opened, *, leave_root: bool) -> None:
+    """Removes every directory below a location in which there is no file, deepest first, and the location itself.
+
+    Raises StoreError where one could not be removed.
+    """
+    full: set[str] = {""} if leave_root else set()
+    found: list[str] = [""]
+    selection = Chosen(opened, task.filters)
+    words = 'Failed to list "": '
+    try:
+        for item in task.items(selection, words=words, subject=opened.text):
+            if item.is_directory:
+                found.append(item.key)
+                continue
+            parent = item.key
+            while parent and parent not in full:
+                parent = parent.rpartition("/")[0]
+                full.add(parent)
+    except Told:
+        # Counted; what could be listed is still tidied up, but not what may hold something unseen.
+        full |= _ancestors(task.unlisted)
+    failures: list[PlaitError] = []
+    empty = [key for key in found if key not in full and task.filters.includes_directory(key)]
+    for key in sorted(empty, key=lambda key: (-key.count("/") - 1 if key else 0, key)):
+        try:
+            remove_directory(task, opened, key)
+        except PlaitError as error:
+            if error.fatal:
+                raise
+            task.fail(error, f"Failed to rmdir: {error.message}", key)
+            failures.append(error)
+    if failures:
+        count = f"{len(failures)} errors: last error was: " if len(failures) > 1 else ""
+        raise StoreError(f"failed to remove directories: {count}{failures[-1].message}")
+
+
+def purge(task: Task, opened: Opened) -> None:
+    """Removes a directory and everything in it. Raises ConfigurationError where filters are given."""
+    if task.filters.active:
+        raise ConfigurationError("filters are not supported with purge (purge will delete everything unconditionally)")
+    try:
+        delete(task, Chosen(opened, task.filters))
+    except Told as told:
+        if not isinstance(told.error, DirectoryNotFoundError):
+            raise
+    remove_empty_directories(task, opened, leave_root=False)
+
+
+def _ancestors(keys: set[str]) -> set[str]:
+    """The keys and all directories above them."""
+    above: set[str] = set()
+    for key in keys:
+        parent = key
+        while parent not in above:
+            above.add(parent)
+            parent = parent.rpartition("/")[0]
+    return above

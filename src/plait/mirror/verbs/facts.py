@@ -1,0 +1,94 @@
+"""`about`, `link` and `backend features`: what a store says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from plait.model.errors import CancelledError, NotSupportedError, PlaitError, StoreError
+from plait.model.values.sizes import show_count, show_size_unit
+from plait.stores.base import CleansUp, Copies, Duplicates, Renames, Shares, TellsUsage, Usage
+from plait.stores.wrappers.base import offered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plait.stores.registry import Opened
+
+_FIELDS: Final = ("total", "used", "free", "trashed", "other", "objects")
+_SECOND: Final = 1_000_000_000
+
+
+def usage(opened: Opened) -> Usage:
+    """How full a store is. Raises NotSupportedError where it does not know."""
+    store = offered(opened.store, TellsUsage)
+    if store is None:
+        raise NotSupportedError(f"{opened.text} doesn't support about")
+    try:
+        return store.usage()
+    except CancelledError:
+        raise
+    except PlaitError as error:
+        raise type(error)(f"about call failed: {error.message}", hint=error.hint, key=error.key) from None
+
+
+def usage_lines(found: Usage, *, full: bool) -> Iterator[str]:
+    """What is known, a line each."""
+    for name in _FIELDS:
+        value = getattr(found, name)
+        if value is None:
+            continue
+        shown = str(value) if full else show_count(value) if name == "objects" else show_size_unit(value)
+        yield f"{name.title() + ':':<9}{shown}"
+
+
+def usage_fields(found: Usage) -> dict[str, int]:
+    """What is known, by name."""
+    return {name: value for name in _FIELDS if (value := getattr(found, name)) is not None}
+
+
+def link(opened: Opened, expire: int | None, *, unlink: bool) -> str:
+    """A link to a file, or "" where links were taken back; `expire` in nanoseconds. Raises NotSupportedError."""
+    store = offered(opened.store, Shares)
+    if store is None:
+        raise NotSupportedError(f"{opened.text} doesn't support public links")
+    key = opened.file or ""
+    if unlink:
+        store.unshare(key)
+        return ""
+    return store.share(key, None if expire is None else expire / _SECOND)
+
+
+def features(opened: Opened) -> dict[str, Any]:
+    """What a store can do, under rclone's names where it has one."""
+    store, found = opened.store, opened.store.features
+    return {
+        "Name": opened.remote,
+        "Root": opened.root,
+        "String": opened.text,
+        "Precision": found.time_precision,
+        "Hashes": list(found.hashes),
+        "Features": {
+            "About": offered(store, TellsUsage) is not None,
+            "BucketBased": not found.directories,
+            "CanHaveEmptyDirectories": found.directories,
+            "CaseInsensitive": not found.case_sensitive,
+            "CleanUp": offered(store, CleansUp) is not None,
+            "Copy": isinstance(store, Copies),
+            "DirModTimeUpdatesOnWrite": found.scheme == "local",
+            "DirSetModTime": found.directory_times,
+            "DuplicateFiles": offered(store, Duplicates) is not None,
+            "IsLocal": found.scheme == "local",
+            "Move": isinstance(store, Renames),
+            "PublicLink": offered(store, Shares) is not None,
+            "PutStream": found.streaming_writes,
+            "ReadMetadata": found.metadata,
+            "SlowHash": not found.hashes_in_listing,
+            "SlowModTime": not found.times_in_listing,
+            "WriteMetadata": found.metadata,
+        },
+    }
+
+
+def unknown_command(name: str) -> StoreError:
+    """The error of a backend command that there is not."""
+    return StoreError(f'"{name}" command not found')
