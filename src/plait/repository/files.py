@@ -14,7 +14,7 @@ from plait.stores.content import BytesReader
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from plait.stores.base import Store
+    from plait.stores.base import Source, Store
 
 _MODE = 0o600
 _DIRECTORY_MODE = 0o700
@@ -101,6 +101,10 @@ class StoredFiles:
         """Stores a whole file, atomically and so that it survives a power loss. Raises the store's errors."""
         return self._put(self._layout.key(folder, name), data, if_absent=False)
 
+    def put_stream(self, folder: Folder, name: bytes, content: Source, size: int) -> Stat:
+        """As `put`, from content of `size` bytes that is read once."""
+        return self._store.write(self._layout.key(folder, name), content, size, self._how(if_absent=False))
+
     def stat(self, folder: Folder, name: bytes) -> Stat:
         """What the store says of a file. Raises ObjectNotFoundError where there is none."""
         return self._store.stat(self._layout.key(folder, name))
@@ -145,13 +149,13 @@ class StoredFiles:
         raise AlreadyExistsError(f"there is a repository at {where} already")
 
     def _put(self, key: str, data: bytes, *, if_absent: bool) -> Stat:
+        content = BytesReader(data, Stat(Kind.FILE, len(data)))
+        return self._store.write(key, content, len(data), self._how(if_absent=if_absent))
+
+    def _how(self, *, if_absent: bool) -> Outgoing:
         features = self._store.features
-        how = Outgoing(
-            durable=True,
-            mode=_MODE if features.posix else None,
-            if_absent=if_absent and features.conditional_writes,
-        )
-        return self._store.write(key, BytesReader(data, Stat(Kind.FILE, len(data))), len(data), how)
+        mode = _MODE if features.posix else None
+        return Outgoing(durable=True, mode=mode, if_absent=if_absent and features.conditional_writes)
 
 
 class ArchivedFiles:

@@ -84,14 +84,15 @@ class Writer:
     def finish(self) -> tuple[bytes, bytes, tuple[Blob, ...]]:
         """Name and bytes of the stored file, and the blobs in it."""
         blobs = tuple(self._blobs)
-        body = b"".join((*self._parts, self._tail(blobs)))
+        body = b"".join((*self._parts, seal(self._codec, self._timestamp, blobs, self.size)))
         return self._codec.mac(body), self._codec.wrap(Resource.PACKFILE, VERSION_1_0_0, body), blobs
 
-    def _tail(self, blobs: tuple[Blob, ...]) -> bytes:
-        records = pack_records(blobs)
-        footer = _FOOTER.pack(self._timestamp, len(blobs), self.size, self._codec.mac(records), 0)
-        encoded = self._codec.encode(footer)
-        return self._codec.encode(records) + encoded + _LENGTH.pack(len(encoded))
+
+def seal(codec: Codec, timestamp: int, blobs: Sequence[Blob], size: int) -> bytes:
+    """What follows the blobs of a packfile, which take `size` bytes: index, footer, and the footer's length."""
+    records = pack_records(blobs)
+    footer = codec.encode(_FOOTER.pack(timestamp, len(blobs), size, codec.mac(records), 0))
+    return codec.encode(records) + footer + _LENGTH.pack(len(footer))
 
 
 def read_index(body: bytes, codec: Codec) -> Index:

@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from plait.model.errors import IntegrityError, NotSupportedError
-from plait.repository.format.resources import MAC_SIZE, NO_MAC, STATE_VERSION, Resource, version_text
+from plait.repository.format.resources import MAC_SIZE, NO_MAC, STATE_VERSION, VERSION_1_0_0, Resource, version_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -125,7 +125,8 @@ class End(NamedTuple):
 
 Record: TypeAlias = Location | Coloured | Packfile | Configured | Delete | End
 
-Writable: TypeAlias = Location | Coloured | Packfile | Delete
+Writable: TypeAlias = Location | Coloured | Packfile | Delete | bytes
+"""A record, or any number of records as they stand in a stream (`pack_location`)."""
 
 _BEGINNING_OF_LOCATION: Final = _TAG.pack(_LOCATION, _LAYOUTS[_LOCATION].size)
 _LONGEST_RUN: Final = 1024
@@ -244,6 +245,11 @@ def _read_configured(payload: bytes) -> Configured:
     return Configured(payload[1:key_end], payload[value_start:value_end], int.from_bytes(payload[value_end:], "little"))
 
 
+def pack_location(resource: int, mac: bytes, packfile: bytes, offset: int, length: int) -> bytes:
+    """A location as it stands in a stream: a state may have a great many."""
+    return LOCATION_RECORD.pack(_LOCATION, 85, resource, VERSION_1_0_0, mac, packfile, offset, length, 0)
+
+
 def write_stream(parent: bytes, records: Iterable[Writable], end: End) -> bytes:
     """The plain stream of a state, in the newest layout.
 
@@ -253,6 +259,9 @@ def write_stream(parent: bytes, records: Iterable[Writable], end: End) -> bytes:
         raise ValueError(f"the name of a state has {NAME_SIZE} bytes, not {len(parent)}")
     parts = [parent]
     for record in records:
+        if isinstance(record, bytes):
+            parts.append(record)
+            continue
         tag = _TAGS[type(record)]
         layout = _LAYOUTS[tag]
         parts.append(_TAG.pack(tag, layout.size))

@@ -1,0 +1,219 @@
+"""Writing to a repository: blobs into packfiles, packfiles into the store, and states that make them known.
+
+Order is what keeps a repository whole: a state is published only after every packfile that it names is stored, and
+only while the lock is held. Until a snapshot's last state, nothing refers to what was written; states in between make
+it known all the same, so that a run that was killed is continued by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from threading import Condition, Lock, Thread
+from typing import TYPE_CHECKING, Final, Self
+
+from plait.repository.format import states
+from plait.repository.format.resources import NO_MAC, Resource
+from plait.repository.format.states import End, Packfile
+from plait.repository.layout import Folder
+from plait.repository.packing import LARGEST, Packing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from plait.repository.files import StoredFiles
+    from plait.repository.format.codec import Codec
+    from plait.repository.format.states import Writable
+    from plait.repository.index import StoredIndex
+    from plait.repository.locking import HeldLock
+    from plait.repository.packing import Packed
+
+_PUBLISH_SECONDS: Final = 5.0
+_PUBLISH_SHARE: Final = 20
+"""States in between come at longer and longer intervals: at most this part of the work is lost when it is killed."""
+_CHUNK: Final = int(Resource.CHUNK)
+_REMOTE_LARGEST: Final = 24 << 20
+_REMOTE_UPLOADS: Final = 3
+
+
+class _Lane:
+    """A packfile that is open for some kinds of blobs."""
+
+    __slots__ = ("lock", "packing")
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.packing = Packing()
+
+
+class Writer:
+    """A run that adds to a repository. Threads may share it; use it in a `with`, which ends its threads.
+
+    Nothing is part of the repository before `publish`. `publish_seconds`: between states, at least; 0 for one after
+    each packfile. `written`: bytes stored so far.
+    """
+
+    def __init__(
+        self,
+        files: StoredFiles,
+        codec: Codec,
+        index: StoredIndex,
+        lock: HeldLock,
+        *,
+        packfile_size: int = LARGEST,
+        publish_seconds: float = _PUBLISH_SECONDS,
+    ) -> None:
+        self._files = files
+        self._codec = codec
+        self._index = index
+        self._lock = lock
+        features = files.store.features
+        largest, uploads = (LARGEST, 1) if features.batched else (_REMOTE_LARGEST, _REMOTE_UPLOADS)
+        self._largest = min(packfile_size, largest)
+        self._interval = publish_seconds
+        self._began = self._published = time.monotonic()
+        self._chunks, self._others = _Lane(), _Lane()
+        self._pending: dict[bytes, object] = {}
+        self._stored: list[Packed] = []
+        self._parent: bytes | None = None
+        self._publishing = Lock()
+        self._changed = Condition()
+        self._queue: deque[Packing] = deque()
+        self._uploading = 0
+        self._closed = False
+        self._error: BaseException | None = None
+        self._uploads = uploads
+        self._threads: list[Thread] = []
+        self.written = 0
+
+    def claim(self, resource: int, mac: bytes) -> bool:
+        """Whether a blob is new; then it is the caller's to `add`, and nobody else is told so."""
+        key = mac + bytes((resource,))
+        if key in self._pending or self._index.holds(resource, mac):
+            return False
+        # Atomic: of several threads with the same blob one is the first.
+        mark = object()
+        return self._pending.setdefault(key, mark) is mark
+
+    def add(self, resource: int, mac: bytes, plain: bytes) -> None:
+        """Stores a blob that was claimed; it may be kept in memory for a while. Raises what the storing raised."""
+        encoded = self._codec.encode(plain)
+        lane = self._chunks if resource == _CHUNK else self._others
+        full = None
+        with lane.lock:
+            packing = lane.packing
+            packing.add(resource, mac, encoded)
+            if packing.size > self._largest or self._is_due():
+                full, lane.packing = packing, Packing()
+        if full is not None:
+            self._submit(full)
+
+    def put(self, resource: int, mac: bytes, plain: bytes) -> None:
+        """Stores a blob unless the repository holds it, or will. Raises as `add`."""
+        if self.claim(resource, mac):
+            self.add(resource, mac, plain)
+
+    def publish(self, records: Sequence[Writable] = ()) -> None:
+        """Makes everything that was added part of the repository, and `records` with it, in one state.
+
+        Raises LockLostError, and what the storing raised; nothing of it is part of the repository then.
+        """
+        for lane in (self._chunks, self._others):
+            with lane.lock:
+                full, lane.packing = lane.packing, Packing()
+            if not full.is_empty:
+                self._submit(full)
+        with self._changed:
+            while (self._queue or self._uploading) and self._error is None:
+                self._changed.wait()
+            self._raise_error()
+        with self._publishing:
+            self._publish(records)
+
+    def _is_due(self) -> bool:
+        """Whether it is time for a state in between; looked at where a blob is added, lest a slow source delays it."""
+        now = time.monotonic()
+        return now - self._published > max(self._interval, (now - self._began) / _PUBLISH_SHARE)
+
+    def _submit(self, packing: Packing) -> None:
+        with self._changed:
+            while len(self._queue) >= 1 and self._error is None:
+                self._changed.wait()
+            self._raise_error()
+            self._queue.append(packing)
+            if len(self._threads) < self._uploads:
+                thread = Thread(target=self._upload, name="packfiles", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify_all()
+
+    def _upload(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._closed:
+                    self._changed.wait()
+                if self._closed or self._error is not None:
+                    return
+                packing = self._queue.popleft()
+                self._uploading += 1
+                self._changed.notify_all()
+            try:
+                self._store(packing)
+            except BaseException as error:  # noqa: BLE001  (raised again in the threads that add)
+                with self._changed:
+                    self._error = self._error or error
+            with self._changed:
+                self._uploading -= 1
+                self._changed.notify_all()
+
+    def _store(self, packing: Packing) -> None:
+        packed = packing.store(self._codec, self._files)
+        with self._publishing:
+            self._stored.append(packed)
+            self.written += packed.size
+            if self._is_due() or not self._interval:
+                self._publish(())
+
+    def _publish(self, records: Sequence[Writable]) -> None:
+        """Stores a state of what was stored since the last one. `_publishing` is held."""
+        stored, self._stored = self._stored, []
+        if not stored and not records:
+            return
+        self._lock.check()
+        name = os.urandom(states.NAME_SIZE)
+        parent = self._parent if self._parent is not None else self._index.newest_state()
+        pack = states.pack_location
+        locations = b"".join(
+            pack(blob.resource, blob.mac, packed.name, blob.offset, blob.length)
+            for packed in stored
+            for blob in packed.blobs
+        )
+        packfiles = [Packfile(packed.name, name, packed.timestamp) for packed in stored]
+        stream = states.write_stream(parent or NO_MAC, [locations, *records, *packfiles], End(time.time_ns()))
+        data = states.write(stream, self._codec)
+        self._files.put(Folder.STATES, name, data)
+        self.written += len(data)
+        self._parent = name
+        self._index.add_state(name, stream)
+        for packed in stored:
+            for blob in packed.blobs:
+                self._pending.pop(blob.mac + bytes((blob.resource,)), None)
+        self._published = time.monotonic()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
