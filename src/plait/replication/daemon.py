@@ -23,6 +23,7 @@ from plait.replication.scheduling import Answer, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from plait.replication import events
     from plait.replication.configuration.settings import DatabaseSettings, Place, UpkeepSettings
@@ -88,6 +89,14 @@ class Daemon:
         self._shop.loop.stop()
         self._shop.notifications.close()
         return errors
+
+    def listen(self, directory: Path, listener: Callable[[str], None]) -> bool:
+        """Call `listener` with the names of what changes in a directory; False where that cannot be heard of."""
+        return self._shop.notifications.directory(directory, listener)
+
+    def later(self, delay: float, work: Callable[[], None]) -> None:
+        """Have `work` done in `delay` seconds, on a thread that may block."""
+        self._shop.loop.after(delay, lambda: self._shop.keeping.submit(work))
 
     def info(self) -> Information:
         """The daemon itself."""
@@ -162,9 +171,9 @@ class Daemon:
 
         def once() -> None:
             work()
-            self._shop.loop.after(interval, lambda: self._shop.keeping.submit(once))
+            self.later(interval, once)
 
-        self._shop.loop.after(interval, lambda: self._shop.keeping.submit(once))
+        self.later(interval, once)
 
     def _at_boundaries(self, level: int, interval: float) -> None:
         def once() -> None:
@@ -172,6 +181,6 @@ class Daemon:
             wait()
 
         def wait() -> None:
-            self._shop.loop.after(until_next(time.time_ns(), interval), lambda: self._shop.keeping.submit(once))
+            self.later(until_next(time.time_ns(), interval), once)
 
         wait()

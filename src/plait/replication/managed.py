@@ -207,6 +207,31 @@ class Managed:
         """The last transaction that all replicas have."""
         return min((uploader.txid for uploader in self.uploaders), default=0)
 
+    def once(self, *, snapshot: bool, retention: bool) -> None:
+        """Capture and upload what there is, and close. Raises what fails; BusyError where another daemon has it."""
+        try:
+            self.database.open()
+            if not self.database.newest_local():
+                self._meet_first()
+            self.database.sync()
+            for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
+                while uploader.run():
+                    pass
+                if snapshot:
+                    upkeep.keep(SNAPSHOT_LEVEL, self._shop.upkeep.snapshot_interval, anyway=True)
+                if retention:
+                    upkeep.retire()
+                    upkeep.retire_snapshots()
+            self.forget_local()
+        finally:
+            self.database.close()
+            self.close()
+
+    def _meet_first(self) -> None:
+        """Before anything was captured: what the replicas have says where the local files begin."""
+        for uploader in self.uploaders:
+            uploader.run()
+
     def status(self) -> DatabaseStatus:
         """The database as the control socket shows it."""
         times = [_in_step_at(uploader) for uploader in self.uploaders]

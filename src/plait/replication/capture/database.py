@@ -54,6 +54,7 @@ class Database:
         self._place = Place()
         self.found_txid = 0
         """The newest transaction that was captured before the database was opened: its files are other runs' work."""
+        self._opened: tuple[int, int] | None = None
         self._is_fresh = False
         self._readers = 0
         self._not_before = 0.0
@@ -170,10 +171,14 @@ class Database:
 
     def _open(self) -> bool:
         if self._connections is not None:
-            self._connections.pin()
-            return True
+            if self._identity() == self._opened:
+                self._connections.pin()
+                return True
+            # Another file stands in its place, or none: what was open has no name any more.
+            self._close()
         if not self.exists():
             return False
+        self._opened = self._identity()
         self.local.acquire(self._real)
         try:
             self._connections = Connections(self._real, self._settings.busy_timeout)
@@ -188,6 +193,14 @@ class Database:
             raise
         self._emit(events.Opened(self.path, self._place.txid))
         return True
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file it is; None where there is none."""
+        try:
+            status = self._real.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _close(self) -> None:
         connections, self._connections = self._connections, None

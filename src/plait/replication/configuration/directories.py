@@ -20,12 +20,16 @@ SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _NOT_DATABASES: Final = ("-wal", "-shm", "-journal")
 
 
-def find_databases(settings: DirectorySettings) -> list[DatabaseSettings]:
-    """The databases that are there now, in the order of their paths.
+def find_databases(settings: DirectorySettings, known: frozenset[str] = frozenset()) -> list[DatabaseSettings]:
+    """The databases that are there now, in the order of their paths. Files that are `known` as such are not opened.
 
     Raises ConfigurationError where there are none and nobody watches for them.
     """
-    found = [database_of(settings, path) for path in sorted(_candidates(settings)) if is_database(settings, path)]
+    found = [
+        database_of(settings, path)
+        for path in sorted(_candidates(settings))
+        if path in known or is_database(settings, path)
+    ]
     if not found and not settings.watch:
         raise ConfigurationError(
             f"no SQLite databases found in directory {settings.directory} with pattern {settings.pattern}"

@@ -1,0 +1,83 @@
+"""The databases of directories that are watched: new ones are replicated, those that go are let go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from plait.model.errors import PlaitError
+from plait.replication import events
+from plait.replication.configuration.directories import find_databases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.replication.configuration.settings import DirectorySettings
+    from plait.replication.daemon import Daemon
+
+_CALM: Final = 0.25
+"""Seconds between the first of some changes and the look at the directory."""
+_POLL: Final = 5.0
+"""Seconds between two looks where nothing can be heard of changes."""
+
+
+class DirectoryWatch:
+    """The databases of one directory, as a daemon has them."""
+
+    def __init__(self, settings: DirectorySettings, daemon: Daemon, emit: Callable[[events.Event], None]) -> None:
+        self._settings = settings
+        self._daemon = daemon
+        self._emit = emit
+        self._paths: set[str] = set()
+        self._watched: set[str] = set()
+        self._is_asked = False
+
+    def look(self) -> None:
+        """Register what is new, and let go what is gone. Raises what a directory without databases raises."""
+        self._is_asked = False
+        is_heard = self._settings.watch and self._watch()
+        found = find_databases(self._settings, known=frozenset(self._paths))
+        for database in found:
+            if database.path not in self._paths:
+                self._paths.add(database.path)
+                if self._daemon.register(database):
+                    self._emit(events.Found(database.path, self._settings.directory))
+        for path in self._paths - {database.path for database in found}:
+            self._paths.discard(path)
+            self._emit(events.Gone(path, self._settings.directory))
+            self._let_go(path)
+        if self._settings.watch and not is_heard:
+            self._daemon.later(_POLL, self.look)
+
+    def _let_go(self, path: str) -> None:
+        try:
+            self._daemon.unregister(path, None)
+        except PlaitError:
+            # Its file is gone: what could not be uploaded any more was told of by the events of its stopping.
+            return
+
+    def _watch(self) -> bool:
+        """Listen to the directory, and to those below it; whether all of them can be listened to."""
+        folders = [self._settings.directory]
+        if self._settings.recursive:
+            folders += [
+                os.path.join(folder, name)  # noqa: PTH118
+                for folder, names, _ in os.walk(self._settings.directory)
+                for name in names
+                if not name.endswith("-litestream")
+            ]
+        for folder in self._watched.difference(folders):
+            self._watched.discard(folder)
+        for folder in folders:
+            if folder not in self._watched:
+                if not self._daemon.listen(Path(folder), self._changed):
+                    return False
+                self._watched.add(folder)
+        return True
+
+    def _changed(self, name: str) -> None:
+        if name.endswith(("-wal", "-shm", "-journal", "-litestream")) or self._is_asked:
+            return
+        self._is_asked = True
+        self._daemon.later(_CALM, self.look)
