@@ -101,8 +101,11 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("sync", "to", "@p"), 1, "syncing snapshots to a repository is not in this version yet"),
         (("at", "@r", "sync", "from", "@p"), 1, "syncing snapshots from a repository is not in this version yet"),
         (("sync", "app.db"), 1, "replicating a database is not in this version yet"),
-        (("ls", "@r:"), 1, "ls of a repository is not in this version yet"),
-        (("at", "@r", "ls"), 1, "ls of a repository is not in this version yet"),
+        (("ls", "@r:"), 1, "could not resolve repository: @r"),
+        (("at", "@r", "ls"), 1, "could not resolve repository: @r"),
+        (("at", "s", "ls"), 3, "there is no repository at"),
+        (("at", "s", "size"), 2, "size does not work on a repository"),
+        (("digest", "@r:ab", "@q:ab"), 2, "@q and @r are different repositories"),
         (("at", "@r", "copy", "a", "b"), 2, "copy does not work at a repository"),
         (("at", "@r"), 2, "at needs a repository and a command"),
         (("size", "--as", "replica", "s"), 1, "size of a replica is not in this version yet"),
@@ -126,7 +129,6 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("runs", "show", "x"), 4, "there is no run 'x'"),
         (("apply", "s/a"), 1, "s/a is no plan"),
         (("ls", "--format", "pq", "s"), 2, "there is no part 'q'"),
-        (("plakar", "ls"), 1, "the plakar front is not in this version yet"),
         (("litestream", "databases"), 1, "the litestream front is not in this version yet"),
     ],
 )
@@ -318,6 +320,6 @@ def test_two_kinds_at_once_are_refused() -> None:
 def test_a_repository_on_disk_is_no_tree_unless_it_is_said(capsys: Captured) -> None:
     Path("s/CONFIG").write_text("_KLOSET_")
     assert plait("ls", "s") == 1
-    assert "ls of a repository is not in this version yet" in capsys.readouterr().err
+    assert "the config is cut short: 8 bytes" in capsys.readouterr().err
     assert plait("ls", "--as", "tree", "s") == 0
     assert capsys.readouterr().out.splitlines() == ["CONFIG", "a", "sub/"]

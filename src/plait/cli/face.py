@@ -43,12 +43,11 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     if _asks_for_help(line):
         return _help(tuple(located.verb.split()), environment, arguments)
     choice = choose(command, located, line, environment)
-    form = command.form(choice.form)
-    _check_words(command, form, line)
+    form = _form(command, choice)
+    words = line.texts if choice.words is None else choice.words
+    _check_words(command, form, words)
     values = _values(command, form, line, environment)
-    invocation = Invocation(
-        command.name, form, line.texts, values, choice.parts, "plait", environment, tuple(arguments)
-    )
+    invocation = Invocation(command.name, form, words, values, choice.parts, "plait", environment, tuple(arguments))
     return int(load(form.run)(invocation))
 
 
@@ -141,11 +140,19 @@ def _help(words: tuple[str, ...], environment: Mapping[str, str], arguments: Seq
     return int(load(HELP.run)(invocation))
 
 
-def _check_words(command: Command, form: Form, line: Line) -> None:
+def _form(command: Command, choice: Choice) -> Form:
+    try:
+        return command.form(choice.form)
+    except KeyError:
+        hint = "usage: " + "\n       ".join(command.synopses())
+        raise UsageError(f"{command.name} does not work on a {choice.form}", hint=hint) from None
+
+
+def _check_words(command: Command, form: Form, words: Sequence[str]) -> None:
     least, most = form.takes
-    if not least <= len(line.words) <= most:
+    if not least <= len(words) <= most:
         wanted = f"{least}" if least == most else f"{least} to {most}"
-        given = len(line.words)
+        given = len(words)
         hint = "usage: " + "\n       ".join(command.synopses())
         raise UsageError(f"{command.name} takes {wanted} word{'s' * (wanted != '1')}, not {given}", hint=hint)
 

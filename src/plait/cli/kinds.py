@@ -19,30 +19,38 @@ TREE: Final = "tree"
 REPOSITORY: Final = "repository"
 REPLICA: Final = "replica"
 DATABASE: Final = "database"
-OTHER: Final = "other"
 
 _MAGIC: Final = b"_KLOSET_"
 """How the file `CONFIG` of a Kloset repository begins."""
 _LTX_PLACES: Final = ("ltx/0/", "0000/")
 """Where the first level of a replica lies: on files, and on an object store."""
+_SNAPSHOT_WORD: Final = re.compile(r"(@[^:/,]+):(.*)", re.DOTALL)
 _LTX_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.ltx")
 
 
 def decide_one(situation: Situation) -> Choice:
-    """The form of a verb that takes one location. Raises UsageError."""
+    """The form of a verb that takes one location, named by its kind. Raises UsageError.
+
+    Of a repository that a word names, the words that are left say what in it is meant: `[SNAPSHOT[:PATH]]`.
+    """
     words = situation.line.texts
     if situation.at is not None:
-        return Choice(OTHER, {"kind": REPOSITORY, "at": situation.at})
+        return Choice(REPOSITORY, {"at": situation.at})
+    if not words:
+        return Choice(TREE)
+    snapshot = in_snapshot(words)
+    if snapshot is not None:
+        return snapshot
     if len(words) != 1:
         return Choice(TREE)
     kind = asked_kind(situation) or _kind_of(words[0], situation)
-    return Choice(TREE) if kind == TREE else Choice(OTHER, {"kind": kind})
+    return Choice(kind, {"at": words[0]}, ()) if kind == REPOSITORY else Choice(kind)
 
 
 def decide_check(situation: Situation) -> Choice:
     """The form of `check`: two locations are compared, one is verified. Raises UsageError."""
     words = situation.line.texts
-    if situation.at is None and len(words) == 2:
+    if situation.at is None and len(words) == 2 and in_snapshot(words) is None:
         return Choice(TREE)
     choice = decide_one(situation)
     if choice.form == TREE and len(words) == 1:
@@ -50,6 +58,25 @@ def decide_check(situation: Situation) -> Choice:
             f"{words[0]} is a tree: check compares it with another one", hint=f"usage: plait check {words[0]} DEST"
         )
     return choice
+
+
+def decide_repository(situation: Situation) -> Choice:
+    """The form of a verb that works on repositories alone: `at` names it, or `@NAME:SNAPSHOT`, else the default one."""
+    if situation.at is not None:
+        return Choice(REPOSITORY, {"at": situation.at})
+    return in_snapshot(situation.line.texts) or Choice(REPOSITORY)
+
+
+def in_snapshot(words: Sequence[str]) -> Choice | None:
+    """What words in the form `@NAME:[SNAPSHOT[:PATH]]` mean, where all name the same repository. Raises UsageError."""
+    found = [_SNAPSHOT_WORD.fullmatch(word) for word in words]
+    names = {match[1] for match in found if match is not None}
+    if not names or None in found:
+        return None
+    if len(names) > 1:
+        raise UsageError(f"{' and '.join(sorted(names))} are different repositories", hint="name one of them")
+    inside = tuple(match[2] for match in found if match is not None and match[2])
+    return Choice(REPOSITORY, {"at": names.pop()}, inside)
 
 
 def asked_kind(situation: Situation) -> str:
@@ -72,10 +99,6 @@ def find_kind(store: Store) -> str:
 
 
 def _kind_of(word: str, situation: Situation) -> str:
-    from plait.stores.location import LocationKind, parse_location
-
-    if parse_location(word).kind is LocationKind.SNAPSHOT:
-        return REPOSITORY
     from plait.cli.opening import open_store
 
     with open_store(word, situation.environment, situation.values()) as store:

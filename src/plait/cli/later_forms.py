@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from plait.cli.forms import Form
+from plait.cli.kinds import REPLICA
 from plait.cli.options import COMMON, KIND, STORES
 from plait.cli.sync_forms import DATABASE, REPOSITORY
 from plait.model.options import OptionSet
@@ -33,10 +34,10 @@ SYNC_DATABASE: Final = Form(
 )
 
 
-def _of_one_place(purpose: str) -> Form:
-    return Form("other", "REPOSITORY|REPLICA", (0, 1), _RUN, _SHARED, purpose=f"{purpose} Not yet there.")
+def _of_replica(purpose: str) -> Form:
+    return Form(REPLICA, "REPLICA", (1, 1), _RUN, _SHARED, purpose=f"{purpose} Not yet there.")
 
 
-CHECK: Final = _of_one_place("Verifies what a repository or a replica holds.")
-LS: Final = _of_one_place("Lists the snapshots of a repository, or the files of a replica.")
-SIZE: Final = _of_one_place("Measures a repository or a replica.")
+CHECK: Final = _of_replica("Verifies what a replica holds.")
+LS: Final = _of_replica("Lists the files of a replica.")
+SIZE: Final = _of_replica("Measures a replica.")

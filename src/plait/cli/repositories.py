@@ -43,12 +43,15 @@ COMMANDS: Final = {
     "check": _FUNCTIONS + "check:check",
     "create": _FUNCTIONS + "create:create",
     "diff": _FUNCTIONS + "contents:diff",
+    "destination": _FUNCTIONS + "places:entries",
     "digest": _FUNCTIONS + "contents:digest",
     "info": _FUNCTIONS + "info:info",
     "locate": _FUNCTIONS + "listing:locate",
     "ls": _FUNCTIONS + "listing:ls",
     "restore": _FUNCTIONS + "restore:restore",
     "rm": _FUNCTIONS + "removal:rm",
+    "source": _FUNCTIONS + "places:entries",
+    "store": _FUNCTIONS + "places:entries",
 }
 """The function of each command, `(RepositoryCommand) -> int`."""
 

@@ -179,7 +179,6 @@ SOURCE_OPTION: Final = Option(
     help="Set an option of the place, as its entry could",
     section=Section.MAIN,
     repeat=Repeat.APPEND,
-    short="o",
 )
 FRONT_SOURCE_OPTION: Final = Option(
     "o",
@@ -257,6 +256,15 @@ RESTORE: Final = OptionSet(
 )
 TARGET: Final = Option(
     "to", TEXT, default="", help="Restore into DIR, or the place that @NAME is", section=Section.MAIN
+)
+TARGET_DIRECTORY: Final = Option(
+    "output",
+    TEXT,
+    default="",
+    help="Restore into DIR, or the place that @NAME is",
+    section=Section.MAIN,
+    short="o",
+    aliases=("to",),
 )
 LS: Final = OptionSet(
     (

@@ -7,6 +7,8 @@ from typing import Final
 from plait.cli.forms import Verb
 
 _MIRROR = "plait.cli.mirror_forms:"
+_REPOSITORY = "plait.cli.repository_forms:"
+_ONLY_REPOSITORY = "plait.cli.kinds:decide_repository"
 _LATER = "plait.cli.later_forms:"
 _OWN = "plait.cli.own_forms:"
 
@@ -20,11 +22,20 @@ VERBS: Final[dict[str, Verb]] = {
     "move": Verb("Copy, and delete from the source what has arrived", (_MIRROR + "MOVE",)),
     "check": Verb(
         "Compare two trees, or verify what is kept in one place",
-        (_MIRROR + "CHECK", _LATER + "CHECK"),
+        (_MIRROR + "CHECK", _REPOSITORY + "CHECK", _LATER + "CHECK"),
         "plait.cli.kinds:decide_check",
     ),
-    "ls": Verb("List what a location holds", (_MIRROR + "LS", _LATER + "LS"), "plait.cli.kinds:decide_one"),
+    "ls": Verb(
+        "List what a location holds",
+        (_MIRROR + "LS", _REPOSITORY + "LS", _LATER + "LS"),
+        "plait.cli.kinds:decide_one",
+    ),
     "size": Verb("Count items and bytes", (_MIRROR + "SIZE", _LATER + "SIZE"), "plait.cli.kinds:decide_one"),
+    "create": Verb("Make a repository", (_REPOSITORY + "CREATE",), _ONLY_REPOSITORY),
+    "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
+    "store": Verb("Keep the names of repositories", (_REPOSITORY + "STORE",)),
+    "source": Verb("Keep the names of places that are saved", (_REPOSITORY + "SOURCE",)),
+    "destination": Verb("Keep the names of places that are restored to", (_REPOSITORY + "DESTINATION",)),
     "plan sync": Verb("Write down what a sync would do", (_MIRROR + "PLAN_SYNC",)),
     "plan show": Verb("Show a written plan", (_OWN + "PLAN_SHOW",)),
     "apply": Verb("Execute a written plan where both sides are still as planned", (_OWN + "APPLY",)),

@@ -24,6 +24,6 @@ def run(invocation: Invocation) -> NoReturn:
         what = "replicating a database is"
         hint = "to mirror a file or directory: plait sync SOURCE DEST"
     else:
-        what = f"{invocation.command} of a {parts['kind']} is"
+        what = f"{invocation.command} of a {invocation.form.name} is"
         hint = "--as tree takes the location for a tree of files"
     raise NotSupportedError(f"{what} not in this version yet", hint=hint)

@@ -26,11 +26,13 @@ class _Entries:
     """The entries of one kind, and the command that works on them."""
 
     def __init__(self, command: RepositoryCommand) -> None:
+        words = (*command.invocation.command.split(), *command.invocation.words)
         self.command = command
-        self.word, self.action = command.invocation.command.split()
+        self.word: Final = words[0]
+        self.action: Final = words[1]
+        self.words: Final = words[2:]
         self.section: Final = _SECTIONS[self.word]
         self.places: Final = command.catalogue.places(self.section)
-        self.words: Final = command.invocation.words
 
     def save(self) -> int:
         """Writes what was changed."""
@@ -52,6 +54,8 @@ class _Entries:
 def entries(command: RepositoryCommand) -> int:
     """Does what is asked for with the entries of a kind."""
     found = _Entries(command)
+    if found.action not in _ACTIONS:
+        raise UsageError(f"usage: plakar {found.word} [{'|'.join(_ACTIONS)}]")
     return _ACTIONS[found.action](found)
 
 
