@@ -244,3 +244,10 @@ def test_segments(tmp_path: Path) -> None:
         assert whole.find(key_of(Resource.OBJECT, name)) == []
     with pytest.raises(SegmentError):
         Segment(tmp_path / "3", Written(1, bytes(32)))
+
+
+def test_a_state_of_more_locations_than_one_look_takes() -> None:
+    files = StoredFiles(MemoryStore())
+    put(files, mac(1), packfile(1, 5000, mac(1)))
+    with closing(index(files)) as found:
+        same(found, files)

@@ -366,8 +366,11 @@ def _sorted_out(name: bytes, read: tuple[bytes, Iterator[Record | memoryview]], 
     add = gathering.add
     small: list[tuple[int | bytes, ...]] = []
     for record in records:
-        if isinstance(record, memoryview):
-            fields = states.LOCATION_RECORD.iter_unpack(record)
+        if isinstance(record, memoryview | Location):
+            # A location that stands between two runs comes alone.
+            fields = (
+                states.LOCATION_RECORD.iter_unpack(record) if isinstance(record, memoryview) else ((0, 0, *record),)
+            )
             for _, _, resource, version, mac, packfile, offset, length, flags in fields:
                 if resource in _IN_SUMMARY:
                     small.append((0, resource, version, mac, packfile, offset, length, flags))
