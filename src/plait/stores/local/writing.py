@@ -74,7 +74,7 @@ class Partial:
     def __init__(self, target: Target) -> None:
         self._target = target
         with system_errors("failed to create the partial file", target.key):
-            self._name, self.descriptor = _create(target.directory, target.leaf, target.options.partial_suffix)
+            self._name, self.descriptor = create_partial(target.directory, target.leaf, target.options.partial_suffix)
         self._there = True
         self._open = True
 
@@ -240,13 +240,13 @@ def _fill(descriptor: int, content: Source, size: int | None, how: Outgoing, key
     return written
 
 
-def _create(directory: int, leaf: str, suffix: str) -> tuple[str, int]:
-    """A new, locked partial file. Raises OSError."""
+def create_partial(directory: int, leaf: str, suffix: str, mode: int = MODE) -> tuple[str, int]:
+    """Name and descriptor of a new, locked partial file of a name in a directory. Raises OSError."""
     for number in range(WRITERS):
         name = partial_name(leaf, suffix, number)
         for _ in range(2):
             try:
-                descriptor = os.open(name, CREATE, MODE, dir_fd=directory)
+                descriptor = os.open(name, CREATE, mode, dir_fd=directory)
             except FileExistsError:
                 if not remove_left_over(directory, name):
                     break

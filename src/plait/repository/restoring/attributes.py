@@ -1,0 +1,115 @@
+"""Giving a restored file the owner, mode, extended attributes and times that it had."""
+
+from __future__ import annotations
+
+import os
+import stat
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from plait.repository.format import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from plait.repository.format.entries import FileInfo
+    from plait.repository.restoring.target import Attributes
+
+_SPECIAL: Final = (
+    (entries.MODE_SETUID, stat.S_ISUID),
+    (entries.MODE_SETGID, stat.S_ISGID),
+    (entries.MODE_STICKY, stat.S_ISVTX),
+)
+_GREATEST_ID: Final = 2**32 - 2
+"""The one after it stands for "leave as it is"."""
+
+
+def permission_bits(mode: int) -> int:
+    """The permissions of POSIX, the three special bits among them, of a mode of Go's."""
+    bits = mode & entries.MODE_PERMISSIONS
+    for theirs, ours in _SPECIAL:
+        if mode & theirs:
+            bits |= ours
+    return bits
+
+
+class Dresser:
+    """Sets attributes of open files and of names in open directories.
+
+    `permissions`: owner and mode too. Owners are restored by root only, as nobody else may give files away.
+    """
+
+    def __init__(self, *, permissions: bool) -> None:
+        self._permissions = permissions
+        self._user = os.geteuid()
+        mask = os.umask(0)
+        os.umask(mask)
+        self._mask = mask
+
+    @property
+    def restores_owners(self) -> bool:
+        """Whether it may give files away."""
+        return self._permissions and self._user == 0
+
+    def dress(self, descriptor: int, info: FileInfo, attributes: Attributes) -> str | None:
+        """Gives an open file or directory everything; what could not be set, for people, None where all was."""
+        return _first(self._steps(descriptor, info, attributes))
+
+    def dress_name(self, directory: int, name: str, info: FileInfo, attributes: Attributes) -> str | None:
+        """The same for what cannot be opened: symbolic links, pipes and sockets."""
+        return _first(self._steps_of_name(directory, name, info, attributes))
+
+    def _steps(self, descriptor: int, info: FileInfo, attributes: Attributes) -> Iterator[str | None]:
+        yield self._own(info, lambda uid, gid: os.fchown(descriptor, uid, gid))
+        # After the owner, whose change takes capabilities away; before the mode, which may forbid to write.
+        for name, value in attributes:
+            yield _attempt(f"the attribute {name}", partial(os.setxattr, descriptor, name, value))
+        yield _attempt("the mode", lambda: os.fchmod(descriptor, self._mode(info)))
+        yield _attempt("the time", lambda: os.utime(descriptor, ns=(info.mod_time, info.mod_time)))
+
+    def _steps_of_name(self, directory: int, name: str, info: FileInfo, attributes: Attributes) -> Iterator[str | None]:
+        yield self._own(info, lambda uid, gid: os.chown(name, uid, gid, dir_fd=directory, follow_symlinks=False))
+        for attribute, value in attributes:
+            # There is no such call relative to a directory's descriptor.
+            path = f"/proc/self/fd/{directory}/{name}"
+            change = partial(os.setxattr, path, attribute, value, follow_symlinks=False)
+            yield _attempt(f"the attribute {attribute}", change)
+        if not info.mode & entries.MODE_SYMLINK:
+            yield _attempt("the mode", lambda: os.chmod(name, self._mode(info), dir_fd=directory))
+        times = (info.mod_time, info.mod_time)
+        yield _attempt("the time", lambda: os.utime(name, ns=times, dir_fd=directory, follow_symlinks=False))
+
+    def _own(self, info: FileInfo, change: Callable[[int, int], None]) -> str | None:
+        if not self.restores_owners:
+            return None
+        if not (0 <= info.uid <= _GREATEST_ID and 0 <= info.gid <= _GREATEST_ID):
+            return f"the owner: {info.uid}:{info.gid} is out of the range of this system"
+        return _attempt("the owner", lambda: change(info.uid, info.gid))
+
+    def _mode(self, info: FileInfo) -> int:
+        if not self._permissions:
+            return (0o777 if info.is_directory else 0o666) & ~self._mask
+        bits = permission_bits(info.mode)
+        if not self.restores_owners and info.uid != self._user:
+            # It would run with the rights of whoever restores it, who never gave them.
+            bits &= ~(stat.S_ISUID | stat.S_ISGID)
+        return bits
+
+
+def _first(steps: Iterator[str | None]) -> str | None:
+    """Takes all steps; what the first that failed says."""
+    trouble = None
+    for step in steps:
+        trouble = trouble or step
+    return trouble
+
+
+def _attempt(what: str, change: Callable[[], None]) -> str | None:
+    try:
+        change()
+    except OSError as error:
+        return f"{what}: {(error.strerror or str(error)).lower()}"
+    except (OverflowError, ValueError) as error:
+        # Numbers and names that no system has.
+        return f"{what}: {error}"
+    return None

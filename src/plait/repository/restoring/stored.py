@@ -1,0 +1,103 @@
+"""Restoring to any store: contents under keys, with times and metadata as far as the store keeps them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait.model.errors import NotSupportedError
+from plait.repository.restoring.attributes import permission_bits
+from plait.stores.base import Directories, Outgoing, SetsAttributes
+from plait.stores.local.attributes import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from plait.repository.format.entries import Entry
+    from plait.repository.restoring.settings import RestoreSettings
+    from plait.repository.restoring.target import Folder, Item
+    from plait.stores.base import Store
+
+_REGULAR = 0o100000
+_MOST_WORKERS = 8
+"""Each may hold a chunk of some megabytes, twice."""
+
+
+class StoreTarget:
+    """The root of a store."""
+
+    hard_links = False
+
+    def __init__(self, store: Store, settings: RestoreSettings) -> None:
+        self._store = store
+        self._permissions = settings.permissions
+        self.workers = min(store.features.concurrency, _MOST_WORKERS)
+
+    def make_directory(self, folder: Folder) -> None:
+        """As in `Target`; where directories do not exist by themselves, there is nothing to make."""
+        if isinstance(self._store, Directories):
+            self._store.make_directory(folder.key)
+
+    def write(self, item: Item, size: int, chunks: Iterable[bytes]) -> None:
+        """As in `Target`."""
+        features = self._store.features
+        info = item.entry.file_info
+        how = Outgoing(
+            modified=None if features.time_precision is None else info.mod_time,
+            mode=permission_bits(info.mode) if features.posix and self._permissions else None,
+            metadata=_metadata(item.entry) if features.metadata and self._permissions else None,
+            content_type=item.entry.content_type or None,
+        )
+        self._store.write(item.key, _Chunks(iter(chunks)), size, how)
+
+    def link(self, item: Item, first: Item) -> None:
+        """As in `Target`."""
+        raise NotSupportedError(f"a store holds {first.key} under one key only", key=item.key)
+
+    def make_special(self, item: Item) -> None:
+        """As in `Target`."""
+        raise NotSupportedError("the destination holds nothing but directories and regular files", key=item.key)
+
+    def finish_directory(self, folder: Folder) -> None:
+        """As in `Target`."""
+        if (
+            folder.entry is not None
+            and isinstance(self._store, SetsAttributes)
+            and self._store.features.directory_times
+        ):
+            self._store.set_attributes(folder.key, modified=folder.entry.file_info.mod_time)
+
+    def close(self) -> None:
+        """As in `Target`; the store is the caller's."""
+
+
+class _Chunks:
+    """Chunks as content to be written."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size < 0:
+            rest = b"".join((self._rest, *self._chunks))
+            self._rest = memoryview(b"")
+            return rest
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return b""
+            self._rest = memoryview(chunk)
+        data = bytes(self._rest[:size])
+        self._rest = self._rest[size:]
+        return data
+
+
+def _metadata(entry: Entry) -> dict[str, str]:
+    """What rclone keeps of a local file under the names that it uses."""
+    info = entry.file_info
+    return {
+        "mode": f"{_REGULAR | permission_bits(info.mode):o}",
+        "uid": str(info.uid),
+        "gid": str(info.gid),
+        "mtime": format_time(info.mod_time),
+    }
