@@ -83,7 +83,7 @@ class HeldLock:
             self._verify()
 
     def release(self) -> None:
-        """Removes the lock; where the store refuses, that is told and the lock goes stale. Repeated calls do nothing."""
+        """Removes the lock; where the store refuses, that is told and it goes stale. Repeated calls do nothing."""
         with self._changed:
             if self._released:
                 return

@@ -77,7 +77,7 @@ class Writer:
         self._chunks, self._others = _Lane(), _Lane()
         self._pending: dict[bytes, object] = {}
         self._stored: list[Packed] = []
-        self._parent: bytes | None = None
+        self._parent = b""
         self._publishing = Lock()
         self._changed = Condition()
         self._queue: deque[Packing] = deque()
@@ -162,8 +162,7 @@ class Writer:
             try:
                 self._store(packing)
             except BaseException as error:  # noqa: BLE001  (raised again in the threads that add)
-                with self._changed:
-                    self._error = self._error or error
+                self._fail(error)
             with self._changed:
                 self._uploading -= 1
                 self._changed.notify_all()
@@ -183,7 +182,7 @@ class Writer:
             return
         self._lock.check()
         name = os.urandom(states.NAME_SIZE)
-        parent = self._parent if self._parent is not None else self._index.newest_state()
+        parent = self._parent or self._index.newest_state() or NO_MAC
         pack = states.pack_location
         locations = b"".join(
             pack(blob.resource, blob.mac, packed.name, blob.offset, blob.length)
@@ -191,7 +190,7 @@ class Writer:
             for blob in packed.blobs
         )
         packfiles = [Packfile(packed.name, name, packed.timestamp) for packed in stored]
-        stream = states.write_stream(parent or NO_MAC, [locations, *records, *packfiles], End(time.time_ns()))
+        stream = states.write_stream(parent, [locations, *records, *packfiles], End(time.time_ns()))
         data = states.write(stream, self._codec)
         self._files.put(Folder.STATES, name, data)
         self.written += len(data)
@@ -201,6 +200,10 @@ class Writer:
             for blob in packed.blobs:
                 self._pending.pop(blob.mac + bytes((blob.resource,)), None)
         self._published = time.monotonic()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = self._error or error
 
     def _raise_error(self) -> None:
         if self._error is not None:
