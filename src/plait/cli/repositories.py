@@ -140,8 +140,12 @@ class RepositoryCommand:
         from plait.repository.places import open_place
 
         place = open_place(settings or self.settings, self.opening, os.getcwd())  # noqa: PTH109  (text is wanted)
-        self._closing.callback(place.store.close)
+        self.close_later(place.store)
         return place
+
+    def close_later(self, store: Store) -> None:
+        """Closes a store when the command ends."""
+        self._closing.callback(store.close)
 
     @cached_property
     def opening(self) -> Opening:

@@ -19,6 +19,7 @@ from plait.repository.events import (
     Failed,
     Phase,
     Warned,
+    Work,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class EventLines:
                     output.plain(f"{_short(event.snapshot)}: OK {_CHECK_MARK} {path}")
         elif isinstance(event, Failed):
             output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {_subject(event)}: {event.error}", error=True)
-        elif isinstance(event, Ended):
+        elif isinstance(event, Ended) and not (output.front and event.work is Work.RESTORE):
             output.plain(ending(event))
 
 

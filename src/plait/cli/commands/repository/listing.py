@@ -21,7 +21,7 @@ def ls(command: RepositoryCommand) -> int:
     if words:
         return _list_directory(command, words[0])
     values = command.values
-    for header in selected(command, query(values)):
+    for header in select_now(command, query(values)):
         if values.json:
             command.record(snapshot_record(header))
         else:
@@ -61,7 +61,7 @@ def split_word(word: str) -> tuple[str, str]:
     return prefix, path
 
 
-def selected(command: RepositoryCommand, asked: Query) -> tuple[Header, ...]:
+def select_now(command: RepositoryCommand, asked: Query) -> tuple[Header, ...]:
     """The headers that a query keeps, newest first; what cannot be read is said."""
     from plait.repository.selection import select
 

@@ -1,0 +1,41 @@
+"""`rm`: snapshots are taken off a repository's list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plait.cli.commands.repository.listing import select_now
+from plait.cli.output.snapshots import snapshot_line, snapshot_record
+from plait.cli.repositories import RefusedError
+from plait.cli.repository_options import query
+from plait.repository.selection import normal_prefix
+
+if TYPE_CHECKING:
+    from plait.cli.repositories import RepositoryCommand
+
+
+def rm(command: RepositoryCommand) -> int:
+    """Shows which snapshots would be removed, and with `--apply` removes them."""
+    from plait.repository.removing import remove
+
+    values = command.values
+    words = command.invocation.words
+    asked = query(values, prefixes=tuple(normal_prefix(word) for word in words))
+    if not asked.narrows:
+        raise RefusedError("no filter specified, not going to remove everything", hint="name snapshots, or filters")
+    found = select_now(command, asked)
+    if not found:
+        command.output.info("rm: no snapshots matched the selection")
+        return 0
+    if not values.apply:
+        command.output.result(f"rm: would remove these {len(found)} snapshot(s), run with -apply to proceed")
+    else:
+        remove(command.repository, [header.identifier for header in found])
+    for header in found:
+        if values.json:
+            command.record({"removed": bool(values.apply), **snapshot_record(header)})
+        elif values.apply:
+            command.output.info(f"rm: removal of {header.identifier[:4].hex()} completed successfully")
+        else:
+            command.output.result(snapshot_line(header))
+    return 0

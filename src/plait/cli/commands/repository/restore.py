@@ -1,0 +1,96 @@
+"""`restore`: from a snapshot to a directory or another store."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from plait.cli.commands.repository.listing import select_now, split_word
+from plait.cli.commands.repository.trees import open_tree
+from plait.model.errors import DirectoryNotFoundError, ExitCode, ObjectNotFoundError
+from plait.repository.configured.catalogue import Section
+from plait.repository.selection import Query
+
+if TYPE_CHECKING:
+    from plait.cli.commands.repository.trees import Tree
+    from plait.cli.repositories import RepositoryCommand
+    from plait.repository.restoring.settings import Restored, RestoreSettings
+    from plait.repository.restoring.target import Target
+
+
+def restore(command: RepositoryCommand) -> int:
+    """Restores a snapshot, or a path of one; the newest that the options describe."""
+    from plait.repository.restoring.restoring import restore as restore_tree
+    from plait.repository.restoring.settings import RestoreSettings
+
+    values = command.values
+    words = command.invocation.words
+    repository = command.repository
+    prefix, path = split_word(words[0] if words else "")
+    found = select_now(command, _query(command, prefix))
+    if not found:
+        what = f" has prefix: {prefix}" if prefix else "s found"
+        raise DirectoryNotFoundError("no snapshots found" if command.is_front else f"no snapshot{what}")
+    word = (values.to if command.is_front else values.output) or _default_target()
+    tree = open_tree(command, word, Section.DESTINATIONS)
+    settings = RestoreSettings(permissions=not values.skip_permissions)
+    target = _target(tree, settings)
+    try:
+        result = restore_tree(
+            repository.snapshot(found[0].identifier),
+            target,
+            path,
+            settings=settings,
+            listener=command.listener,
+            cancellation=command.cancellation,
+        )
+    except ObjectNotFoundError as error:
+        if command.is_front:
+            raise ObjectNotFoundError("file does not exist") from error
+        raise
+    finally:
+        target.close()
+    return _end(command, result, word)
+
+
+def _query(command: RepositoryCommand, prefix: str) -> Query:
+    values = command.values
+    return Query(
+        prefixes=(prefix,) if prefix else (),
+        name=values.name,
+        category=values.category,
+        environment=values.environment,
+        perimeter=values.perimeter,
+        job=values.job,
+        tags=(values.tag,) if values.tag else (),
+        latest=True,
+    )
+
+
+def _default_target() -> str:
+    return f"{os.getcwd()}/plakar-{time.strftime('%Y%m%d%H%M%S')}"  # noqa: PTH109
+
+
+def _target(tree: Tree, settings: RestoreSettings) -> Target:
+    if tree.store is None:
+        from plait.repository.restoring.local import LocalTarget
+
+        return LocalTarget(tree.root, settings)
+    from plait.repository.restoring.stored import StoreTarget
+
+    return StoreTarget(tree.store, settings)
+
+
+def _end(command: RepositoryCommand, result: Restored, word: str) -> int:
+    """Says what was left out, and gives the exit code."""
+    if result.skipped:
+        command.output.warn(f"{result.skipped} items were left out: {word} cannot hold them")
+    if not result.failed:
+        return ExitCode.DONE
+    done = result.files + result.directories + result.symbolic_links + result.hard_links + result.special_files
+    if command.is_front:
+        command.output.plain(f"plakar: {result.failed} errors during restore")
+        return ExitCode.FAILED
+    command.output.error(f"{result.failed} items were not restored")
+    return ExitCode.PARTLY if done else ExitCode.FAILED
