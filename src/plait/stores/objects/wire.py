@@ -12,6 +12,7 @@ import re
 import socket
 import time
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import msgspec
@@ -331,13 +332,18 @@ def _headers(lines: Sequence[bytes]) -> dict[str, str]:
         raise ProtocolError("the answer has too many headers")
     found: dict[str, str] = {}
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name[-1:].isspace() or name[:1].isspace():
-            raise ProtocolError("a header line is malformed")
-        key = name.decode("latin-1").lower()
-        text = _text(value.strip())
+        key, text = _header(line)
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
+
+
+@lru_cache(maxsize=256)
+def _header(line: bytes) -> tuple[str, str]:
+    """A header's name and value; most lines of a server's answers are those of its last one."""
+    name, colon, value = line.partition(b":")
+    if not colon or not name or name[-1:].isspace() or name[:1].isspace():
+        raise ProtocolError("a header line is malformed")
+    return name.decode("latin-1").lower(), _text(value.strip())
 
 
 def _text(value: bytes) -> str:
