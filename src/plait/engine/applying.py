@@ -70,7 +70,8 @@ class ExpectingCarrier:
         """Raises PreconditionError where a side differs from what the action expects."""
         if action.source is not None:
             _compare("source", action, action.source.stat, _found(self._source, action.source.key))
-        if action.verb in _AT_SOURCE and action.destination is None:
+        if (action.verb in _AT_SOURCE and action.destination is None) or action.verb is Verb.RESPELL:
+            # What is spelled otherwise may have been changed by the plan itself before.
             return
         if action.verb is Verb.RENAME:
             _compare("destination", action, None, _found(self._destination, action.key))

@@ -135,6 +135,7 @@ class _Attempt:
         self._deletions = Spill()
         self._removals: dict[int, Spill] = {}
         self._times: dict[int, Spill] = {}
+        self._respellings: dict[int, Spill] = {}
         self._complete = False
         self._refused: tuple[Action, PlaitError] | None = None
         self._lock = Lock()
@@ -168,14 +169,14 @@ class _Attempt:
                 self._delete()
             if settings.delete_when is not DeleteWhen.BEFORE:
                 self._remove()
-            self._deepest_first(self._times)
+            self._set_times_and_spellings()
         except BaseException:
             self._abort.cancel()
             raise
         finally:
             if timer is not None:
                 timer.cancel()
-            for spill in (self._late, self._deletions, *self._removals.values(), *self._times.values()):
+            for spill in (self._late, self._deletions, *self._spilled()):
                 spill.close()
         return self._result()
 
@@ -217,6 +218,8 @@ class _Attempt:
             _level(self._removals, action).append(action)
         elif verb is Verb.TOUCH_DIRECTORY:
             _level(self._times, action).append(action)
+        elif verb is Verb.RESPELL:
+            _level(self._respellings, action).append(action)
         elif self._settings.check_first or self._settings.delete_when is DeleteWhen.BEFORE:
             self._late.append(action)
         else:
@@ -284,6 +287,17 @@ class _Attempt:
         for depth in sorted(levels, reverse=True):
             level: Iterable[Action] = levels[depth]
             self._together(level if chosen is None else filter(chosen, level), "directory")
+
+    def _set_times_and_spellings(self) -> None:
+        """Executes what renames and times come last: a name that changes also changes the time of what holds it."""
+        for depth in sorted({*self._times, *self._respellings}, reverse=True):
+            for levels in (self._times, self._respellings):
+                if depth in levels:
+                    self._together(levels[depth], "directory")
+
+    def _spilled(self) -> Iterable[Spill]:
+        for levels in (self._removals, self._times, self._respellings):
+            yield from levels.values()
 
     def _together(self, actions: Iterable[Action], name: str) -> None:
         """Executes actions that do not depend on each other, and waits for them."""

@@ -15,33 +15,43 @@ from plait.engine.columns import equal_runs, first_difference
 from plait.engine.cursor import ENDED, Cursor
 from plait.engine.listing import EntryFailed
 from plait.engine.steps import Duplicate, Leave, ListingFailed, New, Pair, Same, Side
-from plait.model.errors import StoreError
+from plait.model.errors import PlaitError, StoreError
 from plait.model.items import Item, Kind, Page, order_bytes, precedes
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from plait.engine.cursor import Open
     from plait.engine.names import Names
     from plait.engine.steps import Step
+
+    Renamed = Callable[[str, bool], str]
+    """The name at the destination of a name of the source, and whether it is a directory's. Raises PlaitError."""
 
 _SHORTEST_NEW_RUN = 2
 _SIDES = (Side.SOURCE, Side.DESTINATION)
 
 
 def merge(
-    source: Open, destination: Open, *, names: Names | None = None, runs: bool = False, new_runs: bool = False
+    source: Open,
+    destination: Open,
+    *,
+    names: Names | None = None,
+    runs: bool = False,
+    new_runs: bool = False,
+    renamed: Renamed | None = None,
 ) -> Iterator[Step]:
     """Walks two listings together and yields what stands on both sides, or on one.
 
     `names` says which names match (`names.NFC`, `names.NFC_FOLDED`; None: only equal ones). With `runs`, files whose
     kind, size and time are known and equal come as `Same`, a run at a time; with `new_runs`, neighbouring files
     that only the source has come as `New`. Where a side's directory could not be listed, nothing that the other side
-    alone holds below it is yielded. The root has no pair and no `Leave`.
+    alone holds below it is yielded. The root has no pair and no `Leave`. With `renamed`, names of the source match
+    under the names that it gives, and stay as they are in what is yielded.
 
     Raises what the listings raise, and StoreError where a listing is out of order.
     """
-    yield from _Walk(_Rules((source, destination), names, runs, new_runs), "", "").steps()
+    yield from _Walk(_Rules((source, destination), names, runs, new_runs, renamed), "", "").steps()
 
 
 class _Rules(msgspec.Struct, frozen=True):
@@ -51,6 +61,7 @@ class _Rules(msgspec.Struct, frozen=True):
     names: Names | None
     runs: bool
     new_runs: bool
+    renamed: Renamed | None
 
 
 class _Frame:
@@ -154,6 +165,9 @@ class _Walk:
     def _both(self, frame: _Frame) -> Iterator[Step]:
         """Both sides stand in this directory: takes what is equal, or what one side has alone."""
         left, right = self._cursors
+        if self._rules.renamed is not None:
+            yield from self._alone(frame, left, left.length - left.index)
+            return
         i, j = left.index, right.index
         room = min(left.length - i, right.length - j)
         equal = first_difference(left.orders, i, right.orders, j, room)
@@ -195,8 +209,8 @@ class _Walk:
         count = _through_directory(cursor, count)
         if frame.failed[other]:
             cursor.pass_over(count)
-        elif (cursor.plain and not frame.hidden) or (
-            frame.prefixes[other] is None and self._claim(frame, cursor, count)
+        elif self._rules.renamed is None and (
+            (cursor.plain and not frame.hidden) or (frame.prefixes[other] is None and self._claim(frame, cursor, count))
         ):
             run = self._new_run(cursor, count)
             if run is not None:
@@ -267,7 +281,14 @@ class _Walk:
     def _place(self, frame: _Frame, cursor: Cursor) -> Step | None:
         """Takes one name that the other side does not have under the same spelling."""
         side, order, repeated = cursor.side, cursor.orders[cursor.index], cursor.repeats
-        item, normal = cursor.take(), self._normal(order)
+        item = cursor.take()
+        if self._rules.renamed is not None and side == 0:
+            try:
+                order = self._renamed(self._rules.renamed, order)
+            except PlaitError as error:
+                cursor.skip(item)
+                return self._failed(side, EntryFailed(item.key.rpartition("/")[0], None, error))
+        normal = self._normal(order)
         if repeated or normal in frame.seen or normal in frame.waiting[side]:
             cursor.skip(item)
             return Duplicate(_SIDES[side], item)
@@ -275,7 +296,7 @@ class _Walk:
         if normal in frame.hidden and not alone:
             cursor.skip(item)
             return None
-        if alone or self._names is None or self._names.plain(order):
+        if alone or (self._rules.renamed is None and (self._names is None or self._names.plain(order))):
             frame.seen.add(normal)
             return self._one_sided(side, item)
         match = None if item.is_directory else frame.waiting[1 - side].pop(normal, None)
@@ -310,6 +331,10 @@ class _Walk:
                 complete = yield from _Walk(self._rules, *below).steps()
                 frame.complete = frame.complete and complete
                 yield Leave(pair, complete)
+
+    @staticmethod
+    def _renamed(renamed: Renamed, order: str) -> str:
+        return renamed(order[:-1], True) + "/" if order.endswith("/") else renamed(order, False)
 
     def _normal(self, name: str) -> str:
         return name if self._names is None else self._names.normal(name)

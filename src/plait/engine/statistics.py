@@ -39,6 +39,7 @@ _PERIOD = 8.0
 """Seconds between two measurements of speed, and the time constant of their average."""
 _TRANSFERS = frozenset({Verb.CREATE, Verb.REPLACE})
 _DELETIONS = frozenset({Verb.DELETE, Verb.DELETE_SOURCE})
+_RENAMES = frozenset({Verb.RENAME, Verb.RESPELL})
 _REMOVALS = frozenset({Verb.REMOVE_DIRECTORY, Verb.REMOVE_SOURCE_DIRECTORY})
 _CHECKED = frozenset("=*!")
 
@@ -286,12 +287,13 @@ class Statistics:
             self._deletes += 1
             self._deleted_bytes += action.source.size or 0
             self._checks += 1
-        if verb is Verb.RENAME or outcome.kept is not None:
-            moved = action.source if verb is Verb.RENAME and action.destination is None else action.destination
+        if verb in _RENAMES or outcome.kept is not None:
+            moved = action.source if verb in _RENAMES and action.destination is None else action.destination
             self._renames += 1
             self._checks += 1
-            self._moves += 1
-            self._move_bytes += (moved.size or 0) if moved is not None else 0
+            if outcome.status is Status.DONE:
+                self._moves += 1
+                self._move_bytes += (moved.size or 0) if moved is not None else 0
 
     def _count_move(self, outcome: Outcome) -> None:
         """What a rename replaces counts as deleted, unless it was kept."""

@@ -13,17 +13,20 @@ import msgspec
 
 from plait.engine.events import Carried, Level, Message
 from plait.engine.transfer import Carriage, Manner
+from plait.mirror.alternatives import copy_from
 from plait.mirror.lookups import with_time
+from plait.mirror.renaming import rename, respell
 from plait.model.actions import Action, Created, Creations, Outcome, Status, Verb
 from plait.model.errors import (
     AlreadyExistsError,
     CancelledError,
     NotSupportedError,
+    ObjectNotFoundError,
     PlaitError,
     PreconditionError,
 )
 from plait.model.items import Item
-from plait.stores.base import CopyRequest, Directories, Outgoing, Renames, SetsAttributes
+from plait.stores.base import Copies, CopyRequest, Directories, Outgoing, Renames, SetsAttributes
 from plait.stores.content import check_expected
 from plait.stores.local.options import LINK_SUFFIX
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from plait.engine.events import Event
     from plait.engine.transfer import Transfer
+    from plait.mirror.alternatives import Alternative
     from plait.mirror.keeping import Keeper
     from plait.stores.base import CopyResult, Store
 
@@ -49,6 +53,10 @@ KEPT = "Moved into backup dir"
 MADE_DIRECTORY = "Made directory"
 REMOVED_DIRECTORY = "Removing directory"
 
+RESPELLED = "Fixed case by renaming to:"
+
+NOTHING_IN_IT = "nothing was carried into it"
+
 METADATA_OF_ITS_OWN = "mtime"
 """The metadata key that says what the modification time says; the time itself is carried, not this."""
 
@@ -59,7 +67,8 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     `moves`: the source is deleted once its copy has arrived. `metadata`: user metadata of files and directories is
     carried. `partial_suffix`: what the name of a file that waits for its predecessor to be kept ends with. `transfers`:
     how many at once, None for as many as the stores take. `hidden`: the filters may hide files of the destination, and
-    what is new may find one in its place, which it replaces.
+    what is new may find one in its place, which it replaces. `copied_from`: trees that the destination copies from by
+    itself what they have, too. `server_times`: the time at which a store stored an object is its own.
     """
 
     moves: bool = False
@@ -69,6 +78,8 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     partial_suffix: str = ".partial"
     transfers: int | None = None
     hidden: bool = False
+    copied_from: Sequence[Alternative] = ()
+    server_times: bool = False
 
 
 class MirrorCarrier:
@@ -95,6 +106,8 @@ class MirrorCarrier:
             Verb.DELETE: self._delete,
             Verb.DELETE_SOURCE: self._delete_source,
             Verb.TOUCH: self._each(self._touch),
+            Verb.RENAME: self._each(self._rename),
+            Verb.RESPELL: self._each(self._respell),
             Verb.MAKE_DIRECTORY: self._each(self._make_directory),
             Verb.REMOVE_DIRECTORY: self._each(self._remove_directory),
             Verb.REMOVE_SOURCE_DIRECTORY: self._each(self._remove_source_directory),
@@ -186,7 +199,7 @@ class MirrorCarrier:
         old = action.destination
         if self._keeper is None or old is None:
             try:
-                carriage = self._carry_to(action, action.key)
+                carriage = self._copied_there(action) or self._carry_to(action, action.key)
             except AlreadyExistsError as error:
                 return self._carry_over_hidden(action, error)
             return self._arrived(action, _copied(action, carriage))
@@ -197,7 +210,8 @@ class MirrorCarrier:
             return self._arrived(action, self._exchange(action, old, self._keeper, self._destination))
         gone = self._keeper.renames
         kept = self._keep(self._keeper, old)
-        carriage = self._carry_to(msgspec.structs.replace(action, destination=None) if gone else action, action.key)
+        new = msgspec.structs.replace(action, destination=None) if gone else action
+        carriage = self._copied_there(action) or self._carry_to(new, action.key)
         return self._arrived(action, msgspec.structs.replace(_copied(action, carriage, new=gone or None), kept=kept))
 
     def _carry_over_hidden(self, action: Action, error: AlreadyExistsError) -> Outcome:
@@ -244,10 +258,23 @@ class MirrorCarrier:
         how = self._how
         if self._settings.metadata:
             how = msgspec.structs.replace(how, metadata=self._metadata_of(item))
+        if self._settings.server_times and item.modified is None:
+            how = msgspec.structs.replace(how, modified=item.stat.stored_at)
         replaces = action.destination.stat if action.destination is not None and key == action.key else None
         # Beside its place stands only what may be thrown away again.
         move = key == action.key
         return self._transfer.carry(item, key, how, lambda size: self._emit(Carried(action, size)), replaces, move=move)
+
+    def _copied_there(self, action: Action) -> Carriage | None:
+        """What the destination has copied from another tree of its own; None where no such tree has the file."""
+        if not self._settings.copied_from or not isinstance(self._destination, Copies):
+            return None
+        item = _source(action)
+        made = copy_from(self._settings.copied_from, self._destination, item, action.key, self._how)
+        if made is None:
+            return None
+        self._emit(Carried(action, made.size or 0))
+        return Carriage(made.stat, Manner.SERVER_SIDE, made.size or 0)
 
     def _metadata_of(self, item: Item) -> Mapping[str, str] | None:
         """What the destination can hold of the source's metadata."""
@@ -271,11 +298,35 @@ class MirrorCarrier:
         if not isinstance(self._destination, SetsAttributes):
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
         try:
-            self._destination.set_attributes(action.key, modified=with_time(self._source, _source(action)).modified)
+            self._destination.set_attributes(action.key, modified=self._time_of(_source(action)))
         except NotSupportedError:
             # A link that leads out of the destination: a file takes its place, and what it leads to stays as it is.
             return self._carry_file(action)
         return self._arrived(action, Outcome(action, Status.DONE, SET_TIME))
+
+    def _rename(self, action: Action) -> Outcome:
+        """Renames what was renamed at the source; carries it where that cannot be done, and leaves the old one."""
+        old = action.destination
+        if old is None:
+            raise AssertionError("only what is there is renamed")
+        try:
+            moved = rename(self._destination, old, action.key, durable=self._settings.durable)
+        except PlaitError as error:
+            if error.fatal or isinstance(error, CancelledError):
+                raise
+            self._emit(Message(Level.DEBUG, f'Failed to rename to "{old.key}": {error.message}', action.key))
+            new = msgspec.structs.replace(action, verb=Verb.CREATE, destination=None)
+            return msgspec.structs.replace(self._carry_file(new), action=new)
+        return Outcome(action, Status.DONE, renamed_from(old.key), moved=moved, server_side=not moved)
+
+    def _respell(self, action: Action) -> Outcome:
+        if action.destination is None:
+            raise AssertionError("only what is there is respelled")
+        respell(self._destination, action.destination, action.key, durable=self._settings.durable)
+        return Outcome(action, Status.DONE, f"{RESPELLED} {action.key}", moved=True)
+
+    def _time_of(self, item: Item) -> int | None:
+        return with_time(self._source, item, server=self._settings.server_times).modified
 
     def _delete(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
         if self._keeper is not None:
@@ -329,8 +380,18 @@ class MirrorCarrier:
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
         source = _source(action)
         metadata = self._metadata_of(source) if self._settings.metadata else None
-        self._destination.set_attributes(action.key, modified=source.modified, metadata=metadata)
+        try:
+            self._destination.set_attributes(action.key, modified=source.modified, metadata=metadata)
+        except ObjectNotFoundError:
+            if action.destination is not None:
+                raise
+            return Outcome(action, Status.SKIPPED, NOTHING_IN_IT)
         return Outcome(action, Status.DONE, SET_DIRECTORY_METADATA if metadata else SET_DIRECTORY_TIME)
+
+
+def renamed_from(origin: str) -> str:
+    """What is said of a file that was renamed at the destination."""
+    return f'Renamed from "{origin}"'
 
 
 def _remove_empty(store: Store, action: Action) -> Outcome:

@@ -53,19 +53,27 @@ def look_up(
 
 
 class StoreLookups:
-    """Asks two stores; may be used from several threads."""
+    """Asks two stores; may be used from several threads. `server` is as for `with_time`."""
 
     def __init__(
-        self, source: Store, destination: Store, common_hash: str | None, emit: Callable[[Event], None]
+        self,
+        source: Store,
+        destination: Store,
+        common_hash: str | None,
+        emit: Callable[[Event], None],
+        *,
+        server: bool = False,
     ) -> None:
         self._source = source
         self._destination = destination
         self._hash = common_hash
         self._emit = emit
+        self._server = server
 
     def times(self, source: Item, destination: Item) -> tuple[Stat, Stat]:
         """Both stats with their modification times."""
-        return with_time(self._source, source), with_time(self._destination, destination)
+        ours = with_time(self._source, source, server=self._server)
+        return ours, with_time(self._destination, destination, server=self._server)
 
     def hashes(self, source: Item, destination: Item) -> HashAnswer:
         """Compares the common hash.
@@ -101,10 +109,15 @@ def hash_of(store: Store, item: Item, name: str) -> str | None:
     return store.hash(item.key, name, expected=item.stat)
 
 
-def with_time(store: Store, item: Item) -> Stat:
-    """The item's stat with a time: where the store keeps none for it, the time at which it was stored stands in."""
+def with_time(store: Store, item: Item, *, server: bool = False) -> Stat:
+    """The item's stat with a time: where the store keeps none for it, the time at which it was stored stands in.
+
+    `server`: that one is enough, and spares a look (`--use-server-modtime`).
+    """
     if item.modified is not None:
         return item.stat
+    if server and item.stat.stored_at is not None:
+        return msgspec.structs.replace(item.stat, modified=item.stat.stored_at)
     stat = store.stat(item.key)
     modified = stat.stored_at if stat.modified is None else stat.modified
     return msgspec.structs.replace(item.stat, modified=modified)

@@ -27,9 +27,12 @@ from plait.engine.workers import Cancellation
 from plait.mirror import settings
 from plait.mirror.carrier import MirrorCarrier
 from plait.mirror.lookups import StoreLookups
+from plait.mirror.names import inside
 from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
 from plait.mirror.questions import Confirmations
+from plait.mirror.refinements import Refinements, check_combination
+from plait.mirror.seeking import named_pages, sought
 from plait.mirror.settings import SECOND, Mode
 from plait.model.actions import Creations, Verb
 from plait.model.errors import (
@@ -50,13 +53,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
-    from plait.engine.selection import Selection
+    from plait.engine.selection import EntryFailed, Selection
     from plait.engine.steps import Step
     from plait.mirror.filters import Filters
     from plait.mirror.keeping import Keeper
     from plait.mirror.overlap import Root
     from plait.mirror.questions import Answer
     from plait.model.actions import Action
+    from plait.model.items import Page
     from plait.model.options import Values
     from plait.stores.base import Store
     from plait.stores.location import Location
@@ -108,6 +112,7 @@ class Mirror:
         around: Surroundings,
     ) -> None:
         settings.check_values(mode, values)
+        check_combination(mode, values)
         self.mode = mode
         self.values = values
         self.around = around
@@ -124,6 +129,11 @@ class Mirror:
                 raise ConfigurationError("is a file not a directory", key=name)
             self.is_same = self._check_places()
             self._keeper = self._open_keeper(closing, opening)
+            others = [
+                self._open(closing, open_location(around.parse(text), opening))
+                for text in (*values.compare_dest, *values.copy_dest)
+            ]
+            self._refined = Refinements(mode, values, self.source, self.destination, others)
             self._closing = closing.pop_all()
 
     def __enter__(self) -> Self:
@@ -148,7 +158,8 @@ class Mirror:
 
         def attempt(_: int) -> Result:
             errors = Errors()
-            result = executor.run(self._decide(errors, new_runs=executor.takes_runs), errors)
+            new_runs = executor.takes_runs and not self._refined.by_file
+            result = executor.run(self._decide(errors, new_runs=new_runs), errors)
             return self._with_gate(result, errors)
 
         pause = self.values.retries_sleep / SECOND
@@ -162,6 +173,7 @@ class Mirror:
         comparison = settings.comparison_settings(self.values, self.source.store, self.destination.store)
         if comparison.checksum and comparison.common_hash is None:
             self.around.events.emit(Message(Level.NOTICE, NO_COMMON_HASH, self.destination.text))
+        self._refined.warn(self.around.events.emit)
 
     def apply(self, actions: Iterable[Action]) -> Result:
         """Executes the actions of a saved plan, each only where both sides are still as planned."""
@@ -202,14 +214,15 @@ class Mirror:
         planner_settings = settings.planner_settings(self.mode, self.values, source, destination)
         if self._sees_all_of_destination():
             planner_settings = msgspec.structs.replace(planner_settings, max_depth=self.selection.max_depth)
+        planner_settings = msgspec.structs.replace(planner_settings, renamed=self._refined.transforms)
         emit = self.around.events.emit
-        planner = MirrorPlanner(
-            planner_settings, StoreLookups(source, destination, planner_settings.comparison.common_hash, emit), emit
-        )
+        common_hash, server = planner_settings.comparison.common_hash, self.values.use_server_modtime
+        lookups = StoreLookups(source, destination, common_hash, emit, server=server)
+        planner = MirrorPlanner(planner_settings, lookups, emit)
         steps = self._steps(runs=planner_settings.comparison.trusts_equal_columns, new_runs=new_runs)
         return decide(
             steps,
-            planner,
+            self._refined.planner(planner, emit, self.around.cancellation.cancelled),
             self.around.events,
             errors,
             self.around.cancellation,
@@ -225,8 +238,11 @@ class Mirror:
             settings.transfer_settings(self.values, moves=self.mode is Mode.MOVE),
             cancelled=self.around.cancellation.cancelled,
         )
-        carrying = settings.carrier_settings(self.mode, self.values, hidden=self.selection.active)
-        return MirrorCarrier(transfer, carrying, self._keeper, self.around.events.emit)
+        emit = self.around.events.emit
+        hidden = self.selection.active or self._refined.looks_away
+        carrying = settings.carrier_settings(self.mode, self.values, hidden=hidden)
+        carrying = msgspec.structs.replace(carrying, copied_from=self._refined.copied_from(emit))
+        return MirrorCarrier(transfer, carrying, self._keeper, emit)
 
     def _steps(self, *, runs: bool, new_runs: bool) -> Iterable[Step]:
         if self.source.file is not None:
@@ -235,7 +251,31 @@ class Mirror:
         chosen = None if self._sees_all_of_destination() else self.selection
         destination = self._listing(self.destination.store, Side.DESTINATION, chosen)
         names = settings.matching_names(self.values, self.destination.store.features)
-        return merge(source.pages, destination.pages, names=names, runs=runs, new_runs=new_runs)
+        refined = self._refined
+        unlisted = refined.looks_up or refined.looks_away
+        steps = merge(
+            self._named if refined.looks_up and self._can_name() else source.pages,
+            _nothing if unlisted else destination.pages,
+            names=names,
+            runs=runs,
+            new_runs=new_runs,
+            renamed=refined.transforms,
+        )
+        if not refined.looks_up or refined.looks_away:
+            return steps
+        place = refined.transforms.path if refined.transforms is not None else str
+        checkers = settings.checkers(self.values, self.source.store, self.destination.store)
+        return sought(steps, self.destination.store, place, checkers, self.around.cancellation.cancelled)
+
+    def _named(self, prefix: str, _descend: Callable[[str], bool]) -> Iterator[Page | EntryFailed]:
+        """The source's files that `--files-from` names, looked up instead of listed."""
+        names = self.selection.files_from or ()
+        return named_pages(self.source.store, names, prefix, self.around.cancellation.cancelled)
+
+    def _can_name(self) -> bool:
+        """True where the files are named in a way that is theirs at the store, too."""
+        names = self.selection.files_from
+        return names is not None and all(inside(name) == name for name in names)
 
     def _sees_all_of_destination(self) -> bool:
         """True where filters select at the source only."""
@@ -254,14 +294,17 @@ class Mirror:
     def _steps_of_file(self, name: str) -> Iterator[Step]:
         """A source that is one file: filters do not count, and nothing is deleted."""
         source = Item(name, self.source.store.stat(name))
-        yield Pair(source, _found(self.destination.store, name))
+        transforms = self._refined.transforms
+        key = name if transforms is None else transforms.path(name)
+        yield Pair(source, None if self._refined.looks_away else _found(self.destination.store, key))
 
     def _execution(self) -> ExecutionSettings:
         confirm = None
         if self.values.interactive and self.around.ask is not None:
             keeps = bool(self._keeper)
             confirm = Confirmations(self.around.ask, moves=self.mode is Mode.MOVE, keeps=keeps)
-        return settings.execution_settings(self.mode, self.values, confirm, self.destination.text)
+        execution = settings.execution_settings(self.mode, self.values, confirm, self.destination.text)
+        return msgspec.structs.replace(execution, order=self._refined.order)
 
     def _open(self, closing: ExitStack, opened: Opened) -> Opened:
         closing.callback(opened.store.close)
@@ -328,6 +371,11 @@ def compile_selection(values: Values, around: Surroundings) -> Filters:
     for remark in filters.remarks:
         around.events.emit(Message(Level.INFO, remark))
     return filters
+
+
+def _nothing(_prefix: str, _descend: Callable[[str], bool]) -> Iterable[Page | EntryFailed]:
+    """The listing of a destination that is not listed."""
+    return ()
 
 
 def _found(store: Store, key: str) -> Item | None:

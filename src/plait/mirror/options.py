@@ -71,6 +71,14 @@ COMPARISON = OptionSet(
         _switch("no-update-modtime", _DIRECT, "Do not set the modification time of files that are otherwise equal"),
         _switch("no-update-dir-modtime", _DIRECT, "Do not set the modification times of directories"),
         _switch("ignore-case-sync", _DIRECT, "Match names without regard to case"),
+        _switch("fix-case", _DELETE, "Rename what matches but is spelled otherwise as the source spells it"),
+        _many("compare-dest", LOCATION, _DIRECT, "Do not copy what this tree, too, has under the same path"),
+        _many("copy-dest", LOCATION, _DIRECT, "Copy on the server from this tree what it has under the same path"),
+        _switch("no-check-dest", _DIRECT, "Copy everything without a look at the destination"),
+        _switch("no-traverse", _DIRECT, "Look for each file at the destination instead of listing it"),
+        _switch(
+            "use-server-modtime", Section.CONFIGURATION, "Take the time at which a server stored an object for its own"
+        ),
     )
 )
 """What decides whether a file is already right."""
@@ -80,6 +88,17 @@ NAMES = OptionSet((_switch("no-unicode-normalization", Section.GLOBAL, "Match na
 CARRYING = OptionSet(
     (
         _switch("check-first", _DIRECT, "Compare everything before the first transfer"),
+        _value("order-by", TEXT, "", _DIRECT, "Begin transfers in this order: size, name or modtime, pattern,GLOB …"),
+        _value("max-transfer", SIZE, None, _DIRECT, "Transfer no more than this"),
+        _value("max-duration", INTERVAL, 0, _DIRECT, "Transfer for no longer than this"),
+        _value(
+            "cutoff-mode",
+            choice("MODE", "HARD", "SOFT", "CAUTIOUS"),
+            "HARD",
+            _DIRECT,
+            "At --max-transfer or --max-duration: cancel, begin no other, or begin none that would reach it",
+        ),
+        _many("name-transform", TEXT, _DIRECT, "Copy under other names: [file,|dir,|all,]KEY[=VALUE]"),
         _switch("create-empty-src-dirs", _DIRECT, "Create the source's empty directories at the destination"),
         _switch("inplace", _DIRECT, "Write directly to the final name, not beside it"),
         _value("partial-suffix", TEXT, ".partial", _DIRECT, "What the name of a file being written ends with"),
@@ -104,6 +123,8 @@ DELETION = OptionSet(
         _switch("delete-before", _DELETE, "Delete before transferring"),
         _switch("delete-excluded", _DELETE, "Delete also what the filters exclude"),
         _switch("ignore-errors", _DELETE, "Delete even if there were errors"),
+        _switch("track-renames", _DELETE, "Rename at the destination what was renamed at the source"),
+        _value("track-renames-strategy", TEXT, "hash", _DELETE, "By what beside size: hash, modtime, leaf"),
         _value("max-delete", INTEGER, -1, _DELETE, "Delete no more than this many files"),
         _value("max-delete-size", SIZE, None, _DELETE, "Delete no more than this many bytes"),
     )
@@ -187,44 +208,41 @@ CONCURRENCY = OptionSet(
     )
 )
 
+
+def _idle(name: str, kind: ValueType, default: Any, section: Section, why: str) -> Option:
+    """An option that rclone needs and Plait does not: `why` ignoring it loses nothing."""
+    return Option(
+        name, kind, default, name.replace("-", " ").capitalize(), section, rclone=True, hidden=True, no_effect=why
+    )
+
+
 WITHOUT_EFFECT = OptionSet(
     (
-        _switch(
-            "server-side-across-configs",
-            _DIRECT,
-            "Copy on the server between remotes",
-            hidden=True,
-            no_effect="remotes of one service and account copy there anyway",
-        ),
-        _switch(
-            "fast-list",
-            _FAST,
-            "List recursively",
-            hidden=True,
-            no_effect="stores are always listed as a whole",
-        ),
-        _value("max-backlog", INTEGER, 10000, _FAST, "Backlog", hidden=True, no_effect="the backlog is bounded anyway"),
-        _value(
-            "list-cutoff",
-            INTEGER,
-            1000000,
-            _FAST,
-            "Sort on disk",
-            hidden=True,
-            no_effect="listings are streamed",
-        ),
-        _value(
-            "buffer-size",
-            SIZE,
-            16 << 20,
-            _FAST,
-            "Read-ahead",
-            hidden=True,
-            no_effect="content moves in large blocks",
-        ),
-        _switch("use-mmap", _FAST, "Use mmap", hidden=True, no_effect="memory is Python's"),
+        _idle("server-side-across-configs", SWITCH, False, _DIRECT, "remotes of one service copy there anyway"),
+        _idle("fast-list", SWITCH, False, _FAST, "stores are always listed as a whole"),
+        _idle("max-backlog", INTEGER, 10000, _FAST, "the backlog is bounded anyway"),
+        _idle("list-cutoff", INTEGER, 1000000, _DELETE, "listings are streamed"),
+        _idle("buffer-size", SIZE, 16 << 20, _FAST, "content moves in large blocks"),
+        _idle("use-mmap", SWITCH, False, Section.CONFIGURATION, "memory is Python's"),
+        _idle("max-buffer-memory", SIZE, None, Section.CONFIGURATION, "memory is bounded anyway"),
+        _idle("multi-thread-chunk-size", SIZE, 64 << 20, _DIRECT, "each store sets the size of its parts"),
+        _idle("multi-thread-write-buffer-size", SIZE, 128 << 10, _DIRECT, "content moves in large blocks"),
+        _idle("streaming-upload-cutoff", SIZE, 100 << 10, _DIRECT, "small streams are stored in one request anyway"),
+        _idle("fs-cache-expire-duration", INTERVAL, 5 * MINUTE, Section.CONFIGURATION, "remotes are opened once"),
+        _idle("fs-cache-expire-interval", INTERVAL, MINUTE, Section.CONFIGURATION, "remotes are opened once"),
+        _idle("kv-lock-time", INTERVAL, SECOND, Section.CONFIGURATION, "there is no such database"),
+        _idle("no-console", SWITCH, False, Section.CONFIGURATION, "it is about a window of Windows"),
+        _idle("temp-dir", FILE, "", Section.CONFIGURATION, "partial files lie beside their places"),
+        _idle("max-stats-groups", INTEGER, 1000, _SAID, "there is one group"),
+        _idle("disable-http2", SWITCH, False, Section.NETWORK, "requests are HTTP/1.1"),
+        _idle("no-gzip-encoding", SWITCH, False, Section.NETWORK, "content is asked for as it is"),
+        _idle("expect-continue-timeout", INTERVAL, SECOND, Section.NETWORK, "requests do not wait for a continue"),
+        _idle("use-cookies", SWITCH, False, Section.NETWORK, "no supported service sets cookies"),
     )
 )
+
+ONLY_RCLONES = OptionSet((_idle("cache-dir", FILE, "", Section.CONFIGURATION, "a mirror caches nothing"),))
+"""The same, of rclone's face only: elsewhere the name has another meaning."""
 
 CONFIGURATION = OptionSet(
     (

@@ -49,7 +49,8 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     `create_empty`: also those without a selected file are made. `directory_times`: they get the source's times;
     `compare_directory_times`: also where nothing in them changes. `max_depth`: the source is listed to this depth, but
     the destination to its end; what lies below a directory that both have there is not known to be extra.
-    `times_in_listing`: both listings carry modification times.
+    `times_in_listing`: both listings carry modification times. `renamed`: the name at the destination of a name of the
+    source, and whether it is a directory's.
     """
 
     comparison: ComparisonSettings
@@ -62,6 +63,7 @@ class PlannerSettings(msgspec.Struct, frozen=True, kw_only=True):
     compare_directory_times: bool = True
     max_depth: int | None = None
     times_in_listing: bool = True
+    renamed: Callable[[str, bool], str] | None = None
 
 
 class _Directory:
@@ -135,7 +137,7 @@ class MirrorPlanner:
         if destination is not None:
             key = destination.key
         else:
-            key = self._place(self._open[-1], source.key if source is not None else "")
+            key = "" if source is None else self._place(self._open[-1], source)
         left_alone = self._open[-1].left_alone
         depth = self.settings.max_depth
         if depth is not None and source is not None and destination is not None:
@@ -157,7 +159,7 @@ class MirrorPlanner:
     def _plan_new(self, directory: _Directory, source: Item) -> Iterable[Action]:
         self._emit(Compared("+", source, None))
         directory.changed = True
-        return (Action(Verb.CREATE, self._place(directory, source.key), source, None, NOT_THERE),)
+        return (Action(Verb.CREATE, self._place(directory, source), source, None, NOT_THERE),)
 
     def _plan_run(self, step: New) -> Iterable[Creations]:
         directory = self._open[-1]
@@ -298,12 +300,13 @@ class MirrorPlanner:
         side = "source" if step.side is Side.SOURCE else "destination"
         self._emit(Message(Level.NOTICE, f"Duplicate {what} found in {side} - ignoring", step.item.key))
 
-    @staticmethod
-    def _place(directory: _Directory, source_key: str) -> str:
+    def _place(self, directory: _Directory, source: Item) -> str:
         """Where a new item goes: into the matched directory, whose name may be spelled otherwise than the source's."""
-        if not directory.key:
-            return source_key
-        return f"{directory.key}/{source_key.rpartition('/')[2]}"
+        renamed = self.settings.renamed
+        if renamed is None:
+            return f"{directory.key}/{source.key.rpartition('/')[2]}" if directory.key else source.key
+        name = renamed(source.key.rpartition("/")[2], source.is_directory)
+        return f"{directory.key}/{name}" if directory.key else name
 
 
 def _settle(directory: _Directory) -> None:

@@ -19,6 +19,7 @@ _WORDS = {
     Verb.REPLACE: "copy",
     Verb.TOUCH: "update modification time",
     Verb.RENAME: "move",
+    Verb.RESPELL: "move",
     Verb.DELETE: "delete",
     Verb.DELETE_SOURCE: "delete",
     Verb.MAKE_DIRECTORY: "make directory",

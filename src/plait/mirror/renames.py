@@ -121,9 +121,7 @@ class RenameTracker:
                 if item is None:
                     yield action
                 elif self._strategy.hash or self._strategy.modtime:
-                    yield self._question(
-                        Pair(item, None), lambda action=action, item=item: (self._match(action, item),)
-                    )
+                    yield self._question(Pair(item, None), partial(self._matched, action, item))
                 else:
                     yield self._match(action, item)
             self._wait()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from plait.engine.names import Names
-from plait.engine.settings import DeleteWhen, ExecutionSettings
+from plait.engine.settings import Cutoff, DeleteWhen, ExecutionSettings
 from plait.engine.transfer import TransferSettings
 from plait.mirror.carrier import CarrierSettings
 from plait.mirror.comparison import ComparisonSettings, common_hash, modify_window
@@ -129,6 +129,7 @@ def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSett
         partial_suffix=values.partial_suffix,
         transfers=_transfers(values),
         hidden=hidden,
+        server_times=values.use_server_modtime,
     )
 
 
@@ -162,6 +163,9 @@ def execution_settings(
         confirm=confirm,
         transfers=_transfers(values),
         check_first=values.check_first,
+        max_transfer=values.max_transfer,
+        max_duration=values.max_duration / SECOND if values.max_duration > 0 else None,
+        cutoff=Cutoff(values.cutoff_mode.lower()),
         subject=subject,
         **limits,
     )

@@ -29,7 +29,7 @@ def named(declared: OptionSet, names: Iterable[str]) -> OptionSet:
     return OptionSet(option for option in declared.options if option.name in wanted)
 
 
-_KNOWN: Final = options.SYNC | SECRET_OPTIONS | verb_options.LISTED | OptionSet((ASK_PASSWORD,))
+_KNOWN: Final = options.SYNC | options.ONLY_RCLONES | SECRET_OPTIONS | verb_options.LISTED | OptionSet((ASK_PASSWORD,))
 _ALL: Final = rclones(_KNOWN.options)
 REPORTS: Final = rclones(options.REPORTS.options)
 EMPTY: Final = named(_ALL, _OF_A_VERB)

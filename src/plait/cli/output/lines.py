@@ -16,7 +16,7 @@ from plait.engine.executor import (
     NOT_WANTED,
     REFUSED,
 )
-from plait.mirror.carrier import DELETED, REMOVED_DIRECTORY
+from plait.mirror.carrier import COPIED_THERE, DELETED, MOVED, REMOVED_DIRECTORY, renamed_from
 from plait.mirror.names import inside
 from plait.mirror.questions import words
 from plait.model.actions import Status, Verb
@@ -37,6 +37,7 @@ _FAILURES: Final = {
     Verb.REPLACE: "Failed to copy",
     Verb.TOUCH: "Failed to set modification time",
     Verb.RENAME: "Failed to rename",
+    Verb.RESPELL: "Failed to rename",
     Verb.DELETE: "Couldn't delete",
     Verb.DELETE_SOURCE: "Couldn't delete",
     Verb.MAKE_DIRECTORY: "Failed to make directory",
@@ -49,6 +50,7 @@ _FAILURES: Final = {
 FAILED_DELETION: Final = "failed to delete 1 files"
 """Rclone's last error where a limit forbids a deletion."""
 _GATES: Final = frozenset({NOT_DELETING_FILES, NOT_DELETING_DIRECTORIES})
+_RENAMES: Final = frozenset({Verb.RENAME, Verb.RESPELL})
 _WITH_CONTENT: Final = frozenset({Verb.CREATE, Verb.REPLACE})
 _SKIPPED_BY: Final = {DRY_RUN: "--dry-run", REFUSED: "--interactive"}
 
@@ -129,11 +131,15 @@ class Lines:
         if action.verb in _WITH_CONTENT and outcome.status is not Status.FAILED:
             self._transferred = True
         if outcome.status is Status.DONE:
-            if self._informs and self._rclone and outcome.moved and action.destination and outcome.kept is None:
+            replaced = outcome.moved and action.verb is Verb.REPLACE and outcome.kept is None
+            if self._informs and self._rclone and replaced:
                 # Rclone deletes what a rename is to replace; here the rename does both.
                 yield Line(Level.INFO, DELETED, action.key)
+            if self._informs and self._rclone and action.verb in _RENAMES and action.origin is not None:
+                yield from _renamed(outcome, action.origin)
             if self._informs and outcome.detail:
-                yield Line(Level.INFO, outcome.detail, action.key, {} if outcome.moved else _size_fact(action))
+                subject = (action.origin if action.verb is Verb.RESPELL else None) or action.key
+                yield Line(Level.INFO, outcome.detail, subject, {} if outcome.moved else _size_fact(action))
             if self._informs and self._rclone and outcome.source_deleted and action.source is not None:
                 yield Line(Level.INFO, DELETED, action.source.key)
         elif outcome.error is not None:
@@ -145,6 +151,9 @@ class Lines:
             if self._keeps and action.verb is Verb.REPLACE and action.destination is not None:
                 yield self._skipped(action, "move", action.destination.size, option)
             word = words(action, moves=self._moves, keeps=self._keeps)
+            if action.verb in _RENAMES and action.origin is not None:
+                yield from self._rename_skipped(action, action.origin, option)
+                return
             yield self._skipped(action, word, _size(action), option)
         elif self._rclone and action.verb is Verb.REMOVE_DIRECTORY and outcome.detail not in {GATE_CLOSED, NOT_WANTED}:
             # Rclone says so before it tries.
@@ -154,11 +163,31 @@ class Lines:
         if self._rclone or (not self._root_missing and (event.again or not event.errors or event.number > 1)):
             yield from _attempt(event)
 
+    def _rename_skipped(self, action: Action, origin: str, option: str) -> Iterator[Line]:
+        skipped = self._skipped(action, f"move to {action.key}", _size(action), option)
+        yield msgspec.structs.replace(skipped, subject=origin)
+        if self._informs and action.verb is Verb.RENAME:
+            yield Line(Level.INFO, renamed_from(origin), action.key)
+
     @staticmethod
     def _skipped(action: Action, word: str, size: int | None, option: str) -> Line:
         told = f" (size {show_size(size)})" if size is not None else ""
         facts = {"skipped": word} | ({"size": size} if size is not None else {})
         return Line(Level.NOTICE, f"Skipped {word} as {option} is set{told}", action.key, facts)
+
+
+def _renamed(outcome: Outcome, origin: str) -> Iterator[Line]:
+    """What rclone says of the operations behind a rename, before it says that it was one."""
+    key = outcome.action.key
+    if outcome.server_side:
+        yield Line(Level.INFO, f"{COPIED_THERE} to: {key}", origin)
+        yield Line(Level.INFO, DELETED, origin)
+    elif outcome.moved and not _of_directory(outcome.action):
+        yield Line(Level.INFO, f"{MOVED} to: {key}", origin)
+
+
+def _of_directory(action: Action) -> bool:
+    return action.destination is not None and action.destination.is_directory
 
 
 def _attempt(event: AttemptEnded) -> Iterator[Line]:

@@ -20,6 +20,7 @@ _WORDS: Final = (
     (Verb.REPLACE, "replaced", "replace"),
     (Verb.TOUCH, "times set", "set the time of"),
     (Verb.RENAME, "renamed", "rename"),
+    (Verb.RESPELL, "respelled", "respell"),
     (Verb.DELETE, "deleted", "delete"),
     (Verb.DELETE_SOURCE, "deleted from the source", "delete from the source"),
     (Verb.REMOVE_DIRECTORY, "directories removed", "remove directories:"),
