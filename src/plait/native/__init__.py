@@ -1,5 +1,5 @@
 """The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into
-chunks, the checksum of a write-ahead log, the MD5s of a file and its parts.
+chunks, the checksum of a write-ahead log, the MD5s of a file and its parts, the shape of a B-tree.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -29,6 +29,7 @@ try:
         md5_parts,
         scan,
         scan_pages,
+        tree_shape,
         wal_checksum,
     )
 except ImportError:
@@ -41,6 +42,7 @@ except ImportError:
         md5_parts,
         scan,
         scan_pages,
+        tree_shape,
         wal_checksum,
     )
 
@@ -60,5 +62,6 @@ __all__ = [
     "md5_parts",
     "scan",
     "scan_pages",
+    "tree_shape",
     "wal_checksum",
 ]

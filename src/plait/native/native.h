@@ -90,6 +90,9 @@ PyObject *plait_entropy(PyObject *module, PyObject *arguments);
 /* md5_parts.c */
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 
+/* tree_shape.c */
+PyObject *plait_tree_shape(PyObject *module, PyObject *arguments);
+
 /* wal_checksum.c */
 PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
 

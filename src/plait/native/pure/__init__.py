@@ -9,6 +9,7 @@ from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.md5_parts import md5_parts
 from plait.native.pure.scan import Scan, scan, scan_pages
+from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "md5_parts",
     "scan",
     "scan_pages",
+    "tree_shape",
     "wal_checksum",
 ]

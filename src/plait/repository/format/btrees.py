@@ -6,18 +6,21 @@ the original's nodes to the byte.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from plait.model.errors import IntegrityError
-from plait.repository.format import wire
+from plait.native import tree_shape
+from plait.repository.format import msgpack, wire
+from plait.repository.format.msgpack import pack_raw
 from plait.repository.format.resources import Resource
 from plait.repository.format.wire import OMIT_EMPTY, U32, Int, Mac, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ORDER: Final = 50
 _GREATEST_DEPTH: Final = 64
@@ -157,89 +160,145 @@ def find(root: Root, key: str, sort_key: Callable[[str], SortKey], fetch: Callab
     raise IntegrityError("a tree is deeper than any can be")
 
 
-class _Growing:
-    """A node while the tree grows; `children` of an inner one, `values` of a leaf."""
-
-    __slots__ = ("children", "keys", "values")
-
-    def __init__(self, keys: list[tuple[SortKey, str]], values: list[bytes], children: list[_Growing]) -> None:
-        self.keys = keys
-        self.values = values
-        self.children = children
-
-    def split(self) -> tuple[tuple[SortKey, str], _Growing]:
-        """Cuts off the right half: the key between the halves, and the right one."""
-        cut = (len(self.keys) + 1) // 2 - 1
-        between = self.keys[cut]
-        if self.children:
-            right = _Growing(self.keys[cut + 1 :], [], self.children[cut + 1 :])
-            del self.children[cut + 1 :]
-        else:
-            right = _Growing(self.keys[cut:], self.values[cut:], [])
-            del self.values[cut:]
-        del self.keys[cut:]
-        return between, right
-
-
 def grow(kind: Kind, items: Iterable[tuple[str, bytes]], mac: Callable[[bytes], bytes]) -> Iterator[Stored]:
     """The nodes of a tree of `items`, and its descriptor last; keys are unique.
 
     Each node comes after those that it names, as they have to be written.
     """
-    ordered = sorted(items, key=lambda item: kind.insertion(item[0]), reverse=kind.descending)
-    root = _Growing([], [], [])
-    for key, value in ordered:
-        root = _insert(root, (kind.sort_key(key), key), value)
-    level = _leaves(root)
-    macs: dict[int, bytes] = {}
-    following: bytes | None = None
-    for leaf in reversed(level):
-        keys = tuple(key for _, key in leaf.keys) or None
-        plain = wire.encode(Node(keys=keys, values=tuple(leaf.values) or None, next=following))
-        following = macs[id(leaf)] = mac(plain)
-        yield Stored(kind.node, following, plain)
-    yield from _inner(root, kind, mac, macs)
-    plain = wire.encode(Root(root=macs[id(root)]))
+    return grow_raw(kind, [(key.encode("utf-8", "surrogateescape"), value) for key, value in items], mac)
+
+
+def grow_raw(kind: Kind, items: list[tuple[bytes, bytes]], mac: Callable[[bytes], bytes]) -> Iterator[Stored]:
+    """As `grow`, from keys that are encoded; the list is sorted in place."""
+    items.sort(key=_depth_of_item if kind.sort_key is by_depth else None)
+    inserted = [key for key, _ in items]
+    if kind.insertion is by_path_of_type:
+        inserted = [key.split(b"/", 3)[-1] for key in inserted]
+    order = sorted(range(len(items)), key=inserted.__getitem__, reverse=kind.descending)
+    shape = [memoryview(level).cast("I") for level in tree_shape(array("I", order).tobytes(), ORDER)]
+    keys = [pack_raw(key) for key, _ in items]
+    level, firsts, nodes = [], [], []
+    end, following = len(items), b""
+    for size in reversed(shape[0]):
+        start = end - size
+        plain = _leaf(keys[start:end], [value for _, value in items[start:end]], following)
+        following = mac(plain)
+        nodes.append(Stored(kind.node, following, plain))
+        level.append(following)
+        firsts.append(keys[start] if size else b"")
+        end = start
+    yield from nodes
+    level.reverse()
+    firsts.reverse()
+    for sizes in shape[1:]:
+        level, firsts, nodes = _inner(kind.node, sizes, level, firsts, mac)
+        yield from nodes
+    plain = wire.encode(Root(root=level[0]))
     yield Stored(kind.root, mac(plain), plain)
 
 
-def _insert(root: _Growing, key: tuple[SortKey, str], value: bytes) -> _Growing:
-    """The root after an insertion."""
-    path: list[tuple[_Growing, int]] = []
-    node = root
-    while node.children:
-        index = bisect_right(node.keys, key)
-        path.append((node, index))
-        node = node.children[index]
-    index = bisect_left(node.keys, key)
-    node.keys.insert(index, key)
-    node.values.insert(index, value)
-    while len(node.keys) >= ORDER:
-        between, right = node.split()
-        if not path:
-            return _Growing([between], [], [node, right])
-        parent, index = path.pop()
-        parent.keys.insert(index, between)
-        parent.children.insert(index + 1, right)
-        node = parent
-    return root
+def _depth_of_item(item: tuple[bytes, bytes]) -> SortKey:
+    return item[0].count(b"/"), item[0]
 
 
-def _leaves(root: _Growing) -> list[_Growing]:
-    level = [root]
-    while level[0].children:
-        level = [child for node in level for child in node.children]
-    return level
+def _inner(
+    node: Resource, sizes: Iterable[int], below: list[bytes], firsts: list[bytes], mac: Callable[[bytes], bytes]
+) -> tuple[list[bytes], list[bytes], list[Stored]]:
+    """One level of inner nodes: their identifiers, the first keys below each, and the nodes themselves."""
+    level, starts, nodes = [], [], []
+    start = 0
+    for size in sizes:
+        end = start + size
+        plain = _inner_node(firsts[start + 1 : end], below[start:end])
+        level.append(mac(plain))
+        starts.append(firsts[start])
+        nodes.append(Stored(node, level[-1], plain))
+        start = end
+    return level, starts, nodes
 
 
-def _inner(root: _Growing, kind: Kind, mac: Callable[[bytes], bytes], macs: dict[int, bytes]) -> Iterator[Stored]:
-    """The nodes above the leaves, from the lowest level upwards."""
-    levels = [[root]]
-    while levels[-1][0].children:
-        levels.append([child for node in levels[-1] for child in node.children])
-    for level in reversed(levels[:-1]):
-        for node in level:
-            pointers = tuple(macs[id(child)] for child in node.children)
-            plain = wire.encode(Node(keys=tuple(key for _, key in node.keys), pointers=pointers))
-            macs[id(node)] = mac(plain)
-            yield Stored(kind.node, macs[id(node)], plain)
+_NODE: Final = msgpack.pack_text("version") + b"\xce\x00\x00\x00\x00" + msgpack.pack_text("keys")
+_POINTERS: Final = msgpack.pack_text("pointers")
+_VALUES: Final = msgpack.pack_text("values")
+_NEXT: Final = msgpack.pack_text("next")
+_MAC: Final = b"\xc4\x20"
+
+
+def _leaf(keys: list[bytes], values: list[bytes], following: bytes) -> bytes:
+    """A leaf of packed keys; `following` is the next leaf, empty for none."""
+    parts = [msgpack.pack_map_size(5 if following else 4), _NODE, _array(keys), _POINTERS, msgpack.NIL, _VALUES]
+    parts.append(_array([_MAC + value for value in values]))
+    if following:
+        parts += (_NEXT, _MAC, following)
+    return b"".join(parts)
+
+
+def _inner_node(keys: list[bytes], pointers: list[bytes]) -> bytes:
+    children = _array([_MAC + pointer for pointer in pointers])
+    return b"".join((msgpack.pack_map_size(4), _NODE, _array(keys), _POINTERS, children, _VALUES, msgpack.NIL))
+
+
+def _array(items: list[bytes]) -> bytes:
+    return msgpack.pack_array_size(len(items)) + b"".join(items) if items else msgpack.NIL
+
+
+def replaced(
+    kind: Kind, root: bytes, changes: Mapping[str, bytes], fetch: Callable[[bytes], Node], mac: Callable[[bytes], bytes]
+) -> Iterator[Stored]:
+    """The nodes of a tree that take the place of others where values change and no key comes or goes.
+
+    `root` is the node at the top. The last node is the new top; nothing comes where there is no change. Leaves name
+    their right neighbours, so that all those left of a change are new. Raises KeyError for a key that the tree does
+    not have, IntegrityError where it is damaged, and what `fetch` raises.
+    """
+    if not changes:
+        return
+    ordered = sorted((kind.sort_key(key), key) for key in changes)
+    nodes: list[Stored] = []
+    _replace(_Replacing(kind, changes, fetch, mac, nodes), root, ordered, None, 0)
+    yield from nodes
+
+
+class _Replacing(NamedTuple):
+    kind: Kind
+    changes: Mapping[str, bytes]
+    fetch: Callable[[bytes], Node]
+    mac: Callable[[bytes], bytes]
+    nodes: list[Stored]
+
+    def store(self, node: Node) -> bytes:
+        plain = wire.encode(node)
+        self.nodes.append(Stored(self.kind.node, self.mac(plain), plain))
+        return self.nodes[-1].mac
+
+
+def _replace(
+    work: _Replacing, mac: bytes, wanted: list[tuple[SortKey, str]], following: bytes | None, depth: int
+) -> tuple[bytes, bytes | None]:
+    """The node in place of another, and its first leaf; None for that where it is as it was.
+
+    `following` is the leaf behind it, None if that is as it was.
+    """
+    if not wanted and following is None:
+        return mac, None
+    if depth > _GREATEST_DEPTH:
+        raise IntegrityError("a tree is deeper than any can be")
+    node = work.fetch(mac)
+    keys = node.keys or ()
+    if not node.pointers:
+        values = dict(zip(keys, node.values or (), strict=True))
+        for _, key in wanted:
+            if key not in values:
+                raise KeyError(key)
+            values[key] = work.changes[key]
+        leaf = work.store(
+            msgspec.structs.replace(node, values=tuple(values.values()) or None, next=following or node.next)
+        )
+        return leaf, leaf
+    pointers = list(node.pointers)
+    ends = [bisect_left(wanted, (work.kind.sort_key(key), "")) for key in keys]
+    for index in range(len(pointers) - 1, -1, -1):
+        start = ends[index - 1] if index else 0
+        end = ends[index] if index < len(ends) else len(wanted)
+        pointers[index], following = _replace(work, pointers[index], wanted[start:end], following, depth + 1)
+    return work.store(msgspec.structs.replace(node, pointers=tuple(pointers))), following

@@ -58,7 +58,11 @@ def pack_int(value: int) -> bytes:
 
 def pack_text(value: str) -> bytes:
     """A string; lone surrogates stand for the bytes that are not UTF-8, as in file names."""
-    raw = value.encode("utf-8", "surrogateescape")
+    return pack_raw(value.encode("utf-8", "surrogateescape"))
+
+
+def pack_raw(raw: bytes) -> bytes:
+    """A string, from its bytes."""
     size = len(raw)
     if size < 32:
         return _U8.pack(0xA0 | size) + raw
