@@ -161,13 +161,9 @@ def test_killed_under_load(litestream: Path, tmp_path: Path, seed: int) -> None:
     job = Job(
         databases={str(application.path): [f"file://{replica}"]},
         database={"min_checkpoint_pages": chance.choice([10, 100, 1000])},
-        upkeep={
-            "levels": [1.0, 2.0],
-            "snapshot_interval": 3.0,
-            "l0_retention": 1.0,
-            "l0_retention_check_interval": 0.5,
-        },
+        upkeep=BRISK,
     )
+    acknowledged = 0
     for _ in range(5):
         with Process(job, tmp_path / "log") as daemon:
             assert not daemon.synced(str(application.path)).error

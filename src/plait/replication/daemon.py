@@ -128,8 +128,7 @@ class Daemon:
         with self._lock:
             if settings.path in self._databases:
                 return False
-            replicas = [(one, self._open_replica(one.place)) for one in settings.replicas]
-            managed = Managed(settings, replicas, self._shop)
+            managed = Managed(settings, self._open_replica, self._shop)
             self._databases[settings.path] = managed
         managed.start()
         return True

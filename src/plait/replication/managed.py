@@ -23,9 +23,9 @@ from plait.replication.upkeep import Upkeep
 from plait.replication.uploading import Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from plait.replication.configuration.settings import DatabaseSettings, ReplicaSettings, UpkeepSettings
+    from plait.replication.configuration.settings import DatabaseSettings, Place, UpkeepSettings
     from plait.replication.notification import Notifications
     from plait.replication.replica import Replica
 
@@ -115,7 +115,7 @@ class Managed:
     def __init__(
         self,
         settings: DatabaseSettings,
-        replicas: Sequence[tuple[ReplicaSettings, Replica]],
+        open_replica: Callable[[Place], Replica],
         shop: Shop,
     ) -> None:
         self.settings = settings
@@ -123,7 +123,7 @@ class Managed:
         self._shop = shop
         self._emit = shop.emit
         self.database = Database(settings, shop.emit)
-        self.uploaders = [Uploader(self.database, replica, one, shop.emit) for one, replica in replicas]
+        self.uploaders = [Uploader(self.database, one, open_replica, shop.emit) for one in settings.replicas]
         self.upkeeps = [Upkeep(uploader, shop.upkeep, shop.emit) for uploader in self.uploaders]
         self._backoff = Backoff(settings.monitor_interval)
         self._turns = [self._upload_turn(number) for number in range(len(self.uploaders))]

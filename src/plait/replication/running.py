@@ -88,8 +88,7 @@ def replicate_once(
     failed: list[tuple[str, PlaitError]] = []
     for settings in databases:
         try:
-            replicas = [(one, open_replica(one.place)) for one in settings.replicas]
-            Managed(settings, replicas, shop).once(snapshot=snapshot, retention=retention)
+            Managed(settings, open_replica, shop).once(snapshot=snapshot, retention=retention)
         except PlaitError as error:
             failed.append((settings.path, error))
     shop.loop.stop()

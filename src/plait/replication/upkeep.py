@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from plait.replication.configuration.settings import UpkeepSettings
+    from plait.replication.replica import Replica
     from plait.replication.uploading import Uploader
 
 _UNKNOWN: Final = -1
@@ -43,7 +44,6 @@ class Upkeep:
     def __init__(self, uploader: Uploader, settings: UpkeepSettings, emit: Callable[[events.Event], None]) -> None:
         self._uploader = uploader
         self._database = uploader.database
-        self._replica = uploader.replica
         self._settings = settings
         self._emit = emit
         self._busy = Lock()
@@ -51,6 +51,10 @@ class Upkeep:
         self._next_retention: tuple[int, int | None] = (_UNKNOWN, None)
         self.retired = 0
         """The transaction up to which retention has deleted the files of level 0."""
+
+    @property
+    def _replica(self) -> Replica:
+        return self._uploader.replica
 
     def keep(self, level: int, interval: float, *, anyway: bool = False) -> None:
         """Do what is due at a level: compact into it, or write a snapshot, and delete what it makes superfluous.

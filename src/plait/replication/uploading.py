@@ -12,7 +12,14 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from plait.model.errors import IntegrityError, PlaitError, UnknownOutcomeError, from_os_error
+from plait.model.errors import (
+    DirectoryNotFoundError,
+    IntegrityError,
+    ObjectNotFoundError,
+    PlaitError,
+    UnknownOutcomeError,
+    from_os_error,
+)
 from plait.replication import events
 from plait.replication.capture.local import verified
 from plait.replication.ltx.header import HEADER_SIZE, TRAILER_SIZE, decode_header
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plait.replication.capture.database import Database
-    from plait.replication.configuration.settings import ReplicaSettings
+    from plait.replication.configuration.settings import Place, ReplicaSettings
     from plait.replication.ltx.plan import File
     from plait.replication.replica import Replica
 
@@ -32,10 +39,15 @@ class Uploader:
     """The way of one database to one replica. Calls may come from several threads; one at a time works."""
 
     def __init__(
-        self, database: Database, replica: Replica, settings: ReplicaSettings, emit: Callable[[events.Event], None]
+        self,
+        database: Database,
+        settings: ReplicaSettings,
+        open_replica: Callable[[Place], Replica],
+        emit: Callable[[events.Event], None],
     ) -> None:
         self.database = database
-        self.replica = replica
+        self.replica = open_replica(settings.place)
+        self._open_replica = open_replica
         self.settings = settings
         self._emit = emit
         self._busy = Lock()
@@ -70,6 +82,9 @@ class Uploader:
         except PlaitError as error:
             self._position = None
             self.error = error
+            if isinstance(error, ObjectNotFoundError | DirectoryNotFoundError):
+                # What the store holds open may be gone, and another stand in its place.
+                self.replica = self._open_replica(self.settings.place)
             raise
         finally:
             self._busy.release()
@@ -125,7 +140,7 @@ class Uploader:
             if newest is not None:
                 self._follow(newest)
             return reached
-        if (reached and reached == self.txid) or self._joins(reached, newest):
+        if self._joins(reached, newest):
             return reached
         if reached >= captured:
             self.database.raise_floor(reached)
@@ -143,7 +158,9 @@ class Uploader:
 
     def _joins(self, reached: int, newest: File | None) -> bool:
         local = self.database.local
-        if local.is_whole(Span(reached + 1, reached + 1)):
+        if reached < self.database.txid and not local.path(Span(reached + 1, reached + 1)).exists():
+            return False
+        if (reached and reached == self.txid) or local.is_whole(Span(reached + 1, reached + 1)):
             return True
         if newest is None or newest.level != 0 or newest.size < HEADER_SIZE:
             return False
