@@ -78,7 +78,7 @@ TABLE: dict[str, tuple[Header | None, Observation, Decision, Decision]] = {
     "a log made anew": (last(), log(Salts(123456, 3)), Full(Reason.SKIPPED), Full(Reason.SKIPPED)),
     "first salt the same": (last(), log(Salts(7, 3)), Full(Reason.SKIPPED), Full(Reason.SKIPPED)),
     "salt went back": (last(), log(Salts(6, 3)), Full(Reason.SKIPPED), Full(Reason.SKIPPED)),
-    "one restart, third salts": (last(), log(NEXT, other=True), Full(Reason.SKIPPED), Full(Reason.SKIPPED)),
+    "one restart, third salts": (last(), log(NEXT, other=True), Full(Reason.SKIPPED), Continue(32)),
 }
 
 

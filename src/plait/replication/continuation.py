@@ -98,10 +98,13 @@ def _lost_place(last: Header, log: Observation) -> Reason | None:
 
 def _loss_by_restart(last: Header, log: Observation, salts: Salts, *, watched: bool) -> Reason | None:
     """Why commits may be lost where the log was restarted since the last file."""
-    if salts.first != (last.wal_salts.first + 1) & _WORD or log.has_other_generation:
+    if salts.first != (last.wal_salts.first + 1) & _WORD:
         return Reason.SKIPPED
     if watched:
+        # Frames of a third generation are older ones, which the new frames have not reached yet.
         return None
+    if log.has_other_generation:
+        return Reason.SKIPPED
     if last.wal_end == WAL_HEADER_SIZE:
         return Reason.UNPROVEN
     reason = _lost_place(last, log)

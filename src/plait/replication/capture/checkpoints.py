@@ -67,12 +67,14 @@ def checkpoint(connections: Connections, mode: Mode, sync: Callable[[], None]) -
     """Take the log into the database; whether it was restarted, which no reader may hinder.
 
     `sync` captures the log to its end. Most of the work happens while others write: the writer pins the log in the
-    reader's place meanwhile. Only what they wrote until then is sealed and taken under the write lock, which is held
-    from the last reading of the log until it is pinned again: nothing that is committed can be overwritten unread.
+    reader's place meanwhile, and until all that was taken is captured, since the reader alone then pins nothing of it.
+    Only what they wrote until then is sealed and taken under the write lock, which is held from the last reading of the
+    log until it is pinned again: nothing that is committed can be overwritten unread.
     Raises BusyError where another process writes for too long.
     """
     with connections.standing_in():
         _take(connections)
+        sync()
     with connections.locked():
         sync()
         done = _take(connections)

@@ -172,7 +172,9 @@ class Database:
     def _open(self) -> bool:
         if self._connections is not None:
             if self._identity() == self._opened:
-                self._connections.pin()
+                if not self._connections.is_pinned:
+                    self._place = msgspec.structs.replace(self._place, watched=False)
+                    self._connections.pin()
                 return True
             # Another file stands in its place, or none: what was open has no name any more.
             self._close()
