@@ -1,0 +1,279 @@
+"""Replicating a live database: Plait and Litestream in turn.
+
+    python -m bench.replication [CASE ...] [--rounds N] [--seconds S]
+
+Cases: latency (from a commit to its file in the replica), wait (a sync that waits), writer (an application's commits
+beside the daemon), load (processor time at 1,000 transactions a second), idle (of one and of 100 databases), first (a
+database of 500 MB from nothing). Both programs are started by the same command line, with a configuration that says
+nothing but paths and the socket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+PROGRAMS: dict[str, list[str]] = {
+    "plait": [str(SCRIPTS / "plait"), "litestream"],
+    "litestream": [str(SCRIPTS / "litestream")],
+}
+TICKS = os.sysconf("SC_CLK_TCK")
+READY_IN = 60.0
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=READY_IN)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self._path)
+
+
+class Running:
+    """A daemon of either program on databases in a fresh folder."""
+
+    def __init__(self, program: list[str], folder: Path, databases: list[Path]) -> None:
+        self.socket = folder / "socket"
+        self.replicas = [folder / "replicas" / database.name for database in databases]
+        configuration = folder / "litestream.yml"
+        entries = [
+            {"path": str(database), "replica": {"path": str(replica)}}
+            for database, replica in zip(databases, self.replicas, strict=True)
+        ]
+        configuration.write_text(json.dumps({"socket": {"enabled": True, "path": str(self.socket)}, "dbs": entries}))
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [*program, "replicate", "-config", str(configuration)], stdout=self._log, stderr=self._log
+        )
+        self.pid = self._process.pid
+        wait_until(lambda: all(self.newest(number) for number in range(len(databases))))
+
+    def newest(self, number: int = 0) -> int:
+        """The newest transaction of a replica at level 0."""
+        try:
+            names = os.listdir(self.replicas[number] / "ltx" / "0")  # noqa: PTH208  (names are all that is needed)
+        except FileNotFoundError:
+            return 0
+        return max((int(name[17:33], 16) for name in names if name.endswith(".ltx")), default=0)
+
+    def sync(self, database: Path) -> None:
+        """A sync that waits, over the socket."""
+        connection = Connection(self.socket)
+        connection.request("POST", "/sync", json.dumps({"path": str(database), "wait": True}))
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        answer.read()
+        connection.close()
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> tuple[int, int]:
+        """Resident memory now and at its peak, in MB."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = {line.split(":")[0]: line.split()[1] for line in status.splitlines() if line.startswith("Vm")}
+        return int(found["VmRSS"]) // 1024, int(found["VmHWM"]) // 1024
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(READY_IN)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    """Look every millisecond."""
+    end = time.monotonic() + READY_IN
+    while not what():
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.001)
+
+
+def database(path: Path) -> apsw.Connection:
+    """A database with one table."""
+    connection = apsw.Connection(str(path))
+    for statement in (
+        "PRAGMA journal_mode = wal",
+        "PRAGMA synchronous = NORMAL",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v)",
+    ):
+        list(connection.execute(statement))
+    return connection
+
+
+def insert(connection: apsw.Connection) -> None:
+    """One row, in a transaction."""
+    list(connection.execute("INSERT INTO t (v) VALUES (hex(randomblob(50)))"))
+
+
+def measure_latency(program: list[str], folder: Path, _: float) -> dict[str, float]:
+    """Milliseconds from a commit to a new file in the replica, at default intervals."""
+    path = folder / "a.db"
+    application = database(path)
+    daemon = Running(program, folder, [path])
+    found = []
+    for number in range(20):
+        time.sleep(0.37 + 0.071 * (number % 7))
+        before = daemon.newest()
+        insert(application)
+        started = time.perf_counter()
+        wait_until(lambda before=before: daemon.newest() > before)  # type: ignore[misc]
+        found.append((time.perf_counter() - started) * 1000)
+    daemon.stop()
+    return spread(found)
+
+
+def measure_wait(program: list[str], folder: Path, _: float) -> dict[str, float]:
+    """Milliseconds of a sync that waits, after a commit of one row."""
+    path = folder / "a.db"
+    application = database(path)
+    daemon = Running(program, folder, [path])
+    daemon.sync(path)
+    found = []
+    for _number in range(40):
+        time.sleep(0.05)
+        insert(application)
+        started = time.perf_counter()
+        daemon.sync(path)
+        found.append((time.perf_counter() - started) * 1000)
+    daemon.stop()
+    return spread(found)
+
+
+def measure_load(program: list[str], folder: Path, seconds: float) -> dict[str, float]:
+    """Processor time, memory, and the application's commits at 1,000 transactions a second."""
+    path = folder / "a.db"
+    application = database(path)
+    daemon = Running(program, folder, [path])
+    time.sleep(2)
+    commits: list[float] = []
+    before, started = daemon.cpu(), time.perf_counter()
+    while (now := time.perf_counter()) < started + seconds:
+        due = started + len(commits) / 1000
+        if now < due:
+            time.sleep(due - now)
+        begun = time.perf_counter()
+        insert(application)
+        commits.append((time.perf_counter() - begun) * 1e6)
+    used = (daemon.cpu() - before) / (time.perf_counter() - started) * 100
+    now_used, peak = daemon.memory()
+    log = Path(f"{path}-wal").stat().st_size
+    daemon.stop()
+    found = spread(commits)
+    return {
+        "cpu %": used,
+        "RSS MB": now_used,
+        "peak MB": peak,
+        "log MB": log / 1e6,
+        "commit p50 us": found["p50"],
+        "commit p99 us": found["p99"],
+    }
+
+
+def measure_idle(program: list[str], folder: Path, seconds: float) -> dict[str, float]:
+    """Processor time and memory beside databases to which nothing is written."""
+    result: dict[str, float] = {}
+    for count in (1, 100):
+        below = folder / str(count)
+        below.mkdir()
+        paths = [below / f"{number}.db" for number in range(count)]
+        for path in paths:
+            database(path).close()
+        daemon = Running(program, below, paths)
+        time.sleep(8)
+        before = daemon.cpu()
+        time.sleep(seconds)
+        result[f"{count}: cpu %"] = (daemon.cpu() - before) / seconds * 100
+        result[f"{count}: RSS MB"] = daemon.memory()[0]
+        daemon.stop()
+    return result
+
+
+def measure_first(program: list[str], folder: Path, _: float) -> dict[str, float]:
+    """Seconds until a database of 500 MB that nobody captured before is in the replica."""
+    path = folder / "a.db"
+    application = database(path)
+    list(application.execute("BEGIN"))
+    for _number in range(500):
+        list(application.execute("INSERT INTO t (v) VALUES (randomblob(500000) || zeroblob(500000))"))
+    list(application.execute("COMMIT"))
+    application.close()
+    started = time.perf_counter()
+    daemon = Running(program, folder, [path])
+    seconds = time.perf_counter() - started
+    result = {"s": seconds, "cpu s": daemon.cpu(), "peak MB": daemon.memory()[1]}
+    daemon.stop()
+    return result
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median and outer values."""
+    ordered = sorted(values)
+    return {
+        "p50": statistics.median(ordered),
+        "p90": ordered[len(ordered) * 9 // 10],
+        "p99": ordered[len(ordered) * 99 // 100],
+    }
+
+
+CASES: dict[str, Callable[[list[str], Path, float], dict[str, float]]] = {
+    "latency": measure_latency,
+    "wait": measure_wait,
+    "load": measure_load,
+    "idle": measure_idle,
+    "first": measure_first,
+}
+
+
+def main() -> None:
+    """Run the chosen cases, the programs in turn, and print medians."""
+    parser = argparse.ArgumentParser(description="Plait and Litestream in turn")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=" ".join(CASES))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    arguments = parser.parse_args()
+    for case in arguments.cases or CASES:
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in PROGRAMS}
+        for _ in range(arguments.rounds):
+            for name, program in PROGRAMS.items():
+                folder = Path(tempfile.mkdtemp(prefix="plait-bench-"))
+                found[name].append(CASES[case](program, folder, arguments.seconds))
+                shutil.rmtree(folder)
+        print(f"\n{case}")
+        for name, rounds in found.items():
+            keys = rounds[0]
+            medians = [f"{key} {statistics.median(one[key] for one in rounds):.2f}" for key in keys]
+            print(f"  {name:12}{', '.join(medians)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
