@@ -32,7 +32,9 @@ class Alternative:
         self, source: Store, store: Store, settings: ComparisonSettings, emit: Callable[[Event], None]
     ) -> None:
         self.store = store
-        self._settings = msgspec.structs.replace(settings, immutable=False, update_times=False, ignore_existing=False)
+        self._settings = msgspec.structs.replace(
+            settings, immutable=False, update_times=False, ignore_existing=False, ignore_times=False, update=False
+        )
         self._lookups = StoreLookups(source, store, settings.common_hash, emit)
 
     def find(self, source: Item, key: str) -> Item | None:

@@ -238,7 +238,7 @@ def _regular_expression(value: str) -> Callable[[str], str]:
     parts = value.split("/")
     if len(parts) != 2:
         raise ValueError(f"regex syntax error: {value}")
-    compiled = re.compile(translate(parts[0]))
+    compiled = re.compile(translate(parts[0], capturing=True))
     return lambda name: compiled.sub(lambda found: _expanded(found, parts[1]), name)
 
 

@@ -113,22 +113,28 @@ class Twins:
     """Paths below the program's directory (`source/a`) that nobody may read, also root (only with `front`)."""
 
     def run(
-        self, verb: str, source: Tree, destination: Tree | None, flags: Sequence[str] = ()
+        self,
+        verb: str,
+        source: Tree,
+        destination: Tree | None,
+        flags: Sequence[str] = (),
+        others: Mapping[str, Tree] | None = None,
     ) -> tuple[Outcome, Outcome]:
-        """What rclone did, and what Plait did. `destination` None: it does not exist beforehand."""
+        """What rclone did, and what Plait did. `destination` None: it does not exist beforehand.
+
+        `others`: further trees below the program's directory, by name.
+        """
+        trees = {"source": source} | ({} if destination is None else {"dest": destination}) | dict(others or {})
         return (
-            self._run("rclone", self._rclone, verb, source, destination, flags),
-            self._run("plait", self._plait, verb, source, destination, flags),
+            self._run("rclone", self._rclone, verb, trees, flags),
+            self._run("plait", self._plait, verb, trees, flags),
         )
 
-    def _run(
-        self, name: str, execute: Any, verb: str, source: Tree, destination: Tree | None, flags: Sequence[str]
-    ) -> Outcome:
+    def _run(self, name: str, execute: Any, verb: str, trees: Mapping[str, Tree], flags: Sequence[str]) -> Outcome:
         base = self.base / name
         shutil.rmtree(base, ignore_errors=True)
-        plant(base / "source", source)
-        if destination is not None:
-            plant(base / "dest", destination)
+        for place, tree in trees.items():
+            plant(base / place, tree)
         for path in self.unreadable:
             if (base / path).exists():
                 (base / path).chmod(0)

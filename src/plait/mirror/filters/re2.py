@@ -50,9 +50,12 @@ class _Piece(NamedTuple):
     single: bool = True
 
 
-def translate(expression: str) -> str:
-    """The expression for Python's `re`, to be used with `search`. Raises ExpressionError."""
-    return _joined(_parse(expression))
+def translate(expression: str, *, capturing: bool = False) -> str:
+    """The expression for Python's `re`, to be used with `search`. Raises ExpressionError.
+
+    `capturing`: its groups can be asked for.
+    """
+    return _joined(_parse(expression, capturing=capturing))
 
 
 def translate_for_match(expression: str) -> str:
@@ -76,8 +79,8 @@ def _parse_or_nothing(expression: str) -> list[_Piece]:
         return []
 
 
-def _parse(expression: str) -> list[_Piece]:
-    parser = _Parser(expression)
+def _parse(expression: str, *, capturing: bool = False) -> list[_Piece]:
+    parser = _Parser(expression, capturing=capturing)
     branches = parser.branches(0)
     if parser.position < len(expression):
         raise ExpressionError("unexpected )", expression)
@@ -91,8 +94,9 @@ def _joined(branches: list[_Piece]) -> str:
 class _Parser:
     """A recursive descent; `position` is the next character, the flags are those of RE2's `(?ims)`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, capturing: bool = False) -> None:
         self.text = text
+        self.capturing = capturing
         self.position = 0
         self.fold = False
         self.lines = False
@@ -180,6 +184,7 @@ class _Parser:
             raise ExpressionError("expression nests too deeply", self.text)
         before = (self.fold, self.lines, self.dot_all)
         self.position += 1
+        opening = self._opening() if self.capturing else "(?:"
         if self._next() == "?" and not self._named_group() and self._flags():
             return []
         branches = self.branches(depth + 1)
@@ -187,7 +192,14 @@ class _Parser:
             raise ExpressionError("missing closing )", self.text)
         self.position += 1
         self.fold, self.lines, self.dot_all = before
-        return [_Piece(f"(?:{_joined(branches)})", max(branch.repeats for branch in branches))]
+        return [_Piece(f"{opening}{_joined(branches)})", max(branch.repeats for branch in branches))]
+
+    def _opening(self) -> str:
+        """How Python begins the group at this position."""
+        named = _GROUP_NAME.match(self.text, self.position)
+        if named is not None:
+            return f"(?P<{named[1]}>"
+        return "(?:" if self._next() == "?" else "("
 
     def _named_group(self) -> bool:
         """Passes over `?P<name>` or `?<name>`, where one stands here."""
