@@ -60,6 +60,13 @@ def decide_check(situation: Situation) -> Choice:
     return choice
 
 
+def decide_kept(situation: Situation) -> Choice:
+    """The form of a verb that takes one location, and without one the default repository. Raises UsageError."""
+    if situation.at is None and not situation.line.words:
+        return Choice(REPOSITORY)
+    return decide_one(situation)
+
+
 def decide_repository(situation: Situation) -> Choice:
     """The form of a verb that works on repositories alone: `at` names it, or `@NAME:SNAPSHOT`, else the default one."""
     if situation.at is not None:

@@ -150,14 +150,11 @@ class RepositoryCommand:
     @cached_property
     def opening(self) -> Opening:
         """How stores are opened."""
-        from plait.cli.binding import bind, environment_settings
-        from plait.cli.options import STORES
+        from plait.cli.opening import surrounding_values
         from plait.cli.remotes import configured_remotes
-        from plait.mirror import options
         from plait.stores.registry import Opening
 
-        declared = STORES | options.CONFIGURATION
-        values = bind(declared, (), environment_settings(declared, self.environment))
+        values = surrounding_values(self.environment)
         return Opening(remotes=configured_remotes(values, self.environment), wrap=self._retrying)
 
     def _retrying(self, store: Store) -> Store:

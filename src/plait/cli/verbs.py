@@ -32,6 +32,8 @@ VERBS: Final[dict[str, Verb]] = {
     ),
     "size": Verb("Count items and bytes", (_MIRROR + "SIZE", _LATER + "SIZE"), "plait.cli.kinds:decide_one"),
     "create": Verb("Make a repository", (_REPOSITORY + "CREATE",), _ONLY_REPOSITORY),
+    "info": Verb("Show what is kept in one place", (_REPOSITORY + "INFO",), "plait.cli.kinds:decide_kept"),
+    "restore": Verb("Bring back what is kept", (_REPOSITORY + "RESTORE",), "plait.cli.kinds:decide_kept"),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
     "store": Verb("Keep the names of repositories", (_REPOSITORY + "STORE",)),
     "source": Verb("Keep the names of places that are saved", (_REPOSITORY + "SOURCE",)),
