@@ -271,7 +271,7 @@ class Session:
         return self.values.options.named("interactive") is not None and bool(self.values.interactive)
 
     def _dumps(self) -> bool:
-        return self.values.options.named("dump") is not None and bool(self.values.dump)
+        return self.values.options.named("dump") is not None and "filters" in self.values.dump
 
     def _reports(self) -> bool:
         return self.values.options.named("combined") is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plait.mirror import backend_options
+from plait.mirror import backend_options, network_options
 from plait.mirror.option_types import (
     AGE,
     BANDWIDTH,
@@ -27,6 +27,7 @@ from plait.mirror.option_types import (
     TEXT,
     choice,
 )
+from plait.mirror.network_options import DUMP
 from plait.model.options import Option, OptionSet, Repeat, Section
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ FILTERS = OptionSet(
         _many("metadata-exclude-from", FILE, _FILTER, "Read such patterns from FILE"),
         _many("metadata-filter", PATTERN, _FILTER, "Add a filter rule on metadata"),
         _many("metadata-filter-from", FILE, _FILTER, "Read such rules from FILE"),
-        _value("dump", choice("WHAT", "filters"), "", _FILTER, "Print the compiled filter rules (filters)"),
+        _value("dump", DUMP, (), _FILTER, "Show filters, headers, bodies, requests, responses, auth (commas between)"),
     )
 )
 
@@ -309,8 +310,8 @@ CHECKING = OptionSet(
 )
 
 MOVING = OptionSet((_switch("delete-empty-src-dirs", _DELETE, "Delete the source's directories that are empty then"),))
-
-GLOBAL = NETWORK | CONCURRENCY | CONFIGURATION | OUTPUT | NAMES | WITHOUT_EFFECT | backend_options.OPTIONS
+_LINES = NETWORK | network_options.OPTIONS
+GLOBAL = _LINES | CONCURRENCY | CONFIGURATION | OUTPUT | NAMES | WITHOUT_EFFECT | backend_options.OPTIONS
 """What every verb of the mirror takes."""
 
 COPY = COMPARISON | CARRYING | FILTERS | REPORTS | LOCAL | PREVIEW | GLOBAL

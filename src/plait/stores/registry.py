@@ -15,6 +15,7 @@ import msgspec
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, ObjectNotFoundError
 from plait.model.items import Kind
 from plait.stores.base import Deadlines
+from plait.stores.network import Network
 from plait.stores.local.options import LocalOptions
 from plait.stores.location import LocationKind, join_root, parse_rclone_location
 
@@ -120,6 +121,7 @@ class Opening:
 
     remotes: Remotes
     deadlines: Deadlines = field(default_factory=Deadlines)
+    network: Network = field(default_factory=Network)
     local: LocalOptions = field(default_factory=LocalOptions)
     notice: Callable[[str, str], None] = lambda _, __: None
     notices: Callable[[str], bool] = lambda _: True

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     import io
     import ssl
     from collections.abc import Callable
+    from pathlib import Path
 
     from plait.stores.objects.store import S3Store
 
 SECRET = "a-secret-that-must-not-show"  # noqa: S105  (the stub's)
+HOST = "s3.example"
+"""A name that no resolver knows: a proxy is asked for it."""
 QUICK = Deadlines(connect=5.0, idle=0.4)
 
 
@@ -174,3 +177,36 @@ def uploading(stub: Stub, complete: Callable[[Seen], bytes | None], head: bytes 
         return complete(seen) if seen.method == "POST" else reply(204)
 
     stub.answer = answer
+
+
+def certificate(directory: Path) -> Path:
+    """A certificate for 127.0.0.1 and `HOST` that signs itself, with its key, as a file in `directory`."""
+    import datetime as dt
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stub")])
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(HOST)]
+    now = dt.datetime.now(dt.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "certificate.pem"
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(built.public_bytes(serialization.Encoding.PEM) + encoded)
+    return path

@@ -19,7 +19,7 @@ from plait.model.errors import (
 )
 from plait.stores.objects import open_s3
 from plait.testing.generators import as_source, content
-from plait.testing.s3_stub import QUICK, SECRET, Stub, options, refusal, reply
+from plait.testing.s3_stub import QUICK, SECRET, Stub, certificate, options, refusal, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,38 +96,6 @@ def test_a_closed_port_is_a_passing_fault(stub: Stub, store: S3Store) -> None:
 
 
 # TLS
-
-
-def certificate(directory: Path) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, with its key."""
-    import datetime as dt
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stub")])
-    now = dt.datetime.now(dt.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = directory / "certificate.pem"
-    encoded = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(built.public_bytes(serialization.Encoding.PEM) + encoded)
-    return path
 
 
 def test_speaks_tls_with_those_it_trusts_only(tmp_path: Path) -> None:

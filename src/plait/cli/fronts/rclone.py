@@ -15,6 +15,7 @@ from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
 from plait.cli.grammar import Fault, Lexicon, OptionWordError, split
 from plait.cli.output.log import Log
 from plait.engine.events import Level
+from plait.mirror.network_options import dumped
 from plait.model.errors import (
     CancelledError,
     ConfigurationError,
@@ -110,7 +111,7 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     if values.verbose and values.quiet:
         log.critical("Can't set -v and -q")
         return ExitCode.FAILED
-    if values.dump:
+    if dumped(values):
         log.write(Level.NOTICE, "Automatically setting -vv as --dump is enabled")
         values = replace(values, parsed={**values.parsed, "verbose": 2})
     form = Form("mirror", front.words, front.takes, front.run, front.options)

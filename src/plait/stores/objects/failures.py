@@ -126,6 +126,8 @@ def error_of_connecting(error: OSError, authority: str) -> PlaitError:
     """The catalogue's error for a connection that was not made."""
     import ssl
 
+    from plait.stores.objects.tunnels import ProxyError
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return StoreError(
             f"failed to connect to {authority}: its certificate is not trusted ({error.verify_message})",
@@ -135,6 +137,9 @@ def error_of_connecting(error: OSError, authority: str) -> PlaitError:
         return StoreError(
             f"failed to connect to {authority}: it does not speak TLS", hint="check the endpoint's scheme"
         )
+    if isinstance(error, ProxyError):
+        kind = StoreError if error.lasting else TemporaryError
+        return kind(f"failed to connect to {authority}: {error}", hint="check the proxy")
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
         return StoreError(f"failed to connect to {authority}: no such host", hint="check the endpoint")
     if isinstance(error, TimeoutError):

@@ -11,11 +11,11 @@ from binascii import Error as Base64Error
 from calendar import timegm
 from typing import TYPE_CHECKING, Final
 
-from plait.model.errors import NotSupportedError
+from plait.model.errors import ConfigurationError, NotSupportedError
 from plait.model.items import Kind, Stat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PREFIX: Final = "x-amz-meta-"
 MTIME: Final = "mtime"
@@ -156,6 +156,19 @@ def metadata_headers(
     if md5 is not None:
         headers[PREFIX + MD5] = md5_to_base64(md5)
     return headers
+
+
+def upload_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers that a person wants stored with every object. Raises ConfigurationError for others, as an upload has more
+    headers than are stored.
+    """
+    found = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower not in {"content-type", TAGGING, *SYSTEM} and not lower.startswith(PREFIX):
+            raise ConfigurationError(f"s3: the header {name} cannot be stored with an object")
+        found[lower] = value
+    return found
 
 
 def without_chunked(coding: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from plait.model.errors import ConfigurationError
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plait.stores.base import Deadlines
+    from plait.stores.network import Network
     from plait.stores.objects.store import S3Store
     from plait.stores.registry import Opening
 
@@ -19,7 +23,7 @@ def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) ->
     """Opens `BUCKET/PREFIX` on a remote of type s3; see `plait.stores.registry.Opener`."""
     root = path.strip("/")
     bucket, _, prefix = root.partition("/")
-    return open_s3(options, bucket, prefix, deadlines=opening.deadlines), root
+    return open_s3(options, bucket, prefix, deadlines=opening.deadlines, network=opening.network), root
 
 
 def open_s3(
@@ -30,29 +34,37 @@ def open_s3(
     deadlines: Deadlines | None = None,
     description: str | None = None,
     tls: ssl.SSLContext | None = None,
+    network: Network | None = None,
 ) -> S3Store:
     """The store of the objects of `bucket` below `prefix`.
 
     `options` are those of a remote of type s3 in `rclone.conf`, secrets revealed; `prefix` has no slash at its ends or
-    is "". `description` is the location as a person knows it. `tls` replaces the system's trust settings. Nothing is
-    sent before the first call.
+    is "". `description` is the location as a person knows it. `tls` replaces what `network` says of
+    trust. Nothing is sent before the first call.
 
     Raises ConfigurationError for options that cannot be, MissingExtraError and SecretError where credentials are to be
     found and are not.
     """
     from plait.stores.base import Deadlines
+    from plait.stores.network import Network
     from plait.stores.objects.credentials import completed, key_source
     from plait.stores.objects.endpoint import identity_of, region_of
+    from plait.stores.objects.metadata import upload_headers
     from plait.stores.objects.options import parse_options, quirks_of
     from plait.stores.objects.request import Client
     from plait.stores.objects.store import S3Store
+    from plait.stores.proxies import proxies_of
 
     if not bucket:
         raise ConfigurationError("s3: the location names no bucket", hint="write REMOTE:BUCKET/PATH")
     parsed = completed(parse_options(options))
     quirks = quirks_of(parsed)
     keys = key_source(parsed, region_of(parsed))
-    client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), tls)
+    network = network or Network()
+    if network.proxies is None:
+        network = msgspec.structs.replace(network, proxies=proxies_of(os.environ))
+    upload_headers(network.upload_headers)
+    client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), tls=tls, network=network)
     root = f"{prefix}/" if prefix else ""
     shown = description or f"s3://{bucket}/{prefix}".rstrip("/")
     return S3Store(client, parsed, quirks, root, identity_of(parsed), shown)

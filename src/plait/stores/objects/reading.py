@@ -156,6 +156,7 @@ def open_reader(client: Client, wanted: Wanted, headers: Mapping[str, str], *, e
         shown=wanted.shown,
         headers=asked,
         harmless=True,
+        content=True,
         accepted=(405, _NO_SUCH_RANGE),
     )
     try:

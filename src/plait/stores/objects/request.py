@@ -7,6 +7,7 @@ for a bucket that says it lives in another region. Everything else is for the re
 
 from __future__ import annotations
 
+from itertools import count
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
@@ -14,12 +15,14 @@ from weakref import WeakSet
 import msgspec
 
 from plait.model.errors import CancelledError, NotSupportedError, PlaitError
+from plait.stores.network import Network, tls_context
 from plait.stores.objects.endpoint import Endpoint, endpoint_of, region_of
 from plait.stores.objects.failures import Refusal, error_of, error_of_connecting, error_of_exchange
 from plait.stores.objects.metadata import parse_http_date
 from plait.stores.objects.signing import EMPTY, UNSIGNED, query_string, sign
-from plait.stores.objects.wire import QUIET, Connection, ProtocolError, request_head
+from plait.stores.objects.wire import QUIET, Connection, ProtocolError, Route, request_head
 from plait.stores.objects.xml import LARGEST_DOCUMENT, parse, text
+from plait.stores.proxies import NO_PROXIES
 
 if TYPE_CHECKING:
     import ssl
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from plait.stores.objects.credentials import KeySource
     from plait.stores.objects.options import Quirks, S3Options
     from plait.stores.objects.wire import Address, Response
+    from plait.stores.proxies import Proxy
 
 LARGEST_REFUSAL: Final = 64 << 10
 LONGEST_KEY: Final = 1024
@@ -43,7 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     `key`: the full key, None for the bucket. `what` begins error messages; `shown` is the key as the caller knows it.
     `body` is held in memory, or `file` is a range of an open one (descriptor, offset, length), or `stream` yields
     exactly `size` bytes once. `harmless`: changes nothing on the server;
-    `repeatable`: doing it twice is the same as once.
+    `repeatable`: doing it twice is the same as once; `content`: it reads an object's content.
     `accepted`: statuses beside the successes that the caller understands.
     """
 
@@ -58,6 +62,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     stream: Iterable[bytes] | None = None
     size: int = 0
     harmless: bool = False
+    content: bool = False
     repeatable: bool = True
     accepted: Sequence[int] = ()
 
@@ -92,9 +97,11 @@ class Exchange:
 class Pool:
     """Kept connections to one address at a time, the last used first."""
 
-    def __init__(self, deadlines: Deadlines, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, deadlines: Deadlines, tls: ssl.SSLContext | None, network: Network) -> None:
         self._deadlines = deadlines
         self._tls = tls
+        self._network = network
+        self._proxies = network.proxies or NO_PROXIES
         self._idle: list[Connection] = []
         self._made: WeakSet[Connection] = WeakSet()
         self._lock = Lock()
@@ -114,7 +121,7 @@ class Pool:
                 return connection
             connection.close()
         try:
-            made = Connection(address, self._context() if address.tls else None, self._deadlines)
+            made = Connection(address, self._context() if address.tls else None, self._deadlines, self._route(address))
         except OSError as error:
             raise error_of_connecting(error, address.authority) from None
         with self._lock:
@@ -122,6 +129,15 @@ class Pool:
         if self._interrupted.is_set():
             made.interrupt()
         return made
+
+    def proxy(self, address: Address) -> Proxy | None:
+        """The proxy that leads to an address."""
+        return self._proxies.leading_to(address.host, address.port, tls=address.tls)
+
+    def _route(self, address: Address) -> Route:
+        proxy = self.proxy(address)
+        tls = self._context() if proxy is not None and proxy.scheme == "https" else None
+        return Route(proxy, tls, self._network.bind)
 
     def interrupt(self) -> None:
         """Breaks every connection and makes no more."""
@@ -135,7 +151,7 @@ class Pool:
         """Keeps a connection for the next request."""
         connection.rest()
         with self._lock:
-            if not self._closed:
+            if not self._closed and self._network.keep_alive:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -155,9 +171,7 @@ class Pool:
     def _context(self) -> ssl.SSLContext:
         with self._lock:
             if self._tls is None:
-                import ssl
-
-                self._tls = ssl.create_default_context()
+                self._tls = tls_context(self._network)
             return self._tls
 
 
@@ -171,10 +185,14 @@ class Client:
         bucket: str,
         keys: KeySource,
         deadlines: Deadlines,
+        *,
         tls: ssl.SSLContext | None = None,
+        network: Network | None = None,
     ) -> None:
         self.bucket = bucket
-        self.pool = Pool(deadlines, tls)
+        self.network = network or Network()
+        self.pool = Pool(deadlines, tls, self.network)
+        self._numbers = count(1)
         self._options = options
         self._quirks = quirks
         self._keys = keys
@@ -197,6 +215,9 @@ class Client:
             raise error_of_exchange(error, request.what, harmless=request.harmless, key=request.shown) from None
         finally:
             exchange.finish()
+        trace = self.network.trace
+        if trace is not None and trace.responses and document:
+            trace.show(document.decode("utf-8", "replace"))
         return Answer(response.status, response.headers, document)
 
     def open(self, request: Request) -> Exchange:
@@ -252,6 +273,19 @@ class Client:
             raise
 
     def _once(self, connection: Connection, head: bytes, request: Request) -> Exchange:
+        if self.network.trace is None:
+            return self._sent(connection, head, request)
+        from plait.stores.objects import tracing
+
+        number = next(self._numbers)
+        streamed = request.stream is not None or request.file is not None
+        tracing.show_request(self.network.trace, head, request.body, streamed=streamed, number=number)
+        exchange = self._sent(connection, head, request)
+        response = exchange.response
+        tracing.show_response(self.network.trace, response.status, response.headers, number=number)
+        return exchange
+
+    def _sent(self, connection: Connection, head: bytes, request: Request) -> Exchange:
         try:
             _send(connection, head, request)
         except _EARLY as error:
@@ -279,12 +313,33 @@ class Client:
             headers["content-length"] = str(size)
         if request.method == "GET" and self._quirks.accept_gzip:
             headers["accept-encoding"] = "gzip"
-        headers["user-agent"] = "plait"
+        headers |= self._unsigned(request, endpoint)
         target = f"{path}?{query}" if query else path
         try:
-            return request_head(request.method, target, headers.items())
+            return request_head(request.method, self._origin(endpoint) + target, headers.items())
         except (ValueError, UnicodeEncodeError):
             raise NotSupportedError(f"{request.what}: a header cannot hold this metadata", key=request.shown) from None
+
+    def _unsigned(self, request: Request, endpoint: Endpoint) -> dict[str, str]:
+        """The headers that a person wants beside, and those for the way there."""
+        network = self.network
+        found = {"user-agent": network.user_agent}
+        found |= {name.lower(): value for name, value in network.headers}
+        if request.content:
+            found |= {name.lower(): value for name, value in network.download_headers}
+        if not network.keep_alive:
+            found["connection"] = "close"
+        proxy = self.pool.proxy(endpoint.address)
+        if proxy is not None and not endpoint.address.tls and proxy.scheme != "socks5" and proxy.authorization:
+            found["proxy-authorization"] = proxy.authorization
+        return found
+
+    def _origin(self, endpoint: Endpoint) -> str:
+        """What stands before the path where a proxy is to understand the request (RFC 9112, section 3.2.2)."""
+        proxy = self.pool.proxy(endpoint.address)
+        if proxy is None or endpoint.address.tls or proxy.scheme == "socks5":
+            return ""
+        return f"http://{endpoint.address.authority}"
 
 
 def _target(endpoint: Endpoint, request: Request) -> str:

@@ -22,7 +22,15 @@ from plait.stores.objects.content_types import content_type_of
 from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
 from plait.stores.objects.failures import Refusal, error_of
 from plait.stores.objects.listing import Lister
-from plait.stores.objects.metadata import MD5, MTIME, PREFIX, md5_to_base64, metadata_headers, parse_time
+from plait.stores.objects.metadata import (
+    MD5,
+    MTIME,
+    PREFIX,
+    md5_to_base64,
+    metadata_headers,
+    parse_time,
+    upload_headers,
+)
 from plait.stores.objects.multipart import PartialUpload, part_size_for, put_in_parts, uploads_under_way
 from plait.stores.objects.options import NEVER
 from plait.stores.objects.probes import Probes, oddities
@@ -256,6 +264,7 @@ class S3Store:
             content_type=how.content_type or content_type_of(key),
             key=key,
         )
+        headers |= upload_headers(self._client.network.upload_headers)
         self._ensure_bucket()
         return Target(full, key, {**self._manner.headers, **headers}, how)
 

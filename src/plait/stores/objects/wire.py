@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from plait.stores.base import Deadlines
+    from plait.stores.proxies import Proxy
 
 BUFFER: Final = 64 << 10
 LARGEST_LINE: Final = 64 << 10
@@ -55,15 +56,36 @@ class Address(msgspec.Struct, frozen=True):
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
+class Route(msgspec.Struct, frozen=True):
+    """The way to an address: through which proxy, trusting it how where it speaks TLS, and from which local address."""
+
+    proxy: Proxy | None = None
+    tls: ssl.SSLContext | None = None
+    bind: str = ""
+
+
 class Connection:
     """An open connection; closed by whoever finds it unusable."""
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        deadlines: Deadlines,
+        route: Route | None = None,
+    ) -> None:
         """Connects. Raises OSError (TimeoutError, `ssl.SSLError`)."""
         self.address = address
-        self._socket = socket.create_connection((address.host, address.port), deadlines.connect)
+        route = route or Route()
+        proxy = route.proxy
+        place = (address.host, address.port) if proxy is None else (proxy.host, proxy.port)
+        bind = (route.bind, 0) if route.bind else None
+        self._socket = socket.create_connection(place, deadlines.connect, bind)
+        self._plain = not address.tls
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if proxy is not None:
+                self._through(proxy, route.tls)
             if tls is not None:
                 self._socket = tls.wrap_socket(self._socket, server_hostname=address.host)
             self._socket.settimeout(deadlines.idle)
@@ -73,6 +95,19 @@ class Connection:
             raise
         self.exchanges = 0
         self._since = time.monotonic()
+
+    def _through(self, proxy: Proxy, tls: ssl.SSLContext | None) -> None:
+        """Makes what comes next reach the server; a proxy of HTTP understands plain requests by itself."""
+        from plait.stores.objects.tunnels import ProxyError, tunnel
+
+        if proxy.scheme == "https":
+            if self.address.tls:
+                raise ProxyError("TLS through a proxy that is itself reached over TLS is not supported")
+            self._plain = False
+            if tls is not None:
+                self._socket = tls.wrap_socket(self._socket, server_hostname=proxy.host)
+        elif self.address.tls or proxy.scheme == "socks5":
+            tunnel(self._socket, proxy, self.address.host, self.address.port)
 
     def send(self, data: bytes | memoryview) -> None:
         """Sends all of `data`. Raises OSError."""
@@ -96,7 +131,7 @@ class Connection:
             offset += sent
 
     def _send_some(self, descriptor: int, offset: int, length: int) -> int:
-        if self.address.tls or not hasattr(os, "sendfile"):
+        if not self._plain or not hasattr(os, "sendfile"):
             data = os.pread(descriptor, min(length, SEND_BLOCK), offset)
             self._socket.sendall(data)
             return len(data)
