@@ -7,7 +7,6 @@ import pytest
 from plait.model.errors import (
     AlreadyExistsError,
     ConfigurationError,
-    DirectoryNotFoundError,
     IntegrityError,
     ObjectNotFoundError,
     PlaitError,
@@ -237,14 +236,16 @@ def test_a_link_stays_one_and_what_it_leads_to_is_restored(story: Story, tmp_pat
 
 
 def test_bad_outputs_are_refused_before_anything_is_made(story: Story, tmp_path: Path) -> None:
-    refused: list[tuple[Path, type[PlaitError]]] = [
-        (tmp_path, ConfigurationError),
-        (tmp_path / "no" / "out", DirectoryNotFoundError),
-    ]
-    for path, error in refused:
-        with pytest.raises(error):
-            restore(story.replica, str(path), Request(force=True))
+    with pytest.raises(ConfigurationError, match="output path is a directory"):
+        restore(story.replica, str(tmp_path), Request(force=True))
+    with pytest.raises(PlaitError):
+        restore(story.replica, str(story.path(0, Span(1, 1)) / "out"), Request(force=True))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rep"]
+
+
+def test_a_missing_directory_is_made(story: Story, tmp_path: Path) -> None:
+    restore(story.replica, str(tmp_path / "a" / "b" / "out"), Request())
+    assert (tmp_path / "a" / "b" / "out").read_bytes() == story.states[5]
 
 
 def test_a_result_that_fails_its_check_never_gets_the_name(story: Story, tmp_path: Path) -> None:

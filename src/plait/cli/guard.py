@@ -91,10 +91,10 @@ def _run(face: str) -> Callable[[Sequence[str]], int]:
         from plait.cli.fronts.plakar import run as run_plakar
 
         return lambda arguments: run_plakar(arguments, os.environ)
-    if face != "plait":
-        from plait.cli.fronts.later import refuse
+    if face == "litestream":
+        from plait.cli.fronts.litestream import run as run_litestream
 
-        return lambda _: refuse(face)
+        return lambda arguments: run_litestream(arguments, os.environ)
     from plait.cli.face import run
 
     return lambda arguments: run(arguments, os.environ)

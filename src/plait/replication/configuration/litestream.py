@@ -185,7 +185,7 @@ def _socket(top: Fields) -> SocketSettings:
 def _logging(top: Fields, environment: Mapping[str, str]) -> LoggingSettings:
     logging = top.fields("logging", "main.LoggingConfig")
     return LoggingSettings(
-        level=environment.get("LOG_LEVEL") or logging.text("level") or "info",
+        level=environment.get("LOG_LEVEL") or logging.text("level"),
         type=logging.text("type") or "text",
         stderr=logging.boolean("stderr", default=False),
         source=logging.boolean("source", default=False),

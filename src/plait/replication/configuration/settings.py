@@ -106,9 +106,9 @@ class SocketSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The log: `level` trace, debug, info, warn or error, `type` text, json or pretty."""
+    """The log: `level` trace, debug, info, warn or error ("" is info), `type` text, json or pretty."""
 
-    level: str = "info"
+    level: str = ""
     type: str = "text"
     stderr: bool = False
     source: bool = False

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from plait.model.errors import AlreadyExistsError, ConfigurationError, DirectoryNotFoundError, from_os_error
+from plait.model.errors import AlreadyExistsError, ConfigurationError, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,14 +50,13 @@ def check_output(path: str, *, force: bool) -> None:
 def written_beside(path: str) -> Iterator[tuple[int, str]]:
     """A new file in the directory of `path` (descriptor and path), which is removed again unless it was put in place.
 
-    Where `path` is a symbolic link, that is the directory of what it leads to.
+    Where `path` is a symbolic link, that is the directory of what it leads to. A missing directory is made.
     """
     final = Path(os.path.realpath(path))
     beside = str(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    except FileNotFoundError:
-        raise DirectoryNotFoundError(f"cannot restore, there is no directory {final.parent}") from None
     except OSError as error:
         raise from_os_error(error, f"cannot restore to {path}") from None
     try:

@@ -1,0 +1,142 @@
+"""`litestream restore`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from plait.cli.databases.files import plan_record, plan_text
+from plait.cli.databases.opening import opener
+from plait.cli.fronts.litestream import FrontError, Line
+from plait.cli.fronts.litestream_local import configuration, find_database
+from plait.model.errors import ObjectNotFoundError
+from plait.model.values.times import parse_rfc3339
+from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.places import is_replica_url, parse_replica_url
+from plait.replication.control.endpoints import go_json
+from plait.replication.logging import Level, Log, parse_level
+from plait.replication.ltx.names import format_txid
+from plait.replication.restoring.finding import Finder, Target
+from plait.replication.restoring.restore import CHECKS, Request, Restored
+from plait.replication.restoring.restore import restore as restore_replica
+
+if TYPE_CHECKING:
+    from plait.replication.replica import Replica
+    from plait.replication.restoring.finding import Damage
+
+_HINT: Final = "litestream restore -o /path/to/db s3://bucket/prefix"
+_MISSING: Final = "database path or replica URL required"
+_MILLISECONDS: Final = 1000
+
+
+def restore(line: Line) -> int:
+    """Restores a database from its replica."""
+    values = line.values
+    target = _target(line)
+    word = line.one(_MISSING, _HINT)
+    replica, output = _source(line, word)
+    log = Log(sys.stderr if values.json else sys.stdout, level=parse_level(line.environment.get("LOG_LEVEL", "")))
+    if values.if_db_not_exists and os.path.exists(output):  # noqa: PTH110
+        log.write(Level.INFO, "database already exists, skipping")
+        return 0
+    try:
+        if values.dry_run:
+            return _show_plan(line, replica, word, output, target)
+        if values.f:
+            return _follow(line, replica, output, log)
+        return _restored(line, replica, output, target, log)
+    except ObjectNotFoundError:
+        if not values.if_replica_exists or values.dry_run:
+            raise
+        log.write(Level.INFO, "no matching backups found")
+        return 0
+
+
+def _target(line: Line) -> Target:
+    values = line.values
+    before: int | None = None
+    if values.timestamp:
+        try:
+            before = parse_rfc3339(values.timestamp)
+        except ValueError:
+            raise FrontError(
+                "invalid -timestamp, must specify in ISO 8601\u00a0format (e.g. 2000-01-01T00:00:00Z)"
+            ) from None
+    if values.integrity_check not in CHECKS:
+        raise FrontError(f"invalid -integrity-check value: {values.integrity_check}")
+    if values.f:
+        for name, given in (("txid", values.txid is not None), ("timestamp", before is not None)):
+            if given:
+                raise FrontError(f"cannot use follow mode with -{name}")
+    is_url = bool(line.words) and is_replica_url(line.words[0])
+    return Target(txid=values.txid, before=before, bounded=is_url)
+
+
+def _source(line: Line, word: str) -> tuple[Replica, str]:
+    """The replica, and the path to restore to."""
+    output = line.values.o
+    if is_replica_url(word):
+        if line.values.config:
+            raise FrontError("cannot specify a replica URL and the -config flag")
+        if not output:
+            raise FrontError(
+                "-o is required when restoring from a replica URL", f"litestream restore -o /path/to/db {word}"
+            )
+        place = parse_replica_url(word, line.environment)
+    else:
+        path = expand_path(word)
+        place = find_database(configuration(line), path).replicas[0].place
+        output = output or path
+    if line.values.txid is not None and line.values.timestamp:
+        raise FrontError("cannot specify index & timestamp to restore")
+    return opener()(place), output
+
+
+def _show_plan(line: Line, replica: Replica, source: str, output: str, target: Target) -> int:
+    plan = Finder(replica, target).plan()
+    if line.values.json:
+        sys.stdout.write(go_json(plan_record(source, output, replica.type, plan), indent=2).decode() + "\n")
+    else:
+        sys.stdout.write(plan_text(source, output, replica.type, plan))
+    return 0
+
+
+def _restored(line: Line, replica: Replica, output: str, target: Target, log: Log) -> int:
+    check = line.values.integrity_check
+    asked = Request(target=target, parallelism=line.values.parallelism, check=check, force=line.values.force)
+    result = restore_replica(replica, output, asked, lambda damage: tell_damage(log, damage))
+    if check != "none":
+        log.write(Level.INFO, "post-restore integrity check passed", {"replica": replica.type})
+    if line.values.json:
+        sys.stdout.write(go_json(_record(output, replica, result, check), indent=2).decode() + "\n")
+    return 0
+
+
+def tell_damage(log: Log, damage: Damage) -> None:
+    """Logs that a file cannot be used and others stand in for it."""
+    about = {"file": damage.key, "error": damage.error}
+    log.write(Level.WARN, "ltx file is damaged, using other levels", about)
+
+
+def _record(output: str, replica: Replica, result: Restored, check: str) -> dict[str, object]:
+    return {
+        "db_path": output,
+        "replica": replica.type,
+        "txid": format_txid(result.txid),
+        "duration_ms": int(result.seconds * _MILLISECONDS),
+        "integrity_check": check,
+    }
+
+
+def _follow(line: Line, replica: Replica, output: str, log: Log) -> int:
+    from plait.replication.restoring.following import Follower, until_signal
+
+    asked = Request(parallelism=line.values.parallelism, check=line.values.integrity_check, force=line.values.force)
+    follower = Follower(replica, output, asked)
+    with until_signal() as stopped:
+        follower.begin()
+        log.write(Level.INFO, "entering follow mode", {"output": output, "txid": format_txid(follower.txid)})
+        follower.run(line.values.follow_interval, stopped, lambda error: log.write(Level.ERROR, f"follow: {error}"))
+    log.write(Level.INFO, "follow mode stopped", {"txid": format_txid(follower.txid)})
+    return 0
