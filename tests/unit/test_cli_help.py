@@ -10,7 +10,8 @@ import pytest
 from plait.cli.commands.completion import BASH, _bash_lines, _bash_words
 from plait.cli.completing import Offer, complete
 from plait.cli.forms import Command
-from plait.cli.fronts.rclone_help import flags_help, overview, verb_help
+from plait.cli.fronts.rclone_help import config_help, flags_help, overview, verb_help
+from plait.cli.fronts.rclone_more import HIDDEN
 from plait.cli.fronts.rclone_verbs import GLOBAL
 from plait.cli.fronts.rclone_verbs import VERBS as RCLONE_VERBS
 from plait.cli.main import main
@@ -86,7 +87,9 @@ def test_help_on_what_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_front_lists_what_it_takes() -> None:
-    assert all(f"  {verb} " in overview() for verb in RCLONE_VERBS)
+    listed = [verb for verb in RCLONE_VERBS if " " not in verb and verb not in HIDDEN]
+    assert all(f"  {verb} " in overview() for verb in listed)
+    assert all(f"  {verb.split()[1]} " in config_help() for verb in RCLONE_VERBS if " " in verb)
     shown = verb_help("sync")
     assert "Usage:\n  rclone sync source:path dest:path [flags]\n" in shown
     assert "  -n, --dry-run " in shown

@@ -75,7 +75,7 @@ class Session:
         self._writes = writes
         self._measures = measures or writes
         self._configured: Remotes | None = None
-        moves = invocation.command == "move"
+        moves = invocation.command in {"move", "moveto"}
         keeps = writes and bool(self.values.backup_dir or self.values.suffix)
         self._lines = Lines(self.log, moves=moves, keeps=keeps, transfers=writes, rclone=self.face == "rclone")
         self.events.subscribe(self._lines, *self._lines.kinds())
@@ -119,6 +119,10 @@ class Session:
             parse=lambda text: location(text, self.face),
             dump_filters=print if self._dumps() else None,
         )
+
+    def carry_one(self) -> None:
+        """What the command carries is one file."""
+        self._lines.carry_one()
 
     def opening(self) -> Opening:
         """How locations are opened."""

@@ -171,11 +171,11 @@ class OneFile:
     exclude_if_present: Sequence[str] = ()
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
 
     def includes_file(self, path: str, *_: object) -> bool:
         """True for the file itself."""
-        return path == self._name
+        return path == self.name
 
     def includes_directory(self, path: str) -> bool:
         """False for every directory."""
@@ -257,6 +257,9 @@ class Checker:
         for count, text, subject in lines:
             if count or text == "differences found":
                 self._emit(Message(Level.NOTICE, f"{count} {text}", subject))
+        if not self._source and errors.deciding is None and found.missing_at_destination:
+            # rclone ends with the missing file, and counts it once more.
+            error, counted = DifferenceError(f"file not in {self._destination}"), counted + 1
         return msgspec.structs.replace(found, errors=counted, error=error)
 
     def _compare(self, source: Item, destination: Item) -> Sequence[Action]:

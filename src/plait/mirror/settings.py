@@ -69,7 +69,8 @@ def local_options(values: Values, *, writes: bool = True) -> LocalOptions:
             "durable": values.durable,
             "metadata": values.metadata,
         }
-    options["show_metadata"] = any(getattr(values, name) for name in METADATA_FILTERS)
+    shown = not writes and values.options.named("metadata") is not None and values.metadata
+    options["show_metadata"] = shown or any(getattr(values, name) for name in METADATA_FILTERS)
     return LocalOptions(**options)
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from plait.engine.attempts import run_attempts
 from plait.engine.steps import Pair
-from plait.mirror.mirroring import Mirror
+from plait.mirror.mirroring import NOTHING, Mirror
 from plait.mirror.overlap import root_of, same
-from plait.model.actions import Action, Outcome, Verb
+from plait.model.actions import Action, Verb
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, StoreError
 from plait.model.items import Item, Kind
 from plait.stores.location import LocationKind
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from plait.engine.accounting import Errors
+    from plait.engine.settings import Result
     from plait.engine.steps import Step
     from plait.mirror.mirroring import Surroundings
     from plait.mirror.settings import Mode
@@ -53,6 +55,24 @@ class SingleMirror(Mirror):
         """Two names in one directory are two places."""
         return self.source.file == self._name and same(root_of(self.source), root_of(self.destination))
 
+    def run(self) -> Result:
+        """Carries the file, in as many attempts as it takes; nothing where both are one file."""
+        if self.is_same:
+            return NOTHING
+        if self._stands_in_the_way():
+            error = StoreError("is a directory not a file")
+            failed = msgspec.structs.replace(NOTHING, errors=1, error=error, may_retry=True)
+            attempts = max(1, self.values.retries)
+            return run_attempts(lambda _: failed, attempts, 0, self.around.events, self.around.cancellation)
+        return super().run()
+
+    def _stands_in_the_way(self) -> bool:
+        """True where a directory has the name."""
+        try:
+            return self.destination.store.stat(self._name).kind is Kind.DIRECTORY
+        except (ObjectNotFoundError, DirectoryNotFoundError):
+            return False
+
     def _steps_of_file(self, name: str) -> Iterator[Step]:
         source = Item(name, self.source.store.stat(name))
         yield Pair(source, self._destination_item())
@@ -62,8 +82,6 @@ class SingleMirror(Mirror):
             item = Item(self._name, self.destination.store.stat(self._name))
         except (ObjectNotFoundError, DirectoryNotFoundError):
             return None
-        if item.kind is Kind.DIRECTORY:
-            raise StoreError("is a directory not a file")
         return item
 
     def _decide(self, errors: Errors, **more: Any) -> Iterator[Any]:
@@ -90,10 +108,3 @@ def parent_and_name(location: Location) -> tuple[Location, str]:
     if not slash and location.kind is LocationKind.LOCAL:
         above = "."
     return msgspec.structs.replace(location, path=above + slash), name
-
-
-def renamed(outcome: Outcome) -> str:
-    """The name that a file got which is not its source's, "" where it kept its own."""
-    source = outcome.action.source
-    carried = outcome.action.verb in {Verb.CREATE, Verb.REPLACE}
-    return outcome.action.key if carried and source is not None and source.key != outcome.action.key else ""

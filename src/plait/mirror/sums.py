@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from plait.engine.events import Level, Message
 from plait.engine.steps import ListingFailed, Pair, Side
 from plait.mirror.lookups import hash_of
-from plait.model.errors import ConfigurationError
+from plait.model.errors import ConfigurationError, StoreError
 from plait.model.items import Item, Kind, Page, Stat
 from plait.stores.hashes import new_digest
 
@@ -31,7 +31,7 @@ _BLOCK = 1 << 20
 def read_sums(opened: Opened, around: Surroundings) -> dict[str, str]:
     """The hashes in a file of sums, lower case, by name. Lines that are none are warned of and passed over."""
     if opened.file is None:
-        raise ConfigurationError(f"not a sum file: {opened.text}")
+        raise StoreError(f"not a sum file: {opened.text}")
     with opened.store.read(opened.file) as reader:
         content = b"".join(iter(lambda: reader.read(_BLOCK), b""))
     sums: dict[str, str] = {}

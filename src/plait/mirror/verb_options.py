@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from plait.mirror import options
-from plait.mirror.option_types import DURATION, FILE, HASH, INTEGER, SWITCH, TEXT, choice
+from plait.mirror.option_types import DURATION, FILE, HASH, INTEGER, SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 if TYPE_CHECKING:
@@ -167,9 +167,17 @@ TOUCH: Final = OptionSet(
 RMDIRS: Final = OptionSet((_switch("leave-root", "Leave the location itself"),))
 DELETE: Final = OptionSet((_switch("rmdirs", "Remove directories that are empty then, but the location itself"),))
 MODES: Final = ("interactive", "skip", "first", "newest", "oldest", "largest", "smallest", "rename", "list")
+
+
+def _mode(text: str) -> str:
+    if text.lower() not in MODES:
+        raise ValueError(f'unknown mode for dedupe "{text}"')
+    return text.lower()
+
+
 DEDUPE: Final = OptionSet(
     (
-        _value("dedupe-mode", choice("MODE", *MODES), "interactive", "What to do with duplicates"),
+        _value("dedupe-mode", ValueType("MODE", _mode), "interactive", "What to do with duplicates"),
         _switch("by-hash", "Find equal content instead of equal names"),
     )
 )

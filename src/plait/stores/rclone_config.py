@@ -54,6 +54,12 @@ def read_configuration(path: str, password: Callable[[], str]) -> dict[str, dict
         raise ConfigurationError(f"failed to load config file {quote(path)}: {error.message}") from None
 
 
+def configuration_text(path: str, password: Callable[[], str]) -> str:
+    """The text of a configuration file, without its encryption. Raises what `read_configuration` raises."""
+    text, secret = _read(path, password)
+    return text if secret is None else decrypt(text, secret)
+
+
 def parse_configuration(text: str) -> dict[str, dict[str, str]]:
     """The sections of a configuration's text, as rclone understands them. Raises ConfigurationError."""
     return Document(text).resolved()

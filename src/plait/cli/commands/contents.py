@@ -9,6 +9,7 @@ from plait.cli.tasks import Work, only, working
 from plait.mirror.single import parent_and_name
 from plait.mirror.verbs.contents import cat as cat_files
 from plait.mirror.verbs.contents import range_of, write_stream
+from plait.mirror.verbs.task import Told
 from plait.mirror.verbs.touching import now
 from plait.mirror.verbs.urls import Naming, copy_url, copy_urls, print_url, read_table
 from plait.model.errors import ConfigurationError, StoreError
@@ -39,7 +40,16 @@ def rcat(invocation: Invocation) -> int:
     with working(invocation) as work:
         opened, name = directory_and_name(work, only(work.locations()))
         known = None if size < 0 else size
-        return work.attempt(lambda: write_stream(work.task, opened.store, name, sys.stdin.buffer, known, now()))
+
+        def run() -> None:
+            try:
+                write_stream(work.task, opened.store, name, sys.stdin.buffer, known, now())
+            except StoreError as error:
+                way = "rcat" if known is None else "put"
+                work.task.fail(error, f"Post request {way} error: {error.message}", name)
+                raise Told(error) from None
+
+        return work.attempt(run)
 
 
 def copyurl(invocation: Invocation) -> int:

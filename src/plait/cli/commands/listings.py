@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from plait.cli.tasks import Work, only, working
+import msgspec
+
+from plait.cli.forms import WordsError
+from plait.cli.tasks import Work, only, with_values, working
+from plait.mirror.names import inside
 from plait.mirror.verbs.entries import Entries, Entry, Wanted, as_json, in_one_directory
 from plait.mirror.verbs.task import AtDepth, Chosen
-from plait.model.errors import ConfigurationError, StoreError
+from plait.model.errors import StoreError
 from plait.model.items import Item, Kind
 from plait.model.values.json_text import go_json
 from plait.model.values.layouts import show_layout
@@ -27,6 +31,8 @@ def lsf(invocation: Invocation) -> int:
     """Prints the parts of each item that `--format` asks for."""
     from plait.mirror.verbs.formats import LineFormat
 
+    if "M" in invocation.values.format:
+        invocation = with_values(invocation, metadata=True)
     values = invocation.values
     with working(invocation) as work:
         chosen = _chosen(work, recursive=values.recursive)
@@ -54,9 +60,25 @@ def lsf(invocation: Invocation) -> int:
                 default_time=values.default_time,
             )
             for entry in _entries(work, chosen, wanted, recursive=values.recursive):
-                _print(show(entry))
+                # The size that a file system gives a directory says nothing of what is in it.
+                _print(show(msgspec.structs.replace(entry, size=-1) if entry.is_directory else entry))
 
         return work.attempt(run, lead=LIST_JSON)
+
+
+def ls(invocation: Invocation) -> int:
+    """Prints size and path of each file, as `rclone ls` does."""
+    with working(invocation) as work:
+        chosen = work.task.chosen(only(work.locations()))
+        human = invocation.values.human_readable
+
+        def run() -> None:
+            for item in work.task.items(chosen):
+                if item.kind is Kind.FILE:
+                    size = -1 if item.size is None else item.size
+                    _print(f"{_size(size, 9, human=human)} {inside(item.key)}")
+
+        return work.attempt(run)
 
 
 def lsl(invocation: Invocation) -> int:
@@ -67,7 +89,7 @@ def lsl(invocation: Invocation) -> int:
 
         def run() -> None:
             wanted = Wanted(directories=False, types=False, default_time=invocation.values.default_time)
-            for entry in Entries(work.task, chosen.store, wanted).of(work.task.items(chosen)):
+            for entry in Entries(work.task, chosen.opened, wanted).of(work.task.items(chosen)):
                 time = show_layout(entry.modified or 0, f"{SECONDS}.000000000")
                 _print(f"{_size(entry.size, 9, human=human)} {time} {entry.path}")
 
@@ -83,7 +105,7 @@ def lsd(invocation: Invocation) -> int:
         def run() -> None:
             wanted = Wanted(files=False, types=False, default_time=values.default_time)
             for entry in _entries(work, chosen, wanted, recursive=values.recursive):
-                size = _size(-1, 12, human=values.human_readable)
+                size = _size(entry.size, 12, human=values.human_readable)
                 count = "      -1" if values.human_readable else "       -1"
                 _print(f"{size} {show_layout(entry.modified or 0, SECONDS)} {count} {entry.path}")
 
@@ -99,9 +121,9 @@ def lsjson(invocation: Invocation) -> int:
         chosen = _chosen(work, recursive=values.recursive)
 
         def run() -> None:
+            print("[")
             wanted = _wanted_json(work, chosen)
             precision = chosen.store.features.time_precision
-            print("[")
             first = True
             for entry in _entries(work, chosen, wanted, recursive=values.recursive):
                 text = go_json(as_json(entry, precision, times=not values.no_modtime))
@@ -153,10 +175,10 @@ def _stat(work: Work) -> int:
         key = opened.file or ""
         if not key:
             # A location that is not there is an error, although nothing is listed.
-            next(iter(work.task.items(Chosen(opened, AtDepth(work.task.filters, 1)))), None)
+            next(iter(opened.store.list()), None)
         entry: Entry | None = None
         if key and wanted.files:
-            entry = Entries(work.task, opened.store, wanted).entry(Item(key, opened.store.stat(key)))
+            entry = Entries(work.task, opened, wanted).entry(Item(key, opened.store.stat(key)))
         elif not key and wanted.directories:
             from plait.mirror.verbs.touching import now
 
@@ -199,7 +221,7 @@ def tree(invocation: Invocation) -> int:
             times = values.modtime or options.sort == "mtime"
             wanted = Wanted(times=times, types=False, default_time=values.default_time)
             items = work.task.items(chosen, twice=False)
-            drawing = Tree(Entries(work.task, chosen.store, wanted).of(items), options)
+            drawing = Tree(Entries(work.task, chosen.opened, wanted).of(items), options)
             for line in drawing.lines():
                 write(line)
             if not values.noreport:
@@ -229,7 +251,7 @@ def _output(path: str) -> tuple[Callable[[str], None], Callable[[], None]]:
         file = open(path, "w", encoding="utf-8", errors="surrogateescape")  # noqa: PTH123, SIM115  (closed by the caller)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ConfigurationError(f"failed to create output file: open {path}: {reason}") from None
+        raise WordsError(f"failed to create output file: open {path}: {reason}") from None
 
     def write(line: str) -> None:
         file.write(line + "\n")
@@ -246,7 +268,7 @@ def _entries(work: Work, chosen: Chosen, wanted: Wanted, *, recursive: bool) -> 
     if not recursive and chosen.selection.max_depth == 1:
         items = in_one_directory(work.task.level(chosen))
     shown = (item for item in items if item.kind in {Kind.FILE, Kind.DIRECTORY})
-    return Entries(work.task, chosen.store, wanted).of(shown)
+    return Entries(work.task, chosen.opened, wanted).of(shown)
 
 
 def _size(size: int, width: int, *, human: bool) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.plans import lasting
 from plait.cli.session import Session
-from plait.mirror.directory_move import move_directory
-from plait.mirror.mirroring import NOTHING, Mirror
+from plait.mirror.directory_move import move_as_directory
+from plait.mirror.mirroring import Mirror
 from plait.mirror.settings import Mode
 from plait.mirror.single import SingleMirror, is_file, parent_and_name
 from plait.mirror.status import check_transferred, exit_code
@@ -51,6 +51,7 @@ def single(invocation: Invocation) -> int:
         if not name:
             raise ConfigurationError(f"{quote(invocation.words[1])} is a directory")
         place = session.described(directory)
+        session.carry_one()
         with SingleMirror(mode, source, (place, name), session.values, session.opening(), session.around) as mirror:
             return _run(session, mirror, source, destination)
 
@@ -66,10 +67,8 @@ def _tree(mode: Mode, source: Location, destination: Location, session: Session)
 
 def _run(session: Session, mirror: Mirror, source: Location, destination: Location) -> int:
     with session.recorded([lasting(source), lasting(destination)]) as recording:
-        if session.face == "rclone" and mirror.mode is Mode.MOVE and not mirror.is_same and move_directory(mirror):
-            result = NOTHING
-        else:
-            result = mirror.run()
+        moves = session.face == "rclone" and mirror.mode is Mode.MOVE and not mirror.is_same
+        result = (move_as_directory(mirror) if moves else None) or mirror.run()
         error = deciding(result, session)
         code = exit_code(error)
         recording.finish(result, error, code)

@@ -178,11 +178,14 @@ def _unknown_config(name: str, arguments: Sequence[str]) -> int:
     """What stands after `config` is no verb; a session of questions, as rclone has it, is not offered."""
     from plait.cli.fronts.rclone_help import config_help
 
-    if name and not {"-h", "--help"} & set(arguments):
-        print(config_help())
-        return _fatal(f'unknown command "{name}" for "rclone config"')
-    print(config_help())
-    return ExitCode.DONE if {"-h", "--help"} & set(arguments) else ExitCode.FAILED
+    if {"-h", "--help"} & set(arguments):
+        return _print(config_help())
+    _complain(config_help())
+    if name:
+        _complain(f"Command {CONFIG} needs 0 arguments maximum: you provided 1 non flag arguments: [{quoted(name)}]")
+        return ExitCode.USAGE
+    _complain("\nThere is no session of questions here: use config create, update and delete.")
+    return ExitCode.FAILED
 
 
 def _fatal_usage(words: str, verb: str) -> int:

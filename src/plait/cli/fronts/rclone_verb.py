@@ -61,9 +61,18 @@ class FrontVerb:
     @property
     def options(self) -> OptionSet:
         """The flags that it takes."""
-        return self.own | OptionSet((HELP,)) | GLOBAL
+        return self.own | OptionSet((HELP,)) | _without(GLOBAL, self.own)
 
     @property
     def bound(self) -> OptionSet:
         """Everything that has a value when it runs."""
-        return self.options | self.known
+        return self.options | _without(self.known, self.options)
+
+
+def _without(options: OptionSet, own: OptionSet) -> OptionSet:
+    """The options whose names and letters are not a verb's own, which mean something else there."""
+    return OptionSet(
+        option
+        for option in options.options
+        if own.named(option.name) in {None, option} and (not option.short or own.short(option.short) in {None, option})
+    )

@@ -44,7 +44,7 @@ VERBS: Final[dict[str, FrontVerb]] = MORE | {
         OptionSet(()),
         _LIST,
         options.LS,
-        "plait.cli.commands.ls:run",
+        "plait.cli.commands.listings:ls",
     ),
     "move": FrontVerb(
         "Move files from source to dest.",

@@ -87,6 +87,10 @@ class Lines:
         self._moves = moves
         self._keeps = keeps
 
+    def carry_one(self) -> None:
+        """The command carries one file: rclone does not say then that there was nothing to do."""
+        self._transfers = False
+
     def kinds(self) -> tuple[type[Event], ...]:
         """The kinds of events that the log wants to hear of."""
         compared = (Compared, ComparedRun) if self._debugs else ()
@@ -139,7 +143,8 @@ class Lines:
                 yield from _renamed(outcome, action.origin)
             if self._informs and outcome.detail:
                 subject = (action.origin if action.verb is Verb.RESPELL else None) or action.key
-                yield Line(Level.INFO, outcome.detail, subject, {} if outcome.moved else _size_fact(action))
+                line = Line(Level.INFO, outcome.detail, subject, {} if outcome.moved else _size_fact(action))
+                yield self._under_its_name(line, action)
             if self._informs and self._rclone and outcome.source_deleted and action.source is not None:
                 yield Line(Level.INFO, DELETED, action.source.key)
         elif outcome.error is not None:
@@ -154,10 +159,27 @@ class Lines:
             if action.verb in _RENAMES and action.origin is not None:
                 yield from self._rename_skipped(action, action.origin, option)
                 return
-            yield self._skipped(action, word, _size(action), option)
+            yield self._skipped_under_its_name(action, word, option)
         elif self._rclone and action.verb is Verb.REMOVE_DIRECTORY and outcome.detail not in {GATE_CLOSED, NOT_WANTED}:
             # Rclone says so before it tries.
             yield Line(Level.INFO, REMOVED_DIRECTORY, action.key)
+
+    def _other_name(self, action: Action) -> str:
+        """The source's key, where a file gets another one; "" where it does not, and off rclone's front."""
+        source = action.source
+        named_anew = self._rclone and action.verb in _WITH_CONTENT and source is not None and source.key != action.key
+        return source.key if named_anew and source is not None else ""
+
+    def _skipped_under_its_name(self, action: Action, word: str, option: str) -> Line:
+        name = self._other_name(action)
+        if name and word == "move":
+            word = f"move to {action.key}"
+        return msgspec.structs.replace(self._skipped(action, word, _size(action), option), subject=name or action.key)
+
+    def _under_its_name(self, line: Line, action: Action) -> Line:
+        """The line with the source's name and that to which it went, where they differ."""
+        name = self._other_name(action)
+        return msgspec.structs.replace(line, subject=name, text=f"{line.text} to: {action.key}") if name else line
 
     def _attempt(self, event: AttemptEnded) -> Iterator[Line]:
         if self._rclone or (not self._root_missing and (event.again or not event.errors or event.number > 1)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from plait.engine.events import Level
 from plait.mirror.verbs.deleting import delete
 from plait.mirror.verbs.task import Chosen, Told
-from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError, StoreError
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, PlaitError, StoreError
 from plait.stores.base import Containers, Directories
 from plait.stores.wrappers.base import offered
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from plait.mirror.verbs.task import Task
     from plait.stores.registry import Opened
 
+LOCAL_TEXT = "Local file system at "
 NO_EMPTY_DIRECTORIES = "Warning: running mkdir on a remote which can't have empty directories does nothing"
 
 
@@ -46,9 +47,12 @@ def remove_directory(task: Task, opened: Opened, key: str = "") -> None:
     task.say("Removing directory", subject)
     store = opened.store
     if store.features.directories and isinstance(store, Directories):
-        if not key:
-            store.stat("")
-        store.remove_directory(key)
+        try:
+            if not key:
+                store.stat("")
+            store.remove_directory(key)
+        except PlaitError as error:
+            raise _worded(task, opened, key, error) from None
         return
     container = offered(store, Containers)
     if container is not None and not key:
@@ -77,7 +81,8 @@ def remove_empty_directories(task: Task, opened: Opened, *, leave_root: bool) ->
         # Counted; what could be listed is still tidied up, but not what may hold something unseen.
         full |= _ancestors(task.unlisted)
     failures: list[PlaitError] = []
-    empty = [key for key in found if key not in full and task.filters.includes_directory(key)]
+    # A directory goes by the rules for files, its name with a slash.
+    empty = [key for key in found if key not in full and task.filters.includes_path(key + "/")]
     for key in sorted(empty, key=lambda key: (-key.count("/") - 1 if key else 0, key)):
         try:
             remove_directory(task, opened, key)
@@ -101,6 +106,16 @@ def purge(task: Task, opened: Opened) -> None:
         if not isinstance(told.error, DirectoryNotFoundError):
             raise
     remove_empty_directories(task, opened, leave_root=False)
+
+
+def _worded(task: Task, opened: Opened, key: str, error: PlaitError) -> PlaitError:
+    """The error as the operating system's words have it, where the original shows them."""
+    if not task.original or opened.store.features.scheme != "local" or error.fatal:
+        return error
+    path = opened.text.removeprefix(LOCAL_TEXT) + (f"/{key}" if key else "")
+    if isinstance(error, DirectoryNotFoundError | ObjectNotFoundError):
+        return StoreError(f"stat {path}: no such file or directory")
+    return StoreError(f"remove {path}: {error.message.rpartition(': ')[2]}")
 
 
 def _ancestors(keys: set[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,16 +11,18 @@ from plait.engine.events import Level
 from plait.engine.parallel import run_together
 from plait.mirror.lookups import hash_of
 from plait.mirror.names import inside
-from plait.model.errors import PlaitError
+from plait.model.errors import CancelledError, PlaitError
 from plait.model.items import Item, Kind
 from plait.model.values.layouts import show_layout
+from plait.stores.content import BLOCK
+from plait.stores.hashes import computable, new_digest
 from plait.stores.objects.content_types import content_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from plait.mirror.verbs.task import Task
-    from plait.stores.base import Store
+    from plait.stores.registry import Opened
 
 DIRECTORY_TYPE = "inode/directory"
 STANDARD = "STANDARD"
@@ -74,9 +77,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Entries:
     """Makes entries of items; look-ups are made together, a few at once."""
 
-    def __init__(self, task: Task, store: Store, wanted: Wanted) -> None:
+    def __init__(self, task: Task, opened: Opened, wanted: Wanted) -> None:
         self._task = task
-        self._store = store
+        self._store = opened.store
+        self._local = opened.root if opened.store.features.scheme == "local" else None
         self._wanted = wanted
 
     def of(self, items: Iterable[Item]) -> Iterator[Entry]:
@@ -116,15 +120,31 @@ class Entries:
         modified = wanted.default_time if item.modified is None else item.modified
         return Entry(
             path=inside(item.key),
-            size=-1,
+            size=self._directory_size(item.key),
             is_directory=True,
             modified=modified if wanted.times else None,
             is_local=item.modified is not None,
             content_type=DIRECTORY_TYPE if wanted.types else "",
             identifier=item.stat.identifier,
             is_bucket=wanted.buckets and "/" not in item.key,
-            metadata=item.stat.metadata if wanted.metadata else None,
+            metadata=self._directory_metadata(item) if wanted.metadata else None,
         )
+
+    def _directory_metadata(self, item: Item) -> Mapping[str, str] | None:
+        try:
+            return self._store.stat(item.key).metadata if self._store.features.directories else None
+        except PlaitError as error:
+            self._task.say(f"Failed to read metadata: {error.message}", item.key, Level.ERROR)
+            return None
+
+    def _directory_size(self, key: str) -> int:
+        """The size that a file system gives a directory, -1 elsewhere."""
+        if self._local is None:
+            return -1
+        try:
+            return os.stat(os.path.join(self._local, key)).st_size  # noqa: PTH116, PTH118  (bytes that are no UTF-8)
+        except OSError:
+            return -1
 
     def _file(self, item: Item) -> Entry:
         wanted = self._wanted
@@ -164,6 +184,8 @@ class Entries:
         return Item(item.key, msgspec.structs.replace(found, tier=found.tier or stat.tier))
 
     def _hashes(self, item: Item) -> Mapping[str, str]:
+        if self._local is not None and len(self._wanted.hashes) > 1:
+            return self._hashes_at_once(item)
         found: dict[str, str] = {}
         for name in self._wanted.hashes:
             try:
@@ -174,6 +196,22 @@ class Entries:
             if value:
                 found[name] = value
         return dict(sorted(found.items()))
+
+    def _hashes_at_once(self, item: Item) -> Mapping[str, str]:
+        """All hashes from one reading."""
+        digests = {name: new_digest(name) for name in sorted(self._wanted.hashes) if name in computable()}
+        try:
+            with self._store.read(item.key, expected=item.stat) as reader:
+                while block := reader.read(BLOCK):
+                    self._task.around.cancellation.raise_if_cancelled()
+                    for digest in digests.values():
+                        digest.update(block)
+        except CancelledError:
+            raise
+        except PlaitError as error:
+            self._task.say(f"Failed to read hash: {error.message}", item.key, Level.ERROR)
+            return {}
+        return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 def in_one_directory(items: Iterable[Item]) -> list[Item]:

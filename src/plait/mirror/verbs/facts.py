@@ -22,7 +22,7 @@ def usage(opened: Opened) -> Usage:
     """How full a store is. Raises NotSupportedError where it does not know."""
     store = offered(opened.store, TellsUsage)
     if store is None:
-        raise NotSupportedError(f"{opened.text} doesn't support about")
+        raise NotSupportedError(f"{directory_text(opened)} doesn't support about")
     try:
         return store.usage()
     except CancelledError:
@@ -50,12 +50,20 @@ def link(opened: Opened, expire: int | None, *, unlink: bool) -> str:
     """A link to a file, or "" where links were taken back; `expire` in nanoseconds. Raises NotSupportedError."""
     store = offered(opened.store, Shares)
     if store is None:
-        raise NotSupportedError(f"{opened.text} doesn't support public links")
+        raise NotSupportedError(f"{directory_text(opened)} doesn't support public links")
     key = opened.file or ""
     if unlink:
         store.unshare(key)
         return ""
     return store.share(key, None if expire is None else expire / _SECOND)
+
+
+def directory_text(opened: Opened) -> str:
+    """The location, or that of the directory in which its file lies."""
+    if opened.file is None:
+        return opened.text
+    above = opened.text.removesuffix("/" + opened.file)
+    return above if above != opened.text else opened.text.removesuffix(opened.file) + "."
 
 
 def features(opened: Opened) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
@@ -19,7 +20,7 @@ from plait.mirror.mirroring import compile_selection
 from plait.mirror.questions import Answer, QuitError
 from plait.mirror.settings import SECOND
 from plait.model.errors import CancelledError, ConfigurationError, NoRetryError, PlaitError, StoreError
-from plait.model.items import Page
+from plait.model.items import Item, Kind, Page, order_bytes
 from plait.model.values.sizes import show_size
 from plait.stores.base import ListsLevels
 from plait.stores.location import LocationKind
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from plait.engine.selection import Selection
     from plait.mirror.filters import Filters
     from plait.mirror.mirroring import Surroundings
-    from plait.model.items import Item
+    from plait.model.items import Stat
     from plait.model.options import Values
     from plait.stores.base import Store
     from plait.stores.location import Location
@@ -147,8 +148,12 @@ class Task:
             cancelled=self.around.cancellation.cancelled,
         )
         failed: PlaitError | None = None
+        if isinstance(chosen.selection, OneFile):
+            yield Item(chosen.selection.name, chosen.store.stat(chosen.selection.name))
+            return
+        by_level = self.original and chosen.store.features.directories
         try:
-            for page in listing.pages(prefix):
+            for page in self._by_level(listing, chosen, prefix) if by_level else listing.pages(prefix):
                 self.around.cancellation.raise_if_cancelled()
                 if not isinstance(page, EntryFailed):
                     yield from page.items()
@@ -163,6 +168,25 @@ class Task:
             raise Told(error, twice=twice) from None
         if failed is not None:
             raise Told(failed, twice=twice)
+
+    @staticmethod
+    def _by_level(listing: TreeListing, chosen: Chosen, prefix: str) -> Iterator[Page | EntryFailed]:
+        """The directories one after the other, each by the names of its items, before what is below them, as rclone."""
+        waiting = deque([prefix])
+        while waiting:
+            directory = waiting.popleft()
+            held: list[tuple[str, Stat]] = []
+            for page in listing.pages(directory, lambda _: False):
+                if not isinstance(page, Page) or page.error is not None:
+                    yield page
+                    continue
+                held += zip(page.names, map(page.stat, range(len(page))), strict=True)
+            held.sort(key=lambda named: order_bytes(named[0]))
+            yield Page.of(directory, held)
+            deepest = chosen.selection.max_depth
+            for name, stat in held:
+                if stat.kind is Kind.DIRECTORY and (deepest is None or (directory + name).count("/") + 1 < deepest):
+                    waiting.append(f"{directory}{name}/")
 
     def level(self, chosen: Chosen, words: str = LISTING_FAILED) -> Iterator[Item]:
         """What counts directly in a location, without a walk through what is below it where the store can do that."""
@@ -247,7 +271,10 @@ class Task:
             if not retries:
                 return error
             again = number < attempts and self._may_retry(error) and not self.around.cancellation.cancelled()
-            last = StoreError(error.message) if error is not None and again else error
+            last = error
+            if self.original and error is not None and not error.fatal and not isinstance(error, NoRetryError):
+                # To rclone every error may be mended by another attempt.
+                last = StoreError(error.message)
             self.around.events.emit(AttemptEnded(number, attempts, self.errors.count, last, again))
             if not again:
                 return error

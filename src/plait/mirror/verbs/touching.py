@@ -37,7 +37,10 @@ def time_of(text: str, *, local: bool, now: int) -> int:
         return now
     try:
         return _parsed(text, local=local)
-    except ValueError:
+    except ValueError as error:
+        _, colon, reason = str(error).rpartition(": ")
+        if colon and reason.endswith("out of range"):
+            raise StoreError(f"failed to parse timestamp argument: parsing time {quote(text)}: {reason}") from None
         layout, first = ("060102", "06") if len(text) < len(_SECONDS) else (_SECONDS, "2006")
         if len(text) > len(_SECONDS):
             layout += ".999999999"

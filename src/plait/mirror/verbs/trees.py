@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from plait.mirror.verbs.entries import Entry
 
-_COLUMN: Final = "│\N{NO-BREAK SPACE}\N{NO-BREAK SPACE} "
+_COLUMN: Final = "│   "
 _PIECES: Final = re.compile("[0-9]+|[^0-9]")
 _UNITS: Final = (("E", 60), ("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10))
 
@@ -74,10 +74,10 @@ class Tree:
             if entry.is_directory:
                 self.directories += 1
                 below[entry.path] = node
+            elif options.directories_only:
+                continue
             else:
                 self.files += 1
-                if options.directories_only:
-                    continue
             parent.nodes.append(node)
         self._sort(self._root)
 
@@ -92,7 +92,9 @@ class Tree:
     def report(self) -> str:
         """What stands below the drawing."""
         files = "" if self._options.directories_only else f", {self.files} files"
-        return f"{self.directories} directories{files}"
+        # The original counts no directories where it has counted no file.
+        directories = self.directories if self.files else 0
+        return f"{directories} directories{files}"
 
     def _sort(self, node: Node) -> None:
         options = self._options
