@@ -63,6 +63,13 @@ def test_scan(entries: dict[bytes, tuple[str, int]]) -> None:
             make(root / os.fsdecode(name), kind, modified)
         with opened(root) as (descriptor,):
             results: list[Scan] = [implementation.scan(descriptor) for implementation in IMPLEMENTATIONS]
+        with opened(root.parent) as (above,):
+            for implementation in IMPLEMENTATIONS:
+                [(inner, rows)] = implementation.scan_below(above, [os.fsencode(root.name)], 1 << 20)
+                assert (inner >= 0) is (1 in rows[1])
+                if inner >= 0:
+                    os.close(inner)
+                results.append(rows)
     names, kinds, *_ = results[0]
     keys = [os.fsencode(name) + b"/" * (kind == 1) for name, kind in zip(names, kinds, strict=True)]
     assert keys == sorted(name + b"/" * (entries[name][0] == "directory") for name in entries)

@@ -336,9 +336,8 @@ copy_one(const Batch *batch, const char *name, const char *partial, const Expect
     }
 }
 
-/* The names of a sequence of bytes as C strings that live as long as `held`; NULL with an exception set. */
-static const char **
-plain_names(PyObject *sequence, PyObject **held)
+const char **
+plait_plain_names(PyObject *sequence, PyObject **held)
 {
     *held = PySequence_Tuple(sequence);
     if (*held == NULL) {
@@ -473,8 +472,8 @@ plait_copy_files(PyObject *Py_UNUSED(module), PyObject *arguments)
         }
         batch.cancel = flag.buf;
     }
-    name_table = plain_names(names, &held_names);
-    partial_table = name_table == NULL ? NULL : plain_names(partials, &held_partials);
+    name_table = plait_plain_names(names, &held_names);
+    partial_table = name_table == NULL ? NULL : plait_plain_names(partials, &held_partials);
     if (partial_table != NULL && fitting(name_table, partial_table, &expected, batch.options)) {
         list = copy_all(&batch, name_table, partial_table, expected.buf, PyTuple_Size(held_names));
     }

@@ -10,6 +10,7 @@ static PyMethodDef methods[] = {
     {"entropy", plait_entropy, METH_VARARGS, NULL},
     {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
+    {"scan_below", plait_scan_below, METH_VARARGS, NULL},
     {"scan_pages", plait_scan_pages, METH_VARARGS, NULL},
     {"tree_shape", plait_tree_shape, METH_VARARGS, NULL},
     {"wal_checksum", plait_wal_checksum, METH_VARARGS, NULL},

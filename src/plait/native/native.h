@@ -53,6 +53,7 @@ typedef struct {
 
 /* scan.c */
 PyObject *plait_scan(PyObject *module, PyObject *directory);
+PyObject *plait_scan_below(PyObject *module, PyObject *arguments);
 PyObject *plait_scan_pages(PyObject *module, PyObject *arguments);
 PyObject *plait_pages_type(PyObject *module);
 
@@ -79,6 +80,9 @@ PyObject *plait_allocate_space(PyObject *module, PyObject *arguments);
 PyObject *plait_copy_range(PyObject *module, PyObject *arguments);
 
 /* copy_files.c */
+/* The names of a sequence of bytes as C strings that live as long as `held`, the last of them NULL. Returns NULL with an
+ * exception set where one is no plain file name. To be freed with PyMem_Free. */
+const char **plait_plain_names(PyObject *sequence, PyObject **held);
 PyObject *plait_copy_files(PyObject *module, PyObject *arguments);
 
 /* fastcdc.c */

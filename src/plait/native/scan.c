@@ -49,6 +49,12 @@ typedef struct {
     PyObject *kinds, *sizes, *modified, *details;
 } Columns;
 
+/* Where the columns' content is. */
+typedef struct {
+    uint8_t *kinds;
+    int64_t *sizes, *modified, *details;
+} Cells;
+
 static void
 listing_free(Listing *listing)
 {
@@ -179,18 +185,21 @@ by_key(const void *left, const void *right)
     return strcmp(((const Entry *)left)->key, ((const Entry *)right)->key);
 }
 
-/* Reads and sorts the names. Returns 0 or an errno. */
 static int
-listing_read(Listing *listing, int directory)
+open_below(int directory, const char *name)
 {
-    /* A file description of its own: the caller's offset does not matter and does not move. */
-    int own, error = 0;
+    int own;
     do {
-        own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        own = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     } while (own < 0 && errno == EINTR);
-    if (own < 0) {
-        return errno;
-    }
+    return own;
+}
+
+/* Reads and sorts the names; `own` is the listing's from now on. Returns 0 or an errno. */
+static int
+listing_read(Listing *listing, int own)
+{
+    int error = 0;
     listing->stream = fdopendir(own);
     if (listing->stream == NULL) {
         error = errno;
@@ -218,8 +227,7 @@ listing_read(Listing *listing, int directory)
 
 /* Writes the attributes of `count` entries from `first` on into the columns. Returns how many have vanished. */
 static size_t
-fill(const Listing *listing, size_t first, size_t count, uint8_t *kinds, int64_t *sizes, int64_t *modified,
-     int64_t *details)
+fill(const Listing *listing, size_t first, size_t count, Cells cells)
 {
     const Entry *entry = listing->entries + first;
     size_t vanished = 0;
@@ -234,10 +242,10 @@ fill(const Listing *listing, size_t first, size_t count, uint8_t *kinds, int64_t
             }
         }
         vanished += attributes.kind == KIND_VANISHED;
-        kinds[i] = attributes.kind;
-        sizes[i] = attributes.size;
-        modified[i] = attributes.modified;
-        memcpy(details + i * DETAILS, attributes.details, sizeof attributes.details);
+        cells.kinds[i] = attributes.kind;
+        cells.sizes[i] = attributes.size;
+        cells.modified[i] = attributes.modified;
+        memcpy(cells.details + i * DETAILS, attributes.details, sizeof attributes.details);
     }
     return vanished;
 }
@@ -267,6 +275,17 @@ columns_new(Columns *columns, size_t count)
     }
     columns_clear(columns);
     return 0;
+}
+
+static Cells
+cells_of(const Columns *columns)
+{
+    return (Cells){
+        .kinds = (uint8_t *)PyBytes_AsString(columns->kinds),
+        .sizes = (int64_t *)PyBytes_AsString(columns->sizes),
+        .modified = (int64_t *)PyBytes_AsString(columns->modified),
+        .details = (int64_t *)PyBytes_AsString(columns->details),
+    };
 }
 
 /* Replaces a bytes object by the rows of `width` bytes that have not vanished; false with an exception set. */
@@ -308,6 +327,25 @@ decoded_names(const Entry *entries, const uint8_t *kinds, size_t rows, size_t ke
     return names;
 }
 
+/* The tuple of names and columns, which it takes over, less the rows that have vanished. */
+static PyObject *
+rows_done(const Entry *entries, size_t count, size_t vanished, Columns *columns)
+{
+    const uint8_t *kinds = (const uint8_t *)PyBytes_AsString(columns->kinds);
+    size_t kept = count - vanished;
+    PyObject *names = decoded_names(entries, kinds, count, kept), *result = NULL;
+    if (names != NULL &&
+        (vanished == 0 ||
+         (compact(&columns->sizes, kinds, count, kept, 8) && compact(&columns->modified, kinds, count, kept, 8) &&
+          compact(&columns->details, kinds, count, kept, 8 * DETAILS) &&
+          compact(&columns->kinds, kinds, count, kept, 1)))) {
+        result = PyTuple_Pack(5, names, columns->kinds, columns->sizes, columns->modified, columns->details);
+    }
+    Py_XDECREF(names);
+    columns_clear(columns);
+    return result;
+}
+
 /* The tuple of names and columns for `count` entries from `first` on, less those that have vanished. */
 static PyObject *
 rows_of(const Listing *listing, size_t first, size_t count)
@@ -316,25 +354,12 @@ rows_of(const Listing *listing, size_t first, size_t count)
     if (!columns_new(&columns, count)) {
         return NULL;
     }
-    uint8_t *kinds = (uint8_t *)PyBytes_AsString(columns.kinds);
-    int64_t *sizes = (int64_t *)PyBytes_AsString(columns.sizes);
-    int64_t *modified = (int64_t *)PyBytes_AsString(columns.modified);
-    int64_t *details = (int64_t *)PyBytes_AsString(columns.details);
+    Cells cells = cells_of(&columns);
     size_t vanished;
     Py_BEGIN_ALLOW_THREADS
-    vanished = fill(listing, first, count, kinds, sizes, modified, details);
+    vanished = fill(listing, first, count, cells);
     Py_END_ALLOW_THREADS
-    size_t kept = count - vanished;
-    PyObject *names = decoded_names(listing->entries + first, kinds, count, kept), *result = NULL;
-    if (names != NULL &&
-        (vanished == 0 ||
-         (compact(&columns.sizes, kinds, count, kept, 8) && compact(&columns.modified, kinds, count, kept, 8) &&
-          compact(&columns.details, kinds, count, kept, 8 * DETAILS) && compact(&columns.kinds, kinds, count, kept, 1)))) {
-        result = PyTuple_Pack(5, names, columns.kinds, columns.sizes, columns.modified, columns.details);
-    }
-    Py_XDECREF(names);
-    columns_clear(&columns);
-    return result;
+    return rows_done(listing->entries + first, count, vanished, &columns);
 }
 
 /* Reads the names of the directory given as a Python object; false with an exception set and nothing held. */
@@ -347,7 +372,9 @@ listing_open(Listing *listing, PyObject *directory)
         return 0;
     }
     Py_BEGIN_ALLOW_THREADS
-    error = listing_read(listing, descriptor);
+    /* A file description of its own: the caller's offset does not matter and does not move. */
+    int own = open_below(descriptor, ".");
+    error = own < 0 ? errno : listing_read(listing, own);
     if (error != 0) {
         listing_free(listing);
     }
@@ -371,6 +398,135 @@ plait_scan(PyObject *Py_UNUSED(module), PyObject *directory)
     listing_free(&listing);
     Py_END_ALLOW_THREADS
     return result;
+}
+
+/* A subdirectory being scanned. */
+typedef struct {
+    Listing listing; /* without a stream: it is not to be told of */
+    Columns columns;
+    Cells cells;
+    size_t vanished;
+    int descriptor; /* -1 where no directory lies below */
+} Below;
+
+/* Reads the names of a subdirectory, if its file has at most `*left` bytes, which it takes away. */
+static void
+below_read(Below *below, int parent, const char *name, int64_t *left)
+{
+    struct stat st;
+    int own = *left < 0 ? -1 : open_below(parent, name);
+    if (own < 0) {
+        return;
+    }
+    if (fstat(own, &st) != 0 || (*left -= (int64_t)st.st_size) < 0) {
+        close(own);
+        return;
+    }
+    if (listing_read(&below->listing, own) != 0) {
+        listing_free(&below->listing);
+        return;
+    }
+    for (size_t i = 0; i < below->listing.known_count && below->descriptor < 0; i++) {
+        if (below->listing.known[i].kind == KIND_DIRECTORY) {
+            below->descriptor = fcntl(own, F_DUPFD_CLOEXEC, 0);
+            if (below->descriptor < 0) {
+                listing_free(&below->listing);
+                return;
+            }
+        }
+    }
+}
+
+/* What is told of a subdirectory: its descriptor, which is the caller's from now on, and its rows; or None. */
+static PyObject *
+below_done(Below *below)
+{
+    if (below->listing.stream == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *rows = rows_done(below->listing.entries, below->listing.count, below->vanished, &below->columns);
+    PyObject *result = rows == NULL ? NULL : Py_BuildValue("(iN)", below->descriptor, rows);
+    if (result != NULL) {
+        below->descriptor = -1;
+    }
+    return result;
+}
+
+/* Scans `count` subdirectories; NULL with an exception set. */
+static PyObject *
+scan_all_below(int parent, const char **names, Py_ssize_t count, int64_t most)
+{
+    PyObject *list = NULL;
+    int good = 1;
+    Below *all = calloc((size_t)count + 1, sizeof *all);
+    if (all == NULL) {
+        return PyErr_NoMemory();
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++) {
+        all[i].descriptor = -1;
+        below_read(&all[i], parent, names[i], &most);
+    }
+    Py_END_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count && good; i++) {
+        if (all[i].listing.stream != NULL) {
+            good = columns_new(&all[i].columns, all[i].listing.count);
+            all[i].cells = good ? cells_of(&all[i].columns) : all[i].cells;
+        }
+    }
+    if (good) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t i = 0; i < count; i++) {
+            if (all[i].listing.stream != NULL) {
+                all[i].vanished = fill(&all[i].listing, 0, all[i].listing.count, all[i].cells);
+            }
+        }
+        Py_END_ALLOW_THREADS
+        list = PyList_New(count);
+    }
+    for (Py_ssize_t i = 0; i < count && list != NULL; i++) {
+        PyObject *one = below_done(&all[i]);
+        if (one == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SetItem(list, i, one);
+        }
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        columns_clear(&all[i].columns);
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++) {
+        listing_free(&all[i].listing);
+        if (all[i].descriptor >= 0) {
+            close(all[i].descriptor);
+        }
+    }
+    free(all);
+    Py_END_ALLOW_THREADS
+    return list;
+}
+
+PyObject *
+plait_scan_below(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    int parent;
+    long long most;
+    PyObject *sequence, *held, *list = NULL;
+    if (!PyArg_ParseTuple(arguments, "iOL:scan_below", &parent, &sequence, &most)) {
+        return NULL;
+    }
+    if (parent < 0) {
+        PyErr_SetString(PyExc_ValueError, "file descriptor cannot be a negative integer");
+        return NULL;
+    }
+    const char **names = plait_plain_names(sequence, &held);
+    if (names != NULL) {
+        list = scan_all_below(parent, names, PyTuple_Size(held), most);
+    }
+    PyMem_Free((void *)names);
+    Py_XDECREF(held);
+    return list;
 }
 
 /* The iterator that scan_pages returns: names of the whole directory, attributes a page at a time. */

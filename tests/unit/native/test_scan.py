@@ -255,3 +255,55 @@ def test_what_changes_between_the_pages(tmp_path: Path) -> None:
         assert array("q", rest[0][2]).tolist()[1] == errno.ESTALE
     else:
         assert [page[0] for page in rest] == [["c", "d"], ["dir", "e"], ["f"]]
+
+
+def below(
+    implementation: ModuleType, path: Path, names: list[bytes], most: int = 1 << 30
+) -> list[tuple[int, Scan] | None]:
+    with opened(path) as descriptor:
+        results: list[tuple[int, Scan] | None] = implementation.scan_below(descriptor, names, most)
+    return results
+
+
+def test_subdirectories_are_scanned_together(implementation: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "flat").mkdir()
+    for name in ("deep/a", "flat/b", "flat/c", "file"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to("flat")
+    names = [b"deep", b"absent", b"flat", b"file", b"link"]
+    deep, absent, flat, file, link = below(implementation, tmp_path, names)
+    assert absent is file is link is None
+    assert deep is not None
+    assert flat == (-1, scanned(implementation, tmp_path / "flat"))
+    descriptor, rows = deep
+    assert rows == scanned(implementation, tmp_path / "deep")
+    assert os.path.samestat(os.fstat(descriptor), (tmp_path / "deep").stat())
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
+
+
+def test_no_more_is_scanned_than_is_wanted(implementation: ModuleType, tmp_path: Path) -> None:
+    names = [b"a", b"b", b"c"]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).mkdir()
+        (tmp_path / os.fsdecode(name) / "file").touch()
+    sizes = [(tmp_path / os.fsdecode(name)).stat().st_size for name in names]
+    for most in (sizes[0] - 1, sizes[0], sum(sizes) - 1, sum(sizes)):
+        results = below(implementation, tmp_path, names, most)
+        assert [result is not None for result in results] == [most >= sum(sizes[: n + 1]) for n in range(3)]
+
+
+@pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"a\0b"])
+def test_only_plain_names_are_scanned_below(implementation: ModuleType, tmp_path: Path, name: bytes) -> None:
+    with pytest.raises(ValueError, match="plain file name"):
+        below(implementation, tmp_path, [name])
+
+
+def test_what_is_scanned_below_is_an_open_directory_and_names_in_bytes(
+    implementation: ModuleType, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        implementation.scan_below(-100, [], 0)
+    with opened(tmp_path) as descriptor, pytest.raises(TypeError):
+        implementation.scan_below(descriptor, ["a"], 0)

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from plait.native.pure.content import ContentError, CopyCancelled, Flag, Side, allocate, clone, copy_content, write_all
-from plait.native.pure.scan import clamped, refuse_negative, wrapped
+from plait.native.pure.scan import clamped, refuse_negative, refuse_paths, wrapped
 from plait.native.stages import (
     CANCELLED,
     CLOSE,
@@ -103,8 +103,8 @@ def copy_files(  # noqa: PLR0917  (positional in C)
     refuse_negative(source, destination)
     if cancel is not None and len(cancel) < 1:
         raise ValueError("cancel holds at least one byte")
-    _refuse_paths(names)
-    _refuse_paths(partials)
+    refuse_paths(names)
+    refuse_paths(partials)
     if len(expected) != len(names) * _EXPECTED.size:
         raise ValueError("expected holds five int64 for each name")
     if options & ~(EXCLUSIVE | IN_PLACE | DURABLE):
@@ -122,14 +122,6 @@ def copy_files(  # noqa: PLR0917  (positional in C)
         partial = None if options & IN_PLACE else partials[index]
         outcomes.append(_Copy(batch, names[index], partial, _Expected(*row)).outcome())
     return outcomes
-
-
-def _refuse_paths(names: tuple[bytes, ...]) -> None:
-    for name in names:
-        if not isinstance(name, bytes):
-            raise TypeError("names are bytes")
-        if name in {b"", b".", b".."} or b"/" in name or b"\0" in name:
-            raise ValueError(f"not a plain file name: {name!r}")
 
 
 class _Copy:

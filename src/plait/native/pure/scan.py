@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import stat as modes
 from array import array
+from contextlib import suppress
 from errno import ENOENT
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Scan: TypeAlias = tuple[list[str], bytes, bytes, bytes, bytes]
 """Names, kinds, sizes, modification times, details: one row an entry, columns of native int64 but for the kinds."""
 
 _FILE, _DIRECTORY, _SYMLINK, _SPECIAL, _UNREADABLE = 0, 1, 2, 3, 255
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_DETAILS: tuple[int, ...] = (0,) * 9
 
 
@@ -60,6 +62,40 @@ def scan(directory: int, /) -> Scan:
         array("q", [row[4] for row in rows]).tobytes(),
         array("q", [value for row in rows for value in row[5]]).tobytes(),
     )
+
+
+def scan_below(directory: int, names: Sequence[bytes], most: int, /) -> list[tuple[int, Scan] | None]:
+    """As `scan`, for subdirectories, by `names`, of the directory that is open under the descriptor `directory`.
+
+    Returns for each name a descriptor, which is the caller's to close, or -1 where no directory lies below, and what
+    `scan` returns. None instead: it could not be opened (a link is not followed) or read, or the directory files up to
+    this one have more than `most` bytes together. Raises ValueError, before anything is opened, for names that are
+    empty, `.`, `..` or hold `/` or NUL, and for a negative descriptor.
+    """
+    refuse_negative(directory)
+    refuse_paths(names)
+    results: list[tuple[int, Scan] | None] = [None] * len(names)
+    for position, name in enumerate(names):
+        with suppress(OSError):
+            descriptor = os.open(name, _BELOW, dir_fd=directory)
+            try:
+                most -= os.fstat(descriptor).st_size
+                if most < 0:
+                    break
+                found = scan(descriptor)
+                results[position] = (os.dup(descriptor) if _DIRECTORY in found[1] else -1), found
+            finally:
+                os.close(descriptor)
+    return results
+
+
+def refuse_paths(names: Sequence[bytes]) -> None:
+    """Raises ValueError for what is no plain file name, TypeError for what is not bytes."""
+    for name in names:
+        if not isinstance(name, bytes):
+            raise TypeError("names are bytes")
+        if name in {b"", b".", b".."} or b"/" in name or b"\0" in name:
+            raise ValueError(f"not a plain file name: {name!r}")
 
 
 def scan_pages(directory: int, rows: int, /) -> Iterator[Scan]:

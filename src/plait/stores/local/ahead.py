@@ -1,8 +1,8 @@
 """Reading directories before they are needed, on a second processor.
 
-Reading a directory with its attributes is one native call without the interpreter's lock, and most of the time of a
-listing. A walk therefore opens the next few subdirectories early and lets a thread of its own read them; one that the
-thread has not begun when the walk comes to it is read by the walk itself.
+Reading a directory with its attributes is most of the time of a listing. A walk therefore lets a thread of its own open
+and read the next few subdirectories, in one native call without the interpreter's lock; those that the thread has not
+begun when the walk comes to them are read by the walk itself.
 """
 
 from __future__ import annotations
@@ -13,58 +13,70 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from plait.native import scan
+from plait.model.items import order_bytes
+from plait.native import scan_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plait.native import Scan
 
+    Read = tuple[int, Scan]
+    """An open directory, or -1 where none lies below, and what it holds."""
+
 WINDOW = 8
-"""Directories of one level that are opened early."""
+"""Subdirectories that are read together."""
+READINGS = 2
+"""How many such readings of one directory are begun early."""
 LARGEST = 1 << 20
-"""A directory file of more bytes is not read early: its entries would be held twice as long."""
+"""Bytes of directory files that are read together: their entries are held until the walk comes to them."""
 
 
 class Reading:
-    """One directory, open, to be read once by whoever comes first. The descriptor belongs to the walk."""
+    """Subdirectories to be read together, once, by whoever comes first.
 
-    __slots__ = ("_claim", "_done", "_error", "_result", "descriptor")
+    `indexes` say which they are; `parent` stays open until the reading is done or discarded.
+    """
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+    __slots__ = ("_claim", "_done", "_names", "_parent", "_places", "_results", "last")
+
+    def __init__(self, parent: int, indexes: list[int], names: list[bytes]) -> None:
+        self._parent = parent
+        self._names = names
+        self._places = {index: place for place, index in enumerate(indexes)}
+        self.last = indexes[-1]
         self._claim = Lock()
         self._done = Lock()
         self._done.acquire()
-        self._result: Scan | None = None
-        self._error: OSError | None = None
+        self._results: list[Read | None] = [None] * len(indexes)
 
     def run(self) -> None:
-        """Reads the directory, unless somebody does or did."""
+        """Reads the directories, unless somebody does or did."""
         if not self._claim.acquire(blocking=False):
             return
         try:
-            self._result = scan(self.descriptor)
-        except OSError as error:
-            self._error = error
+            self._results = scan_below(self._parent, self._names, LARGEST)
         finally:
             self._done.release()
 
-    def result(self) -> Scan:
-        """What the directory holds. Raises OSError."""
+    def take(self, index: int) -> Read | None:
+        """One of the directories; None where it is none of these, or is still to be opened and read."""
+        place = self._places.get(index)
+        if place is None:
+            return None
         self.run()
         with self._done:
-            pass
-        if self._result is None:
-            raise self._error or OSError("the directory was not read")
-        return self._result
+            result, self._results[place] = self._results[place], None
+        return result
 
     def discard(self) -> None:
-        """Closes a directory that is not wanted any more."""
-        if not self._claim.acquire(blocking=False):
-            with self._done:
-                pass
-        os.close(self.descriptor)
+        """Closes the directories that were not taken."""
+        if self._claim.acquire(blocking=False):
+            return
+        with self._done:
+            for result in self._results:
+                if result is not None and result[0] >= 0:
+                    os.close(result[0])
 
 
 class ReadAhead:
@@ -75,7 +87,7 @@ class ReadAhead:
         self._thread: Thread | None = None
 
     def submit(self, reading: Reading) -> None:
-        """Lets a directory be read soon."""
+        """Lets directories be read soon."""
         if self._thread is None:
             self._thread = Thread(target=self._run, name="read-ahead", daemon=True)
             self._thread.start()
@@ -92,48 +104,46 @@ class ReadAhead:
 
 
 class Upcoming:
-    """The next subdirectories of one directory: opened early, in order."""
+    """The next subdirectories of one directory, in order."""
 
-    __slots__ = ("_ahead", "_next", "_opened")
+    __slots__ = ("_ahead", "_next", "_readings")
 
     def __init__(self, ahead: ReadAhead) -> None:
         self._ahead = ahead
         self._next = 0
-        self._opened: deque[tuple[int, Reading | None]] = deque()
+        self._readings: deque[Reading] = deque()
 
-    def look(self, position: int, next_directory: Callable[[int], int], enter: Callable[[int], int | None]) -> None:
-        """Opens subdirectories from `position` on, up to the window.
+    def look(
+        self, parent: int, position: int, next_directory: Callable[[int], int], name: Callable[[int], str]
+    ) -> None:
+        """Begins to read subdirectories of `parent` from `position` on, as far as few are begun.
 
-        `next_directory(index)` is the next one's index, negative where there is none. `enter(index)` gives its open
-        descriptor, or None where it is not to be read early.
+        `next_directory(index)` is the next one that is to be entered, negative where there is none.
         """
-        index = max(self._next, position)
-        while len(self._opened) < WINDOW and index >= 0:
-            index = next_directory(index)
-            if index < 0:
-                break
-            descriptor = enter(index)
-            reading = None
-            if descriptor is not None:
-                reading = Reading(descriptor)
-                self._ahead.submit(reading)
-            self._opened.append((index, reading))
-            index += 1
+        while len(self._readings) < READINGS and self._next >= 0:
+            indexes: list[int] = []
+            index = max(self._next, position)
+            while len(indexes) < WINDOW and (index := next_directory(index)) >= 0:
+                indexes.append(index)
+                index += 1
             self._next = index
+            if indexes:
+                reading = Reading(parent, indexes, [order_bytes(name(index)) for index in indexes])
+                self._readings.append(reading)
+                self._ahead.submit(reading)
 
-    def take(self, index: int) -> Reading | None:
-        """The subdirectory at `index`, if it was opened early."""
-        while self._opened and self._opened[0][0] <= index:
-            found, reading = self._opened.popleft()
-            if found == index:
-                return reading
-            if reading is not None:
-                reading.discard()
-        return None
+    def take(self, index: int) -> Read | None:
+        """The subdirectory at `index`, if it was read early; those before it are not wanted any more."""
+        while self._readings and self._readings[0].last < index:
+            self._readings.popleft().discard()
+        if not self._readings:
+            return None
+        first = self._readings[0]
+        if first.last == index:
+            self._readings.popleft()
+        return first.take(index)
 
     def close(self) -> None:
         """Closes what was opened and not taken."""
-        while self._opened:
-            _, reading = self._opened.popleft()
-            if reading is not None:
-                reading.discard()
+        while self._readings:
+            self._readings.popleft().discard()

@@ -16,8 +16,8 @@ import msgspec
 
 from plait.model.errors import DirectoryNotFoundError, StoreError, from_os_error
 from plait.model.items import POSIX_FIELDS, Kind, Page, Posix, order_bytes
-from plait.native import scan_pages
-from plait.stores.local.ahead import LARGEST, ReadAhead, Reading, Upcoming
+from plait.native import scan, scan_pages
+from plait.stores.local.ahead import LARGEST, ReadAhead, Upcoming
 from plait.stores.local.attributes import posix_of, stat_of
 from plait.stores.local.columns import NO_SIZE, WIDTH, Columns, Row
 from plait.stores.local.options import LINK_SUFFIX, Links
@@ -58,8 +58,8 @@ class _Level:
         "upcoming",
     )
 
-    def __init__(self, descriptor: int, parts: tuple[str, ...], prefix: str, ahead: ReadAhead) -> None:
-        self.descriptor: int | None = descriptor
+    def __init__(self, descriptor: int | None, parts: tuple[str, ...], prefix: str, ahead: ReadAhead) -> None:
+        self.descriptor = descriptor
         self.parts = parts
         self.prefix = prefix
         self.rest: str | None = None
@@ -121,7 +121,7 @@ class Walk:
         if self._options.one_file_system:
             self._device = os.fstat(self._root.descriptor()).st_dev
         try:
-            yield from self._enter(Reading(descriptor), parts, prefix, rest)
+            yield from self._enter(descriptor, None, parts, prefix, rest)
             while self._stack:
                 yield from self._step(self._stack[-1])
         finally:
@@ -147,14 +147,16 @@ class Walk:
         else:
             yield columns.page(level.prefix, start, index + 1)
         key = level.prefix + name
-        reading = level.upcoming.take(index)
-        if reading is not None:
-            del level.answers[index]
+        found: Scan | None = None
+        descriptor: int | None
+        read = level.upcoming.take(index)
+        if not self._enters(level, index):
+            return
+        if read is not None:
+            descriptor, found = None if read[0] < 0 else read[0], read[1]
         else:
-            if not self._enters(level, index):
-                return
             try:
-                reading = Reading(self._open_below(level, name))
+                descriptor = self._open_below(level, name)
             except OSError as error:
                 yield Page.failed(key, from_os_error(error, f'failed to open directory "{key}"', key=key))
                 return
@@ -162,26 +164,25 @@ class Walk:
         parts = (*level.parts, name)
         if level.position == len(columns) and self._options.links is not Links.FOLLOW and not self._go_on(level):
             self._pop()
-        yield from self._enter(reading, parts, key + "/", rest)
+        yield from self._enter(descriptor, found, parts, key + "/", rest)
 
     def _look_ahead(self, level: _Level) -> None:
         """Lets the next subdirectories be read while this one is used."""
 
-        def enter(index: int) -> int | None:
-            level.answers[index] = self._enters(level, index)
-            if not level.answers[index]:
-                return None
-            try:
-                descriptor = self._open_below(level, level.columns.names[index])
-            except OSError:
-                return None
-            if os.fstat(descriptor).st_size <= LARGEST:
-                return descriptor
-            os.close(descriptor)
-            return None
+        def next_entered(index: int) -> int:
+            while (index := level.columns.next_directory(index)) >= 0:
+                level.answers[index] = self._enters(level, index)
+                if level.answers[index]:
+                    break
+                index += 1
+            return index
 
-        if self._options.links is not Links.FOLLOW and len(self._stack) <= LEVELS_AHEAD:
-            level.upcoming.look(level.position, level.columns.next_directory, enter)
+        if (
+            level.descriptor is not None
+            and self._options.links is not Links.FOLLOW
+            and len(self._stack) <= LEVELS_AHEAD
+        ):
+            level.upcoming.look(level.descriptor, level.position, next_entered, level.columns.names.__getitem__)
 
     def _enters(self, level: _Level, index: int) -> bool:
         """Whether a subdirectory is to be entered; asked once for each."""
@@ -201,15 +202,19 @@ class Walk:
             flags |= os.O_NOFOLLOW
         return os.open(name, flags, dir_fd=level.descriptor)
 
-    def _enter(self, reading: Reading, parts: tuple[str, ...], prefix: str, rest: str) -> Iterator[Page]:
-        """Reads a directory and puts it on the stack; yields what went wrong."""
-        descriptor = reading.descriptor
+    def _enter(
+        self, descriptor: int | None, found: Scan | None, parts: tuple[str, ...], prefix: str, rest: str
+    ) -> Iterator[Page]:
+        """Puts a directory on the stack that was read, or is read now; yields what went wrong."""
         level = _Level(descriptor, parts, prefix, self._ahead)
         directory = prefix.removesuffix("/")
         try:
-            loop = self._options.links is Links.FOLLOW and self._leads_back(level, descriptor)
-            if not loop:
-                level.more = self._read(reading)
+            loop = False
+            if found is not None:
+                level.more = iter((found,))
+            elif descriptor is not None:
+                loop = self._options.links is Links.FOLLOW and self._leads_back(level, descriptor)
+                level.more = iter(()) if loop else self._read(descriptor)
         except OSError as error:
             level.close()
             yield Page.failed(directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory))
@@ -225,19 +230,18 @@ class Walk:
         if len(self._stack) > KEPT_OPEN:
             level.close_directory()
 
-    def _read(self, reading: Reading) -> Iterator[Scan]:
+    def _read(self, descriptor: int) -> Iterator[Scan]:
         """What a directory holds; a huge one in pieces, where no link can change the order of its names."""
-        if self._options.links is Links.SKIP and os.fstat(reading.descriptor).st_size > LARGEST:
-            return scan_pages(reading.descriptor, PIECE)
-        return iter((reading.result(),))
+        if self._options.links is Links.SKIP and os.fstat(descriptor).st_size > LARGEST:
+            return scan_pages(descriptor, PIECE)
+        return iter((scan(descriptor),))
 
     def _go_on(self, level: _Level) -> bool:
         """Turns to the next piece of a directory; False where there is none."""
         for piece in level.more:
             level.columns = Columns(*piece)
             level.position = 0
-            if level.descriptor is not None:
-                self._adjust(level, level.descriptor)
+            self._adjust(level)
             if level.skipping:
                 self._skip(level, level.skipping)
                 if level.position == len(level.columns):
@@ -261,7 +265,7 @@ class Walk:
             level.rest = below
         level.position = start
 
-    def _adjust(self, level: _Level, descriptor: int) -> None:
+    def _adjust(self, level: _Level) -> None:
         """Takes out, with a notice, what a listing does not show, and turns links into what they are shown as."""
         columns = level.columns
         suffix = self._options.partial_suffix
@@ -269,7 +273,7 @@ class Walk:
             partial = [i for i, name in enumerate(columns.names) if self._is_left_over(level, i, name)]
             columns = columns.without(partial)
         if any(kind in columns.kinds for kind in _UNUSUAL):
-            columns = self._links(columns, level, descriptor)
+            columns = self._links(columns, level)
             columns = self._without_specials(columns, level)
         if self._device is not None:
             away = [i for i in columns.indexes(Kind.DIRECTORY) if columns.detail(i, _DEVICE) != self._device]
@@ -290,7 +294,7 @@ class Walk:
                 self._notice(level.prefix + columns.names[index], "Can't transfer non file/directory")
         return columns.without(special)
 
-    def _links(self, columns: Columns, level: _Level, descriptor: int) -> Columns:
+    def _links(self, columns: Columns, level: _Level) -> Columns:
         """Turns links into what they are shown as; one that leads nowhere is an entry that could not be read."""
         links = list(columns.indexes(Kind.SYMLINK))
         if not links:
@@ -302,11 +306,13 @@ class Walk:
             return columns.without(links)
         if self._options.links is Links.TRANSLATE:
             return columns.replaced({index: _translated(columns.row(index)) for index in links})
+        if level.descriptor is None:
+            raise AssertionError("a directory whose links are followed is open")
         rows: dict[int, Row] = {}
         for index in links:
             row = columns.row(index)
             try:
-                rows[index] = _followed(row, descriptor)
+                rows[index] = _followed(row, level.descriptor)
             except OSError as error:
                 number = (error.errno or 0).to_bytes(WIDTH, sys.byteorder, signed=True)
                 rows[index] = msgspec.structs.replace(row, kind=Kind.UNREADABLE, size=number)
