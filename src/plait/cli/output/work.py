@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from plait.cli.guard import printable, say_lines
 from plait.model.items import Kind
@@ -45,13 +45,13 @@ class Output:
         self._lock = Lock()
 
     def result(self, text: str) -> None:
-        """A line of what was asked for, on standard output."""
-        self._print(printable(text), sys.stdout)
+        """A line of what was asked for, on standard output; names in it may hold anything."""
+        self._print(sanitized(text) if self.front else printable(text).replace("\n", "\\n"), sys.stdout)
 
     def info(self, text: str) -> None:
         """A line of what was done."""
         if not self.quiet and not self.silent:
-            self._print(printable(f"info: {text}" if self.front else text), sys.stdout)
+            self._print(self._shown(f"info: {text}" if self.front else text), sys.stdout)
 
     def warn(self, text: str) -> None:
         """A line of what a person should know."""
@@ -63,17 +63,26 @@ class Output:
 
     def plain(self, text: str, *, error: bool = False) -> None:
         """A line as it is."""
-        self._print(printable(text), sys.stderr if error else sys.stdout)
+        self._print(self._shown(text), sys.stderr if error else sys.stdout)
+
+    def _shown(self, text: str) -> str:
+        return text if self.front else printable(text)
 
     def _complain(self, kind: str, text: str) -> None:
         if self.front:
-            self._print(printable(f"{kind}: {text}"), sys.stderr)
+            self._print(f"{kind}: {text}", sys.stderr)
         else:
             say_lines(kind, text)
 
-    def _print(self, text: str, stream: IO[str]) -> None:
+    def _print(self, text: str, stream: TextIO) -> None:
         with self._lock:
-            print(text, file=stream)
+            if text.isascii():
+                print(text, file=stream)
+                return
+            # The names of files are bytes, whatever the encoding of the terminal.
+            stream.flush()
+            stream.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
+            stream.buffer.flush()
 
 
 class EventLines:
@@ -165,6 +174,18 @@ class EventRecords:
         if data:
             record["data"] = data
         self._output.plain(msgspec.json.encode(record).decode())
+
+
+def sanitized(text: str) -> str:
+    """A line as the original shows it: where anything cannot be printed, `?` for that, U+FFFD for what is no UTF-8."""
+    if all(c.isprintable() or _is_byte(c) for c in text):
+        return text
+    return "".join("\ufffd" if _is_byte(c) else c if c.isprintable() else "?" for c in text)
+
+
+def _is_byte(character: str) -> bool:
+    """True for what stands for a byte that is no UTF-8."""
+    return "\udc80" <= character <= "\udcff"
 
 
 def ending(event: Ended) -> str:

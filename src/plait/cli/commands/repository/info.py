@@ -65,5 +65,6 @@ def _show(command: RepositoryCommand, facts: Facts) -> int:
     if command.values.json:
         command.record(plain(facts))
     else:
-        command.output.result("\n".join(lines(facts)))
+        for line in lines(facts):
+            command.output.result(line)
     return 0
