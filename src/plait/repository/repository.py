@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, TypeAlias
 from uuid import uuid4
 
 import msgspec
 
 from plait.model.errors import IntegrityError, NotSupportedError, SecretError
+from plait.repository.events import silent
 from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import configuration as configurations
 from plait.repository.format.configuration import CompressionSettings, Configuration, Hashing
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from plait.engine.workers import Cancellation
+    from plait.repository.backup.saving import BackupResult, BackupSettings
+    from plait.repository.backup.sources import Source
+    from plait.repository.events import Listener
     from plait.repository.format.codec import Codec
     from plait.repository.format.configuration import Unlocked
     from plait.repository.snapshots import SnapshotReader
@@ -61,7 +67,7 @@ class Repository:
             # Archives share the name of their only state, so that nothing could be known of them again.
             self.index = StoredIndex(files, self.codec, self.identifier + bytes(16), None)
         else:
-            self.index = StoredIndex(files, self.codec, self._identity(), cache)
+            self.index = StoredIndex(files, self.codec, self.place, cache)
         self.reader = RepositoryReader(files, unlocked=unlocked, index=self.index)
 
     @classmethod
@@ -129,6 +135,14 @@ class Repository:
         return self.configuration.repository
 
     @property
+    def place(self) -> bytes:
+        """What tells this repository in this place from any other; raw copies elsewhere share its RepositoryID."""
+        features = self.writable_files.store.features
+        return plain_checksum(
+            b"\0".join((os.fsencode(features.identity), os.fsencode(self.description), self.identifier))
+        )
+
+    @property
     def description(self) -> str:
         """Where it is, for people."""
         return self.files.description
@@ -159,16 +173,52 @@ class Repository:
         """A listed snapshot by its identifier of 32 bytes. Raises DirectoryNotFoundError, IntegrityError."""
         return self.reader.snapshot(identifier)
 
+    def backup(
+        self,
+        source: Source | Sequence[str | os.PathLike[str]],
+        settings: BackupSettings | None = None,
+        *,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> BackupResult:
+        """Saves a source, or files and directories of this machine, as a new snapshot.
+
+        What cannot be read of the source is told, counted and recorded in the snapshot, and raises nothing. Raises
+        DirectoryNotFoundError for a missing place, BusyError where the repository is locked for maintenance,
+        LockLostError where another program took this run's lock away, CancelledError, and the store's errors: then
+        there is no snapshot, but what was stored is used by the next run.
+        """
+        from plait.repository.backup.local import LocalSource
+        from plait.repository.backup.saving import Backup, BackupSettings
+
+        if isinstance(source, Sequence):
+            source = LocalSource([os.fspath(place) for place in source], skips=self.own_directories())
+        return Backup(self, source, settings or BackupSettings(), listener, cancellation).run()
+
+    def remove(self, snapshots: Sequence[bytes]) -> None:
+        """Removes snapshots: they are listed no more. What they alone use is deleted by maintenance, much later.
+
+        Raises DirectoryNotFoundError where one of them is not listed; nothing is removed then. Raises the store's
+        errors.
+        """
+        from plait.repository.removing import remove
+
+        remove(self, snapshots)
+
+    def own_directories(self) -> frozenset[tuple[int, int]]:
+        """Device and inode of the directory it is in, which its own backups leave out; none for other stores."""
+        from plait.stores.local.store import LocalStore
+        from plait.stores.wrappers.base import unwrapped
+
+        store = unwrapped(self.writable_files.store)
+        if not isinstance(store, LocalStore):
+            return frozenset()
+        found = os.fstat(store.root.descriptor())
+        return frozenset({(found.st_dev, found.st_ino)})
+
     def close(self) -> None:
         """Frees what it holds, but for the store, which is the caller's. Repeated calls do nothing."""
         self.index.close()
-
-    def _identity(self) -> bytes:
-        """What tells this repository in this place from any other; raw copies elsewhere share its RepositoryID."""
-        features = self.writable_files.store.features
-        return plain_checksum(
-            b"\0".join((os.fsencode(features.identity), os.fsencode(self.description), self.identifier))
-        )
 
     def __enter__(self) -> Self:
         return self

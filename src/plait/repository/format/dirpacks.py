@@ -45,12 +45,21 @@ def unpack(content: Iterable[bytes], directory: str) -> Iterator[Record]:
     Raises IntegrityError where it is cut short, an entry is malformed or belongs to another directory, and what taking
     the pieces raises. Holds one piece and one entry at a time.
     """
+    return (_record(plain, mac, directory) for plain, mac in split(content))
+
+
+def split(content: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The children of a directory: the plain bytes of each entry, and its identifier, neither of them checked.
+
+    Raises IntegrityError where the content is cut short, and what taking the pieces raises.
+    """
     pending = bytearray()
     for piece in content:
         pending += piece
         position = 0
         while (end := _end_of_record(pending, position)) <= len(pending):
-            yield _record(pending, position + _HEADER.size, end, directory)
+            middle = end - MAC_SIZE
+            yield bytes(pending[position + _HEADER.size : middle]), bytes(pending[middle:end])
             position = end
         del pending[:position]
     if pending:
@@ -68,9 +77,8 @@ def _end_of_record(pending: bytearray, position: int) -> int:
     return end
 
 
-def _record(pending: bytearray, start: int, end: int, directory: str) -> Record:
-    plain = bytes(pending[start : end - MAC_SIZE])
+def _record(plain: bytes, mac: bytes, directory: str) -> Record:
     entry = entries.read(plain)
     if entry.parent_path != directory or entry.path == directory:
         raise IntegrityError(f"a directory's list holds an entry that is not of that directory: {entry.path!r}")
-    return Record(entry, plain, bytes(pending[end - MAC_SIZE : end]))
+    return Record(entry, plain, mac)

@@ -65,14 +65,16 @@ class Piece(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """What a backup wants to know of an entry. `info`: the packed `FileInfo`. `seconds`: of its modification time."""
+    """What a backup wants to know of an entry. `info`: the packed `FileInfo`. `seconds`: of its modification time.
+    `object`: zeros where it has no content.
+    """
 
     name: str
     info: bytes
     mode: int
     size: int
     seconds: int
-    has_object: bool
+    object: bytes
     content_type: str
     entropy: float
     chunks: int
@@ -137,10 +139,10 @@ def content(mac: bytes, pieces: Sequence[Piece], content_type: str, entropy: flo
     """The bytes of an `Object`; `mac` identifies the whole content."""
     parts = [b"", _OBJECT_BEGINNING, mac, _CHUNK_LIST, msgpack.pack_array_size(len(pieces))]
     count = 4
-    for piece in pieces:
-        parts.append(
-            _CHUNK.pack(_CHUNK_BEGINNING, piece.mac, _LENGTH_KEY, piece.length, _ENTROPY_KEY, piece.entropy, _FLAGS)
-        )
+    parts += [
+        _CHUNK.pack(_CHUNK_BEGINNING, piece.mac, _LENGTH_KEY, piece.length, _ENTROPY_KEY, piece.entropy, _FLAGS)
+        for piece in pieces
+    ]
     if content_type:
         parts += (_CONTENT_TYPE, text(content_type))
         count += 1
@@ -186,7 +188,7 @@ def _rest(plain: bytes, at: int, known: tuple[str, bytes, int, int, int]) -> Gla
     if not plain.startswith(_OBJECT, at):
         return None
     at += len(_OBJECT) + MAC_SIZE
-    has_object = plain[at - MAC_SIZE : at] != NO_MAC
+    mac = plain[at - MAC_SIZE : at]
     content_type, entropy, chunks = "", 0.0, 0
     attributes: list[str] = []
     if plain.startswith(_CONTENT_TYPE, at):
@@ -202,4 +204,4 @@ def _rest(plain: bytes, at: int, known: tuple[str, bytes, int, int, int]) -> Gla
             attributes.append(name)
     if at != len(plain):
         return None
-    return Glance(*known, has_object, content_type, entropy, chunks, tuple(attributes))
+    return Glance(*known, mac, content_type, entropy, chunks, tuple(attributes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -96,35 +96,62 @@ class Summary(msgspec.Struct):
     below: Below = msgspec.field(default_factory=Below)
 
 
+_MAIN_TYPES: Final = {name: name for name in ("audio", "video", "image", "text", "application")}
+_SPECIAL: Final = 1 << 23 | 1 << 22 | 1 << 20
+_NOT_REGULAR: Final = 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 31 | 1 << 21 | 1 << 19
 _LEAST: Final = ("min_size", "min_mod_time", "min_entropy")
 _GREATEST: Final = ("max_size", "max_mod_time", "max_entropy")
 _SUMS: Final = tuple(name for name in Below.__struct_fields__ if name not in {*_LEAST, *_GREATEST})
 
 
+class Child(NamedTuple):
+    """What counts of a child that is no directory: `seconds` of its modification time, `chunks` 0 without content."""
+
+    mode: int
+    size: int
+    seconds: int
+    has_object: bool
+    content_type: str
+    entropy: float
+    chunks: int
+
+
 def add_child(summary: Summary, entry: Entry) -> None:
     """Counts a child that is no directory."""
     info = entry.file_info
-    directory = summary.directory
+    seconds = info.mod_time // _BILLION
+    count(
+        summary.directory,
+        Child(info.mode, info.size, seconds, entry.has_content, entry.content_type, entry.entropy, entry.chunks),
+    )
+
+
+def count(directory: Directory, child: Child) -> None:
+    """As `add_child`."""
+    mode, size, seconds, has_object, content_type, entropy, chunks = child
     directory.children += 1
-    kind = _kind(info.mode)
-    setattr(directory, kind, getattr(directory, kind) + 1)
-    directory.setuid += info.mode >> 23 & 1
-    directory.setgid += info.mode >> 22 & 1
-    directory.sticky += info.mode >> 20 & 1
-    if entry.has_content:
+    if mode & _NOT_REGULAR:
+        kind = _kind(mode)
+        setattr(directory, kind, getattr(directory, kind) + 1)
+        size = 0
+    else:
+        directory.files += 1
+    if mode & _SPECIAL:
+        directory.setuid += mode >> 23 & 1
+        directory.setgid += mode >> 22 & 1
+        directory.sticky += mode >> 20 & 1
+    if has_object:
         directory.objects += 1
-        directory.chunks += entry.chunks
-    size = info.size if info.is_regular else 0
+        directory.chunks += chunks
     directory.size += size
-    directory.sum_entropy += entry.entropy
-    _take_extremes(directory, (size, info.mod_time // _BILLION, entry.entropy) * 2)
-    if entry.entropy <= _LOW_ENTROPY:
+    directory.sum_entropy += entropy
+    _take_extremes(directory, (size, seconds, entropy) * 2)
+    if entropy <= _LOW_ENTROPY:
         directory.lo_entropy += 1
-    elif entry.entropy >= _HIGH_ENTROPY:
+    elif entropy >= _HIGH_ENTROPY:
         directory.hi_entropy += 1
-    if entry.content_type:
-        main = entry.content_type.partition("/")[0]
-        field = main if main in {"audio", "video", "image", "text", "application"} else "other"
+    if content_type:
+        field = _MAIN_TYPES.get(content_type.partition("/")[0], "other")
         setattr(directory, field, getattr(directory, field) + 1)
 
 
@@ -157,9 +184,16 @@ def _kind(mode: int) -> str:
 
 def _take_extremes(part: Directory | Below, values: tuple[Any, ...]) -> None:
     """Takes size, time and entropy, least and greatest, as the original does: 0 stands for "none yet", always."""
-    for name, value in zip(_LEAST, values[:3], strict=True):
-        if getattr(part, name) == 0 or value < getattr(part, name):
-            setattr(part, name, value)
-    for name, value in zip(_GREATEST, values[3:], strict=True):
-        if getattr(part, name) == 0 or value > getattr(part, name):
-            setattr(part, name, value)
+    size, seconds, entropy, great_size, great_seconds, great_entropy = values
+    if part.min_size == 0 or size < part.min_size:
+        part.min_size = size
+    if part.min_mod_time == 0 or seconds < part.min_mod_time:
+        part.min_mod_time = seconds
+    if part.min_entropy == 0 or entropy < part.min_entropy:
+        part.min_entropy = entropy
+    if part.max_size == 0 or great_size > part.max_size:
+        part.max_size = great_size
+    if part.max_mod_time == 0 or great_seconds > part.max_mod_time:
+        part.max_mod_time = great_seconds
+    if part.max_entropy == 0 or great_entropy > part.max_entropy:
+        part.max_entropy = great_entropy

@@ -1,0 +1,441 @@
+"""The local file system as the source of a backup, read through descriptors of open directories."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import socket
+import stat as modes
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Self
+
+from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, from_os_error
+from plait.model.items import Kind
+from plait.native import scan
+from plait.repository.backup.columns import Columns, Row, rows_of
+from plait.repository.backup.sources import Node, Unreadable
+from plait.repository.format import entries
+from plait.repository.format.entries import FileInfo
+from plait.repository.format.hashing import plain_checksum
+from plait.repository.format.headers import Importer
+from plait.stores.local.attributes import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from plait.repository.backup.excludes import Excludes
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_GRAIN: Final = 100_000_000
+"""Nanoseconds: two changes of a file that are nearer to each other may bear the same time."""
+_KINDS: Final = {
+    modes.S_IFDIR: entries.MODE_DIRECTORY,
+    modes.S_IFLNK: entries.MODE_SYMLINK,
+    modes.S_IFBLK: entries.MODE_DEVICE,
+    modes.S_IFCHR: entries.MODE_DEVICE | entries.MODE_CHARACTER_DEVICE,
+    modes.S_IFIFO: entries.MODE_FIFO,
+    modes.S_IFSOCK: entries.MODE_SOCKET,
+    modes.S_IFREG: 0,
+}
+_SPECIAL_BITS: Final = (
+    (modes.S_ISUID, entries.MODE_SETUID),
+    (modes.S_ISGID, entries.MODE_SETGID),
+    (modes.S_ISVTX, entries.MODE_STICKY),
+)
+_HAS_XATTRS: Final = sys.platform == "linux"
+_NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_WORDS: Final = 1 << 64
+
+
+class LocalSource:
+    """Files and directories of this machine, below what they have in common.
+
+    `places`: absolute paths; a symbolic link is followed once and saved with what it leads to. `excludes` decides which
+    paths are left out, `with_xattrs` whether extended attributes (and with them ACLs) are saved, `skips` names further
+    directories by device and inode that are left out: a repository below the places must not save itself.
+    `one_file_system`: directories on other devices are saved empty. Raises DirectoryNotFoundError for a missing place.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[str],
+        *,
+        excludes: Excludes | None = None,
+        with_xattrs: bool = True,
+        skips: frozenset[tuple[int, int]] = frozenset(),
+        one_file_system: bool = False,
+        origin: str | None = None,
+    ) -> None:
+        self.excludes = excludes
+        self.with_xattrs = with_xattrs and _HAS_XATTRS
+        self.skips = skips
+        self.one_file_system = one_file_system
+        self.skipped: list[str] = []
+        paths, directories = _ways(places)
+        self._directory = os.path.commonpath(directories)
+        self.importer = Importer("fs", socket.gethostname() if origin is None else origin, self._directory)
+        self._ways = _tree_of(paths)
+        self.began = time.time_ns()
+
+    @property
+    def fingerprint(self) -> bytes:
+        """As in `Source`."""
+        patterns = () if self.excludes is None else self.excludes.patterns
+        parts = [*patterns, str(self.with_xattrs), str(sorted(self.skips)), str(self.one_file_system), repr(self._ways)]
+        # Names of owners come from these.
+        known = [Path(path).read_bytes() for path in ("/etc/passwd", "/etc/group") if os.access(path, os.R_OK)]
+        return plain_checksum(b"\0".join(("\0".join(parts).encode("utf-8", "surrogateescape"), *known)))
+
+    def root(self) -> Node:
+        """As in `Source`."""
+        found = os.lstat("/")
+        return Node(_info("/", _row(found), named=self._ways is None))
+
+    def walk(self, cancelled: Callable[[], bool]) -> Iterator[LocalFolder | WayFolder]:
+        """As in `Source`: a folder before those in it."""
+        waiting: list[tuple[LocalFolder | WayFolder | None, str, _Ways]] = [(None, "/", self._ways)]
+        while waiting and not cancelled():
+            above, name, ways = waiting.pop()
+            folder = self._enter(above, name, ways)
+            if above is not None:
+                above.release()
+            for below in reversed(folder.subfolders):
+                folder.hold()
+                waiting.append((folder, below, None if ways is None else ways[below]))
+            yield folder
+        for above, _, _ in waiting:
+            if above is not None:
+                above.release()
+
+    def _enter(self, above: LocalFolder | WayFolder | None, name: str, ways: _Ways) -> LocalFolder | WayFolder:
+        path = name if above is None else os.path.join(above.path, name)  # noqa: PTH118  (surrogates, and speed)
+        if ways is not None:
+            return WayFolder(self, path, ways)
+        try:
+            within = above.descriptor if isinstance(above, LocalFolder) else None
+            descriptor = os.open(path if within is None else name, _DIRECTORY, dir_fd=within)
+        except OSError as error:
+            return self._unreadable(path, error)
+        try:
+            folder = LocalFolder(self, path, descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            return self._unreadable(path, error)
+        if self.one_file_system and isinstance(above, LocalFolder) and folder.device != above.device:
+            folder.release()
+            return LocalFolder(self, path, -1)
+        return folder
+
+    def _unreadable(self, path: str, error: OSError) -> LocalFolder:
+        """A directory that cannot be read, or has vanished, which is no error: it is saved empty."""
+        gone = error.errno == errno.ENOENT
+        return LocalFolder(self, path, -1, None if gone else Unreadable(path, f"open {path}: {_reason(error)}"))
+
+
+_Ways = dict[str, "_Ways"] | None
+"""Names on the way to the places, and what is below them; None where a place begins."""
+
+
+class WayFolder:
+    """A directory above the places: only what leads to them is saved of it."""
+
+    signature = b""
+    errors: Sequence[Unreadable] = ()
+    descriptor = None
+
+    def __init__(self, source: LocalSource, path: str, ways: dict[str, _Ways]) -> None:
+        self._source = source
+        self._ways = ways
+        self.path = path
+        self.names = sorted(ways, key=os.fsencode)
+        self.subfolders = [name for name in self.names if self._is_directory(name)]
+
+    def _is_directory(self, name: str) -> bool:
+        return modes.S_ISDIR(os.lstat(os.path.join(self.path, name)).st_mode)  # noqa: PTH118  (surrogates)
+
+    def kinds(self, names: Sequence[str]) -> bytes:
+        """As in `Folder`."""
+        return bytes(kind_of(os.lstat(self._at(name)).st_mode) for name in names)
+
+    def unchanged(self, signature: bytes) -> frozenset[str]:
+        """As in `Folder`."""
+        del signature
+        return frozenset()
+
+    def lasting(self) -> bytes:
+        """As in `Folder`."""
+        return b""
+
+    def node(self, name: str) -> Node:
+        """As in `Folder`: without names of owners above the places, and of a link not where it leads to."""
+        place = self._ways[name] is None
+        found = os.lstat(self._at(name))
+        link = modes.S_ISLNK(found.st_mode)
+        return Node(_info(name, _row(found), named=place and not link))
+
+    def open(self, node: Node) -> LocalContent:
+        """As in `Folder`."""
+        return LocalContent(os.open(self._at(node.name), _FILE), node.info)
+
+    def xattrs(self, node: Node) -> Sequence[str]:
+        """As in `Folder`: none above the places."""
+        if self._ways[node.name] is not None or node.info.mode & entries.MODE_SYMLINK or not self._source.with_xattrs:
+            return ()
+        return _xattrs(self._at(node.name))
+
+    def xattr(self, node: Node, name: str) -> bytes:
+        """As in `Folder`."""
+        return os.getxattr(self._at(node.name), name, follow_symlinks=False)
+
+    def hold(self) -> None:
+        """Nothing is open."""
+
+    def release(self) -> None:
+        """Nothing is open."""
+
+    def _at(self, name: str) -> str:
+        return os.path.join(self.path, name)  # noqa: PTH118  (surrogates)
+
+
+class LocalFolder:
+    """A directory at or below a place. `descriptor` is -1 where it could not be opened, and `error` says why."""
+
+    def __init__(self, source: LocalSource, path: str, descriptor: int, error: Unreadable | None = None) -> None:
+        """Reads the directory. Raises OSError."""
+        self._source = source
+        self.path = path
+        self.descriptor = descriptor
+        self.device = os.fstat(descriptor).st_dev if source.one_file_system and descriptor >= 0 else 0
+        self.errors = [] if error is None else [error]
+        self._holders = 1
+        self._lock = Lock()
+        self._scanned = time.time_ns()
+        self._columns = Columns(([], b"", b"", b"", b"") if descriptor < 0 else scan(descriptor))
+        self.signature = b"" if descriptor < 0 else self._columns.signature()
+        names, kinds = self._columns.names, self._columns.kinds
+        if source.excludes is not None or Kind.UNREADABLE in kinds or source.skips:
+            self.names, self.subfolders = self._kept()
+        else:
+            self.subfolders = [name for name, kind in zip(names, kinds, strict=True) if kind == Kind.DIRECTORY]
+            self.names = sorted(names, key=_raw) if self.subfolders else names
+        self._rows: dict[str, Row] | None = None
+
+    def _kept(self) -> tuple[list[str], list[str]]:
+        """Names and subfolders without what is left out; what cannot be read becomes an error."""
+        names, subfolders = [], []
+        excludes = self._source.excludes
+        for name, row in zip(self._columns.names, self._columns.rows(), strict=True):
+            path = self._path(name)
+            directory = row.kind == Kind.DIRECTORY
+            if excludes is not None and excludes.excludes(path, is_directory=directory):
+                continue
+            if row.kind == Kind.UNREADABLE:
+                self.errors.append(Unreadable(path, f"lstat {path}: {os.strerror(row.size).lower()}"))
+                continue
+            if directory and (row.device % _WORDS, row.inode % _WORDS) in self._source.skips:
+                self._source.skipped.append(path)
+                continue
+            names.append(name)
+            if directory:
+                subfolders.append(name)
+        return sorted(names, key=_raw), subfolders
+
+    def kinds(self, names: Sequence[str]) -> bytes:
+        """As in `Folder`."""
+        known = dict(zip(self._columns.names, self._columns.kinds, strict=True))
+        return bytes(known[name] for name in names)
+
+    def unchanged(self, signature: bytes) -> frozenset[str]:
+        """As in `Folder`."""
+        before = rows_of(signature)
+        return frozenset(
+            name for name, row in zip(self._columns.names, self._columns.rows(), strict=True) if before.get(name) == row
+        )
+
+    def lasting(self) -> bytes:
+        """As in `Folder`."""
+        return self._columns.lasting(self._scanned - _GRAIN) if self.signature else b""
+
+    def node(self, name: str) -> Node:
+        """As in `Folder`."""
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = dict(zip(self._columns.names, self._columns.rows(), strict=True))
+        row = rows[name]
+        info = _info(name, row, named=True)
+        if row.kind != Kind.SYMLINK:
+            return Node(info)
+        try:
+            return Node(info, os.readlink(name, dir_fd=self.descriptor))
+        except FileNotFoundError:
+            raise ObjectNotFoundError("it is gone", key=self._path(name)) from None
+
+    def open(self, node: Node) -> LocalContent:
+        """As in `Folder`."""
+        return LocalContent(os.open(node.info.name, _FILE, dir_fd=self.descriptor), node.info)
+
+    def xattrs(self, node: Node) -> Sequence[str]:
+        """As in `Folder`."""
+        return _xattrs(self._at(node)) if self._source.with_xattrs else ()
+
+    def xattr(self, node: Node, name: str) -> bytes:
+        """As in `Folder`."""
+        return os.getxattr(self._at(node), name, follow_symlinks=False)
+
+    def hold(self) -> None:
+        """As in `Folder`."""
+        with self._lock:
+            self._holders += 1
+
+    def release(self) -> None:
+        """As in `Folder`."""
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0 and self.descriptor >= 0:
+                os.close(self.descriptor)
+
+    def _at(self, node: Node) -> str:
+        """A path by which the system finds the node in this very directory."""
+        return f"/proc/self/fd/{self.descriptor}/{node.info.name}"
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.path, name)  # noqa: PTH118  (surrogates)
+
+
+class LocalContent:
+    """A regular file that is open."""
+
+    __slots__ = ("_descriptor", "info")
+
+    def __init__(self, descriptor: int, info: FileInfo) -> None:
+        """Raises OSError where it is no regular file any more; closes the descriptor then."""
+        self._descriptor = descriptor
+        found = os.fstat(descriptor)
+        if not modes.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise OSError(errno.ESTALE, "it is no regular file any more")
+        if (found.st_mtime_ns, found.st_size, found.st_ino) != (info.mod_time, info.size, info.inode):
+            info = _info(info.name, _row(found), named=True)
+        self.info = info
+
+    def read(self, size: int, /) -> bytes:
+        """As in `Content`."""
+        return os.read(self._descriptor, size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+
+def _ways(places: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The paths that are saved with all that is below them, and the directories they are said to be in."""
+    paths, directories = [], []
+    for place in places:
+        path = os.path.normpath(os.path.abspath(place))  # noqa: PTH100  (a link is followed below, and once only)
+        path = "/" + path.lstrip("/")
+        try:
+            found = os.lstat(path)
+            if modes.S_ISLNK(found.st_mode):
+                directories.append(os.path.dirname(path))  # noqa: PTH120  (surrogates)
+                paths += [path, os.path.realpath(path)]
+                os.lstat(paths[-1])
+                continue
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+                raise DirectoryNotFoundError(f"there is no {path}") from None
+            raise from_os_error(error, f"failed to open {path}") from None
+        paths.append(path)
+        directories.append(path if modes.S_ISDIR(found.st_mode) else os.path.dirname(path))  # noqa: PTH120
+    return paths, directories
+
+
+def _tree_of(paths: Sequence[str]) -> _Ways:
+    tree: dict[str, _Ways] = {}
+    for path in paths:
+        if path == "/":
+            return None
+        at: dict[str, _Ways] = tree
+        *above, last = path[1:].split("/")
+        for part in above:
+            below = at.setdefault(part, {})
+            if below is None:
+                break
+            at = below
+        else:
+            at[last] = None
+    return tree
+
+
+def _row(found: os.stat_result) -> Row:
+    return Row(
+        0, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev, found.st_mode,
+        found.st_uid, found.st_gid, found.st_nlink, found.st_rdev,
+    )  # fmt: skip
+
+
+def _info(name: str, row: Row, *, named: bool) -> FileInfo:
+    return FileInfo(
+        name=name,
+        size=row.size,
+        mode=_mode(row.mode),
+        mod_time=row.modified,
+        device=row.device % _WORDS,
+        inode=row.inode % _WORDS,
+        uid=row.uid,
+        gid=row.gid,
+        links=min(row.links, 0xFFFF),
+        user=_user(row.uid) if named else "",
+        group=_group(row.gid) if named else "",
+    )
+
+
+@cache
+def _mode(mode: int) -> int:
+    """A mode in Go's bits."""
+    kind = _KINDS.get(modes.S_IFMT(mode), entries.MODE_IRREGULAR)
+    return kind | mode & 0o777 | sum(ours for bit, ours in _SPECIAL_BITS if mode & bit)
+
+
+@cache
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@cache
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""
+
+
+def _xattrs(path: str) -> Sequence[str]:
+    try:
+        return sorted(os.listxattr(path, follow_symlinks=False), key=os.fsencode)
+    except OSError as error:
+        if error.errno in _NO_XATTRS:
+            return ()
+        raise
+
+
+def _raw(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,36 @@
+"""Removing snapshots: one state that colours them (format, section 12). Needs no lock, deletes no data."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from plait.model.errors import DirectoryNotFoundError
+from plait.repository.format import states
+from plait.repository.format.resources import NO_MAC, Resource
+from plait.repository.format.states import Coloured, End
+from plait.repository.layout import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plait.repository.repository import Repository
+
+
+def remove(repository: Repository, snapshots: Sequence[bytes]) -> None:
+    """As `Repository.remove`."""
+    files = repository.writable_files
+    repository.refresh()
+    listed = set(repository.reader.snapshots())
+    for snapshot in snapshots:
+        if snapshot not in listed:
+            raise DirectoryNotFoundError(f"the repository has no snapshot {snapshot.hex()}")
+    if not snapshots:
+        return
+    now = time.time_ns()
+    records = [Coloured(Resource.SNAPSHOT, snapshot, now) for snapshot in dict.fromkeys(snapshots)]
+    name = os.urandom(states.NAME_SIZE)
+    stream = states.write_stream(repository.index.newest_state() or NO_MAC, records, End(now))
+    files.put(Folder.STATES, name, states.write(stream, repository.codec))
+    repository.index.add_state(name, stream)
