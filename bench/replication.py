@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PROGRAMS: dict[str, list[str]] = {
-    "plait": [str(SCRIPTS / "plait"), "litestream"],
+    "plait": os.environ.get("BENCH_PLAIT", f"{SCRIPTS}/plait litestream").split(),
     "litestream": [str(SCRIPTS / "litestream")],
 }
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -121,6 +121,7 @@ def wait_until(what: Callable[[], bool]) -> None:
 def database(path: Path) -> apsw.Connection:
     """A database with one table."""
     connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(10_000)
     for statement in (
         "PRAGMA journal_mode = wal",
         "PRAGMA synchronous = NORMAL",

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from plait.replication.notification import Notifications
     from plait.replication.replica import Replica
 
-_LOCAL_INTERVAL: Final = 0.1
+_LOCAL_INTERVAL: Final = 0.05
 """The least seconds between two uploads to a directory, where a file costs no request."""
+_STEADY_INTERVAL: Final = 0.25
+"""What the seconds between two looks grow to where each look finds something: fewer files, less work for the same."""
 _FIRST_MEETING: Final = 2.0
 """Seconds that the first capture waits for a replica to tell what it has."""
 _SOON: Final = 0.001
@@ -129,7 +131,9 @@ class Managed:
         self._turns = [self._upload_turn(number) for number in range(len(self.uploaders))]
         spacing = min((_spacing(uploader) for uploader in self.uploaders), default=settings.monitor_interval)
         self._spacing = min(spacing, settings.monitor_interval)
+        self._interval = self._spacing
         self._fruitless = 0
+        self._fruitful_at = 0.0
         self._capture_turn = Turn(shop.loop, shop.capturing, self._capture, self._spacing)
         self._is_started = False
         self._is_notified = False
@@ -303,9 +307,16 @@ class Managed:
 
     def _space_out(self, is_fruitful: bool) -> None:  # noqa: FBT001  (it is all that is told)
         """When the next look may be: soon where this one came in the middle of a transaction, later and later then."""
-        self._fruitless = 0 if is_fruitful else self._fruitless + 1
-        soon = _SOON * 2.0 ** min(self._fruitless, 20)
-        self._capture_turn.interval = self._spacing if is_fruitful else min(self._spacing, soon)
+        turn, now = self._capture_turn, time.monotonic()
+        if not is_fruitful:
+            self._fruitless += 1
+            turn.interval = min(self._spacing, _SOON * 2.0 ** min(self._fruitless, 20))
+            return
+        self._fruitless = 0
+        is_steady = now - self._fruitful_at < 2 * self._interval + _SOON
+        self._interval = max(self._spacing, min(_STEADY_INTERVAL, 1.5 * self._interval)) if is_steady else self._spacing
+        self._fruitful_at = now
+        turn.interval = self._interval
 
     def _changed(self, _: str) -> None:
         self._capture_turn.ask()

@@ -24,6 +24,7 @@ _MAGIC: Final = 0x377F0682
 _VERSION: Final = 3007000
 _WAL_HEADER: Final = struct.Struct(">8I")
 _FRAME_HEADER: Final = struct.Struct(">6I")
+_FIRST_BATCH: Final = 1 << 16
 _BATCH: Final = 1 << 20
 
 Checksum: TypeAlias = tuple[int, int]
@@ -110,8 +111,9 @@ def _stored_checksum(read: ReadAt, header: WalHeader, offset: int) -> Checksum |
 def _chained(read: ReadAt, header: WalHeader, start: int, checksum: Checksum) -> Iterator[Frame]:
     size = header.frame_size
     salts = (header.salts.first, header.salts.second)
-    batch = max(1, _BATCH // size) * size
+    wanted = _FIRST_BATCH
     while True:
+        batch = max(1, wanted // size) * size
         data = memoryview(read(start, batch))
         for position in range(0, len(data) - size + 1, size):
             number, commit, salt_1, salt_2, sum_1, sum_2 = _FRAME_HEADER.unpack_from(data, position)
@@ -126,3 +128,5 @@ def _chained(read: ReadAt, header: WalHeader, start: int, checksum: Checksum) ->
         if len(data) < batch:
             return
         start += batch
+        # Who follows a log reads a little at a time, and stale frames behind it for nothing.
+        wanted = min(_BATCH, 2 * wanted)
