@@ -2,14 +2,17 @@
 
 import io
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from plait.cli.output import figures
 from plait.cli.output.lines import Lines
 from plait.cli.output.listing import show_time
-from plait.cli.output.log import Log, plain
+from plait.cli.output.log import Log, head_of, plain, systemd_head
+from plait.cli.output.logfile import RotatingFile
 from plait.cli.output.records import key_fields, outcome_record
 from plait.cli.output.summary import summary_line
 from plait.engine.events import AttemptEnded, Compared, Event, Failed, Finished, Level, Message
@@ -120,7 +123,7 @@ def test_a_log_line() -> None:
     assert re.fullmatch(rf"{STAMP} INFO  : a/b: Deleted", plain("INFO", "Deleted", "a/b"))
     assert re.fullmatch(rf"{STAMP} NOTICE: text", plain("NOTICE", "text"))
     assert re.fullmatch(rf"{STAMP} CRITICAL: text", plain("CRITICAL", "text"))
-    assert plain("INFO", "x", "a\udcffb", 0.0) == "1970/01/01 00:00:00 INFO  : a\\xffb: x"
+    assert plain("INFO", "x", "a\udcffb", head=head_of(["pid"])) == f"[{os.getpid()}] INFO  : a\\xffb: x"
 
 
 def test_the_threshold_and_json_lines() -> None:
@@ -298,3 +301,34 @@ def test_times_of_a_listing() -> None:
     assert show_time(at, "%H:%M") == "01:46"
     with pytest.raises(UsageError):
         show_time(at, "2006-01-02")
+
+
+def test_the_beginning_of_log_lines() -> None:
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d INFO  : x", plain("INFO", "x", head=head_of(["date"])))
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d\.\d{6} x", plain("INFO", "x", head=head_of(["time", "microseconds", "nolevel"]))
+    )
+    assert plain("ERROR", "x", "a", head=head_of([])) == "ERROR : a: x"
+    assert plain("ERROR", "x", head=systemd_head) == "<3>ERROR : x"
+
+
+def test_statistics_in_other_shapes() -> None:
+    bits = figures.Shape(bits=True, name_length=9)
+    moment = snapshot(
+        speed=1024.0, total_bytes=8, transferring=[Transferring("a_long_name.bin", 8, 4, 50, 1024.0, 1024.0, 2)]
+    )
+    told = figures.block(moment, bits)
+    assert " * a_lo….bin: 50% / 8 B, 8 Kibit/s, 2s" in told
+    assert figures.one_line(snapshot(), figures.Shape(one_line=True, date="2006 ")).startswith("20")
+
+
+def test_a_log_file_is_rotated(tmp_path: Path) -> None:
+    log = RotatingFile(tmp_path / "sync.log", 100, backups=2, seconds=0, compressed=True)
+    for number in range(40):
+        log.write(f"line {number:03}\n")
+        log.flush()
+    log.close()
+    old = sorted(path.name for path in tmp_path.iterdir())
+    assert (tmp_path / "sync.log").read_text().endswith("line 039\n")
+    assert (tmp_path / "sync.log").stat().st_size <= 100
+    assert 1 <= len([name for name in old if re.fullmatch(r"sync-\d{4}-.*\.log\.gz", name)]) <= 2

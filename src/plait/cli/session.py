@@ -6,15 +6,15 @@ import os
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from plait.cli.guard import say_error, say_lines
+from plait.cli.logs import open_log
 from plait.cli.opening import location
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
 from plait.cli.output.lines import FAILED_DELETION, Lines
-from plait.cli.output.log import Log
 from plait.cli.output.plan import totals_line
 from plait.cli.output.questions import NoAnswerError, Questions
 from plait.cli.output.records import OutputClosedError, Records
@@ -31,11 +31,9 @@ from plait.mirror.planner import UNEQUAL
 from plait.mirror.reports import Reports
 from plait.model.errors import (
     CancelledError,
-    ConfigurationError,
     DirectoryNotFoundError,
     FatalError,
     NothingTransferredError,
-    UsageError,
 )
 from plait.stores.interrupting import Interruptions
 
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
     from plait.model.options import Values
     from plait.stores.location import Location
     from plait.stores.registry import Opening, Remotes
+    from plait.stores.wrappers.limits import Limiter
 
 
 LONG_SECONDS: Final = 10
@@ -70,6 +69,7 @@ class Session:
         self.events = EventStream()
         self.cancellation = Cancellation()
         self._interruptions = Interruptions()
+        self._limiters: list[Limiter] = []
         self._closing = ExitStack()
         self._showing = ExitStack()
         self._writes = writes
@@ -87,7 +87,9 @@ class Session:
 
     def __enter__(self) -> Self:
         display, seconds = self._display()
-        self._closing.enter_context(Signals(self.cancellation, display.abandon, self._interruptions.interrupt))
+        self._closing.enter_context(
+            Signals(self.cancellation, display.abandon, self._interruptions.interrupt, self._toggle_limits)
+        )
         if seconds is not None:
             self._statistics = Statistics()
             self.events.subscribe(self._statistics, *self._statistics.kinds)
@@ -133,6 +135,7 @@ class Session:
             cancellation=self.cancellation,
             writes=self._writes,
             interruptions=self._interruptions,
+            limited_by=self._limiters.append,
         )
 
     def location(self, word: str) -> Location:
@@ -240,6 +243,14 @@ class Session:
         path = configuration_path(self.values, environment)
         return TellingRemotes(remotes, self.invocation.words, path, self.log)
 
+    def _toggle_limits(self) -> None:
+        """Lifts the limits of bandwidth, or puts them in force again."""
+        for limiter in self._limiters:
+            if limiter.now.sent or limiter.now.received:
+                said = "enabled" if limiter.toggle() else "disabled"
+                rates = limiter.now if said == "enabled" else "off"
+                self.log.write(Level.NOTICE, f"Bandwidth limit {said} by user (now {rates})")
+
     def _tell_of_fallback(self) -> None:
         """Says, after a run that took a while, that it need not have."""
         from plait.native import IMPLEMENTATION
@@ -313,28 +324,3 @@ def naming(place: Location, face: str) -> Iterator[None]:
         if face != "plait":
             raise
         raise located(error, place) from None
-
-
-def open_log(values: Values) -> Log:
-    """The log that the options ask for. Raises UsageError where they contradict, ConfigurationError for the file."""
-    if values.verbose and values.quiet:
-        raise UsageError("-v and -q contradict each other", hint="give one of them")
-    return Log(threshold(values), _log_stream(values.log_file), as_json=values.use_json_log)
-
-
-def threshold(values: Values) -> Level:
-    """The level from which lines are written."""
-    if values.quiet:
-        return Level.ERROR
-    if values.verbose:
-        return Level.DEBUG if values.verbose > 1 else Level.INFO
-    return Level[values.log_level]
-
-
-def _log_stream(path: str) -> IO[str]:
-    if not path:
-        return sys.stderr
-    try:
-        return open(path, "a", encoding="utf-8")  # noqa: PTH123  (open until the process ends)
-    except OSError as error:
-        raise ConfigurationError(f"failed to open log file {path}: {(error.strerror or str(error)).lower()}") from None

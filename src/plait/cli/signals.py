@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from plait.engine.workers import Cancellation
 
-_HANDLED: Final = (signal.SIGINT, signal.SIGTERM)
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+_HANDLED: Final = (*_ENDING, *(getattr(signal, name) for name in ("SIGUSR2",) if hasattr(signal, name)))
 
 
 GRACE: Final = 2.0
@@ -37,7 +38,8 @@ class Signals:
     """Cancels a run on SIGINT and SIGTERM; a context manager for the main thread.
 
     `leave` is called right before a second signal ends the process, to put the terminal in order. `interrupt` is called
-    where the run still goes on `GRACE` seconds after the first, to end what waits for others.
+    where the run still goes on `GRACE` seconds after the first, to end what waits for others. `toggle` is called on
+    SIGUSR2, which as with rclone lifts the limits of bandwidth and puts them in force again.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class Signals:
         cancellation: Cancellation,
         leave: Callable[[], None] = lambda: None,
         interrupt: Callable[[], None] = lambda: None,
+        toggle: Callable[[], None] = lambda: None,
     ) -> None:
         self._cancellation = cancellation
         self._leave = leave
         self._interrupt = interrupt
+        self._toggle = toggle
         self._previous: dict[signal.Signals, Any] = {}
         self._previous_descriptor = -1
         self._seen = 0
@@ -73,8 +77,10 @@ class Signals:
         """Acts on each signal, until the writing end is closed."""
         while received := self._reader.recv(1):
             number = received[0]
-            if number in _HANDLED:
+            if number in _ENDING:
                 self._act(number)
+            elif number in _HANDLED:
+                self._toggle()
         self._reader.close()
 
     def _act(self, number: int) -> None:

@@ -49,6 +49,7 @@ GATE_CLOSED = "there were errors"
 NOT_WANTED = "deletions are off"
 """`Outcome.detail` of what was skipped, and why."""
 
+CHECKS_FINISHED = "Checks finished, now starting transfers"
 NOT_DELETING_FILES = "not deleting files as there were IO errors"
 NOT_DELETING_DIRECTORIES = "not deleting directories as there were IO errors"
 
@@ -156,6 +157,8 @@ class _Attempt:
             if settings.delete_when is DeleteWhen.BEFORE:
                 self._delete()
                 self._remove()
+            if settings.check_first:
+                self._events.emit(Message(Level.INFO, CHECKS_FINISHED, settings.subject))
             for action in self._late:
                 if self._stop.cancelled() or self._refused is not None:
                     break

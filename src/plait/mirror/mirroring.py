@@ -6,6 +6,7 @@ run or a saved plan needs are its actions; what a run needs is `run`.
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
@@ -157,6 +158,7 @@ class Mirror:
         executor = Executor(self.carrier(), self.around.events, self._execution(), self.around.cancellation)
 
         def attempt(_: int) -> Result:
+            self._announce()
             errors = Errors()
             new_runs = executor.takes_runs and not self._refined.by_file
             result = executor.run(self._decide(errors, new_runs=new_runs), errors)
@@ -164,9 +166,21 @@ class Mirror:
 
         pause = self.values.retries_sleep / SECOND
         result = run_attempts(attempt, max(1, self.values.retries), pause, self.around.events, self.around.cancellation)
-        if not self.values.dry_run:
+        if not self.values.dry_run and not result.errors and not result.cancelled:
+            # After a failure, they are what the next run goes on with.
             self._remove_leftovers()
         return result
+
+    def _announce(self) -> None:
+        """Says what rclone says of an attempt that has limits or an order of its own."""
+        emit, values = self.around.events.emit, self.values
+        if values.check_first:
+            emit(Message(Level.INFO, "Running all checks before starting transfers", self.destination.text))
+        if values.max_duration > 0:
+            until = time.localtime(time.time() + values.max_duration / SECOND)
+            moment = time.strftime("%Y/%m/%d %H:%M:%S", until)
+            text = f"Transfer session {values.cutoff_mode} deadline: {moment}"
+            emit(Message(Level.INFO, text, self.destination.text))
 
     def _warn(self) -> None:
         """Says what the options cannot have between these stores."""
@@ -355,8 +369,6 @@ class Mirror:
 
 def compile_selection(values: Values, around: Surroundings) -> Filters:
     """The filter rules of the options. Raises FilterError for a bad rule or a file that cannot be read."""
-    import time
-
     from plait.mirror.filters import compile_filters, filter_options, read_lines
 
     now = time.time_ns() if around.now is None else around.now

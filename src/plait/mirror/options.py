@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plait.mirror import backend_options, network_options
+from plait.mirror.log_options import OUTPUT
+from plait.mirror.network_options import DUMP
 from plait.mirror.option_types import (
     AGE,
     BANDWIDTH,
     COMMAND,
-    COUNT,
-    DURATION,
     FILE,
     HASH,
     INTEGER,
@@ -27,7 +27,6 @@ from plait.mirror.option_types import (
     TEXT,
     choice,
 )
-from plait.mirror.network_options import DUMP
 from plait.model.options import Option, OptionSet, Repeat, Section
 
 if TYPE_CHECKING:
@@ -192,6 +191,7 @@ PREVIEW = OptionSet(
 NETWORK = OptionSet(
     (
         _value("bwlimit", BANDWIDTH, None, Section.NETWORK, "Limit the bandwidth: RATE, UP:DOWN or a timetable"),
+        _value("bwlimit-file", BANDWIDTH, None, Section.NETWORK, "Limit the bandwidth of each file"),
         _value("tpslimit", NUMBER, 0.0, Section.NETWORK, "Requests per second at most (0 is no limit)"),
         _value("tpslimit-burst", INTEGER, 1, Section.NETWORK, "Requests that may come at once under --tpslimit"),
         _value("contimeout", INTERVAL, MINUTE, Section.NETWORK, "Give up connecting after this time"),
@@ -234,7 +234,6 @@ WITHOUT_EFFECT = OptionSet(
         _idle("kv-lock-time", INTERVAL, SECOND, Section.CONFIGURATION, "there is no such database"),
         _idle("no-console", SWITCH, False, Section.CONFIGURATION, "it is about a window of Windows"),
         _idle("temp-dir", FILE, "", Section.CONFIGURATION, "partial files lie beside their places"),
-        _idle("max-stats-groups", INTEGER, 1000, _SAID, "there is one group"),
         _idle("disable-http2", SWITCH, False, Section.NETWORK, "requests are HTTP/1.1"),
         _idle("no-gzip-encoding", SWITCH, False, Section.NETWORK, "content is asked for as it is"),
         _idle("expect-continue-timeout", INTERVAL, SECOND, Section.NETWORK, "requests do not wait for a continue"),
@@ -256,33 +255,6 @@ CONFIGURATION = OptionSet(
             hidden=True,
             no_effect="there are none, and those of --interactive are always asked, as by rclone",
         ),
-    )
-)
-
-OUTPUT = OptionSet(
-    (
-        Option("verbose", COUNT, 0, "Say more (twice: everything)", _SAID, short="v", repeat=Repeat.COUNT, rclone=True),
-        _switch("quiet", _SAID, "Say nothing but errors", "q"),
-        _value(
-            "log-level",
-            choice("LEVEL", "DEBUG", "INFO", "NOTICE", "ERROR"),
-            "NOTICE",
-            _SAID,
-            "Log lines of this level and above",
-        ),
-        _value("log-file", FILE, "", _SAID, "Append the log to FILE"),
-        _switch("use-json-log", _SAID, "Log one JSON object a line"),
-        _switch("progress", _SAID, "Show progress while it runs", "P"),
-        _value("stats", DURATION, MINUTE, _SAID, "Log statistics this often (0 is never)"),
-        _switch("stats-one-line", _SAID, "Statistics in one line"),
-        _value(
-            "stats-log-level",
-            choice("LEVEL", "DEBUG", "INFO", "NOTICE", "ERROR"),
-            "INFO",
-            _SAID,
-            "The level at which statistics are logged",
-        ),
-        Option("json", SWITCH, default=False, help="Print what was done as JSON, one object a line", section=_SAID),
     )
 )
 

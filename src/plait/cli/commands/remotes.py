@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.backend_secrets import is_backend, passwords, secrets
 from plait.cli.forms import WordsError
+from plait.cli.logs import open_log
 from plait.cli.remotes import configuration_path
 from plait.cli.secrets import rclone_config_password
-from plait.cli.session import open_log
 from plait.engine.events import Level
 from plait.model.errors import ConfigurationError, PlaitError, StoreError
 from plait.model.values.json_text import go_json

@@ -9,10 +9,10 @@ import re
 import sys
 import time
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from plait.engine.events import Level
 
@@ -21,18 +21,42 @@ CRITICAL: Final = "CRITICAL"
 """The level of what ends a command before it began; above every threshold."""
 
 
+_PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "NOTICE": 5, "ERROR": 3, CRITICAL: 2}
+"""Those of syslog(3)."""
+
+
+class Stream(Protocol):
+    """Where lines go: a text file, or what takes its place."""
+
+    def write(self, text: str, /) -> int:
+        """Takes one line."""
+        ...
+
+    def flush(self) -> None:
+        """Hands everything on."""
+        ...
+
+
 class Log:
     """Writes log lines of `threshold` and above to one stream. Safe to use from several threads.
 
     `print_line` takes the finished line without its newline; a progress display puts itself there. `origin` gives
     further fields of a JSON line from its text and its subject. A stream that is closed at the other end is not written
-    to again.
+    to again. `head` gives what a line begins with, from its level.
     """
 
-    def __init__(self, threshold: Level, stream: IO[str] | None = None, *, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        threshold: Level,
+        stream: Stream | None = None,
+        *,
+        as_json: bool = False,
+        head: Callable[[str], str] | None = None,
+    ) -> None:
         self.threshold: Final = threshold
+        self._head: Final = standard_head if head is None else head
         self.as_json: Final = as_json
-        self.stream: Final = sys.stderr if stream is None else stream
+        self.stream: Final[Stream] = sys.stderr if stream is None else stream
         self.print_line: Callable[[str], None] = self.print_plainly
         self.origin: Callable[[str, str], Mapping[str, str]] = _unknown
         self._lock = Lock()
@@ -55,7 +79,7 @@ class Log:
         if self.as_json:
             line = json_line(time.time_ns(), level, text, subject, facts, self.origin(text, subject))
         else:
-            line = plain(level, text, subject)
+            line = plain(level, text, subject, head=self._head)
         with self._lock:
             self.print_line(line)
 
@@ -77,11 +101,40 @@ def _unknown(text: str, subject: str) -> Mapping[str, str]:
     return {}
 
 
-def plain(level: str, text: str, subject: str = "", at: float | None = None) -> str:
-    """A log line; `at` in seconds since the epoch, now where None."""
-    stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(at))
+def plain(level: str, text: str, subject: str = "", *, head: Callable[[str], str] | None = None) -> str:
+    """A log line; `head` gives its beginning from its level."""
     about = f"{subject}: " if subject else ""
-    return safe(f"{stamp} {level:<6}: {about}{text}")
+    return safe(f"{(standard_head if head is None else head)(level)}{about}{text}")
+
+
+def standard_head(level: str) -> str:
+    """`2026/11/21 02:44:19 NOTICE: `."""
+    return f"{time.strftime('%Y/%m/%d %H:%M:%S')} {level:<6}: "
+
+
+def head_of(parts: Collection[str]) -> Callable[[str], str]:
+    """The beginning of lines that has these parts of `--log-format`."""
+    import os
+
+    layout = "%Y/%m/%d " if "date" in parts else ""
+    fine = "microseconds" in parts
+    layout += "%H:%M:%S" if fine or "time" in parts else ""
+    process = f"[{os.getpid()}] " if "pid" in parts else ""
+
+    def head(level: str) -> str:
+        now = time.time_ns()
+        moment = (time.gmtime if "UTC" in parts else time.localtime)(now // 1_000_000_000)
+        stamp = time.strftime(layout, moment)
+        stamp += f".{now // 1000 % 1_000_000:06d}" if fine else ""
+        stamp = stamp + " " if stamp and not stamp.endswith(" ") else stamp
+        return f"{stamp}{process}" + ("" if "nolevel" in parts else f"{level:<6}: ")
+
+    return head
+
+
+def systemd_head(level: str) -> str:
+    """The priority of a line as sd-daemon(3) reads it, and the level."""
+    return f"<{_PRIORITIES.get(level, 5)}>{level:<6}: "
 
 
 def json_line(at: int, level: str, text: str, subject: str, facts: Mapping[str, Any], origin: Mapping[str, str]) -> str:

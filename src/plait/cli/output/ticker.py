@@ -71,7 +71,7 @@ class LoggedFigures:
     def __init__(self, log: Log, values: Values, level: Level, *, last: bool) -> None:
         self._always = bool(interval(values))
         self._log = log
-        self._one_line = values.stats_one_line
+        self._shape = figures.Shape.of(values)
         self._level = level
         self._last = last
 
@@ -79,11 +79,15 @@ class LoggedFigures:
         """Writes them, if the level is wanted."""
         if not self._log.wants(self._level):
             return
-        text = figures.one_line(snapshot) if self._one_line else f"\n{figures.block(snapshot)}"
+        text = self._text(snapshot)
         facts = {"stats": snapshot.rclone_fields()} if self._log.as_json else {}
         if self._log.as_json:
             text += "\n"
         self._log.write(self._level, text, facts=facts)
+
+    def _text(self, snapshot: Snapshot) -> str:
+        shape = self._shape
+        return figures.one_line(snapshot, shape) if shape.one_line else f"\n{figures.block(snapshot, shape)}"
 
     def close(self, snapshot: Snapshot) -> None:
         """Writes the last ones."""
@@ -103,7 +107,8 @@ class Block:
     def __init__(self, log: Log, values: Values, logged: LoggedFigures | None) -> None:
         self._log = log
         self._logged = logged
-        self._one_line = values.stats_one_line
+        self._shape = figures.Shape.of(values)
+        self._titled = bool(values.progress_terminal_title)
         self._shown = 0
         self._text = ""
         self._lock = threading.Lock()
@@ -113,7 +118,10 @@ class Block:
 
     def show(self, snapshot: Snapshot) -> None:
         """Draws the block in the place of the one before."""
-        text = figures.one_line(snapshot) if self._one_line else figures.block(snapshot).rstrip("\n")
+        shape = self._shape
+        text = figures.one_line(snapshot, shape) if shape.one_line else figures.block(snapshot, shape).rstrip("\n")
+        if self._titled and self._terminal:
+            self._write(f"\x1b]0;ETA: {figures.show_eta(snapshot.eta)}\a")
         with self._lock:
             self._draw(text, "")
 

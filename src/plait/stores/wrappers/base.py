@@ -87,6 +87,11 @@ class Wrapper:
     def description(self) -> str:
         return self.inner.description
 
+    @property
+    def takes_batches(self) -> bool:
+        """True where batches of copies go through."""
+        return True
+
     def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002  (for those who override it)
         """Makes one call of the inner store; `operation` is the method's name."""
         return run()
@@ -192,7 +197,7 @@ class _WithHashesParts(Wrapper):
 
 class _WithCopiesBatches(Wrapper):
     def can_copy_batches_from(self, source: Store) -> bool:
-        return cast("CopiesBatches", self.inner).can_copy_batches_from(self.peeled(source))
+        return self.takes_batches and cast("CopiesBatches", self.inner).can_copy_batches_from(self.peeled(source))
 
     def copy_batch(
         self,

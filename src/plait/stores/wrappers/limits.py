@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from plait.model.errors import CancelledError
 from plait.model.values.bandwidths import Timetable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from plait.model.items import Stat
+    from plait.model.values.bandwidths import Bandwidth
     from plait.stores.base import CopyRequest, Outgoing, PartialWrite, Reader, Source, Store
     from plait.stores.wrappers.base import Carried, CopyBatch, Results
 
@@ -75,22 +77,31 @@ class Pace:
 
 
 class Limiter:
-    """A timetable of bandwidths, and requests a second (0: no limit) of which `burst` may come at once."""
+    """A timetable of bandwidths, and requests a second (0: no limit) of which `burst` may come at once.
+
+    `files` are the bandwidths of each file by itself. `changed` is told when the timetable says something else.
+    """
 
     def __init__(
         self,
         timetable: Timetable | None = None,
         *,
+        files: Timetable | None = None,
+        changed: Callable[[Bandwidth], None] | None = None,
         requests: float = 0.0,
         burst: int = 1,
         cancelled: Callable[[], bool] = lambda: False,
         clock: Clock | None = None,
     ) -> None:
         self._timetable = Timetable(()) if timetable is None else timetable
+        self._files = Timetable(()) if files is None else files
+        self._changed = changed
         self._requests = requests
         self._cancelled = cancelled
         self._clock = Clock() if clock is None else clock
         self._switched_off = False
+        self._file_paces: WeakValueDictionary[tuple[int, str], Pace] = WeakValueDictionary()
+        self._last = self._timetable.at(self._clock.local())
         self._sent = Pace(self._clock, CREDIT)
         self._received = Pace(self._clock, CREDIT)
         self._called = Pace(self._clock, burst / requests if requests else 0.0, full=True)
@@ -102,10 +113,43 @@ class Limiter:
 
     def rates(self) -> tuple[int | None, int | None]:
         """The limits at this moment, in bytes a second, of what is sent and what is received; None is no limit."""
+        if self._timetable.slots:
+            self._notice(self._timetable.at(self._clock.local()))
         if self._switched_off:
             return (None, None)
-        bandwidth = self._timetable.at(self._clock.local())
-        return (bandwidth.sent or None, bandwidth.received or None)
+        return (self._last.sent or None, self._last.received or None)
+
+    @property
+    def now(self) -> Bandwidth:
+        """What the timetable says at this moment."""
+        return self._timetable.at(self._clock.local())
+
+    @property
+    def limits_files(self) -> bool:
+        """True where files are limited by themselves."""
+        return bool(self._files.slots)
+
+    def file_rate(self) -> int | None:
+        """The limit of one file at this moment, in bytes a second."""
+        return self._files.at(self._clock.local()).sent or None
+
+    def file_pace(self, store: object, key: str) -> Pace | None:
+        """That of a file of a store, shared by all who read it at once; None where there is none."""
+        if not self._files.slots:
+            return None
+        return self._file_paces.setdefault((id(store), key), Pace(self._clock, 0.0))
+
+    def pay_for_file(self, pace: Pace | None, size: int) -> None:
+        """Pays for bytes of one file."""
+        rate = None if pace is None else self.file_rate()
+        if pace is not None and rate is not None:
+            pace.take(size, rate, self._cancelled)
+
+    def _notice(self, bandwidth: Bandwidth) -> None:
+        if bandwidth != self._last:
+            self._last = bandwidth
+            if self._changed is not None:
+                self._changed(bandwidth)
 
     def outgoing(self, content: Source) -> LimitedContent:
         """Content that is paid for as it is sent."""
@@ -143,6 +187,11 @@ class LimitedStore(Wrapper):
         self.limiter = limiter
         self._counted = counted
 
+    @property
+    def takes_batches(self) -> bool:
+        """False where each file is limited by itself: a batch would not wait for one of them."""
+        return not self.limiter.limits_files
+
     def request(self) -> None:
         """Waits for the turn of a request, where they are counted."""
         if self._counted:
@@ -158,7 +207,8 @@ class LimitedStore(Wrapper):
         return run()
 
     def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
-        return LimitedReader(super().read(key, offset, length, expected=expected), self.limiter)
+        pace = self.limiter.file_pace(unwrapped(self), key)
+        return LimitedReader(super().read(key, offset, length, expected=expected), self.limiter, pace)
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
         return super().write(key, self.limiter.outgoing(content), size, how)
@@ -230,8 +280,16 @@ class LimitedContent:
 class LimitedReader(LimitedContent):
     """A reading that is paid for as it is received."""
 
-    def __init__(self, reader: Reader, limiter: Limiter) -> None:
-        super().__init__(reader, lambda: limiter.rates()[1], limiter.received)
+    def __init__(self, reader: Reader, limiter: Limiter, pace: Pace | None = None) -> None:
+        def rate() -> int | None:
+            rates = (limiter.rates()[1], None if pace is None else limiter.file_rate())
+            return min((rate for rate in rates if rate is not None), default=None)
+
+        def pay(size: int) -> None:
+            limiter.received(size)
+            limiter.pay_for_file(pace, size)
+
+        super().__init__(reader, rate, pay)
         self._reader = reader
         self.stat = reader.stat
 
@@ -254,6 +312,10 @@ class LimitedPartial:
     def __init__(self, partial: PartialWrite, store: LimitedStore) -> None:
         self._partial = partial
         self._store = store
+
+    @property
+    def passed_to(self) -> PartialWrite:
+        return self._partial
 
     @property
     def part_size(self) -> int:
