@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""The environment, in which Python keeps its bytecode: that of an installed program is there."""
 KIBIBYTES = 1 if sys.platform == "darwin" else 1024
 """Bytes in one unit of `ru_maxrss`."""
 
@@ -96,7 +98,7 @@ def compete(competitors: Sequence[Competitor], rounds: int) -> list[Figures]:
     for number in range(rounds):
         for competitor in competitors:
             competitor.before(number)
-            environment = {**os.environ, **competitor.environment}
+            environment = {**_INSTALLED, **competitor.environment}
             samples[competitor.name].append(run(competitor.command(number), environment))
     return [Figures(name, tuple(taken)) for name, taken in samples.items()]
 

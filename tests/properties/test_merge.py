@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plait.engine.listing import EntryFailed
 from plait.engine.merge import merge
 from plait.engine.names import NFC, NFC_FOLDED, Names
-from plait.engine.steps import Duplicate, Leave, ListingFailed, Pair, Same, Step
+from plait.engine.steps import Duplicate, Leave, ListingFailed, New, Pair, Same, Step
 from plait.model.errors import PermissionDeniedError
 from plait.model.items import UNKNOWN_TIME, Item, Kind, Page, Stat, order_bytes
 
@@ -139,6 +139,8 @@ def parent(key: str | None) -> str | None:
 def pairs_in(step: Step) -> list[Pair]:
     if isinstance(step, Same):
         return [Pair(a, b) for a, b in zip(step.source.items(), step.destination.items(), strict=True)]
+    if isinstance(step, New):
+        return [Pair(item, None) for item in step.files.items()]
     return [step] if isinstance(step, Pair) else []
 
 
@@ -163,6 +165,9 @@ def read(steps: Iterator[Step]) -> tuple[Counter[Key], Counter[str]]:
             assert [a.stat for a in step.source.items()] == [b.stat for b in step.destination.items()]
             assert not step.source.kinds.strip(b"\0")
             assert UNKNOWN_TIME not in memoryview(step.source.modified).cast("q")
+        elif isinstance(step, New):
+            assert not step.files.kinds.strip(b"\0")
+            assert len(step.files) > 1
         elif isinstance(step, Leave):
             stack.pop()
             assert step.pair == opened_pairs.pop()
@@ -172,14 +177,30 @@ def read(steps: Iterator[Step]) -> tuple[Counter[Key], Counter[str]]:
     return pairs, duplicates
 
 
-@given(source=TREES, destination=TREES, names=RULES, width=st.integers(1, 4), runs=st.booleans(), asks=st.booleans())
+@given(
+    source=TREES,
+    destination=TREES,
+    names=RULES,
+    width=st.integers(1, 4),
+    runs=st.tuples(st.booleans(), st.booleans()),
+    asks=st.booleans(),
+)
 def test_merge_yields_what_the_model_yields(
-    source: Tree, destination: Tree, names: Names | None, width: int, *, runs: bool, asks: bool
+    source: Tree, destination: Tree, names: Names | None, width: int, runs: tuple[bool, bool], *, asks: bool
 ) -> None:
     model = Model(names)
     model.walk(source, destination)
-    steps = merge(opened(source, width, asks=asks), opened(destination, 3, asks=not asks), names=names, runs=runs)
+    listings = opened(source, width, asks=asks), opened(destination, 3, asks=not asks)
+    steps = merge(*listings, names=names, runs=runs[0], new_runs=runs[1])
     assert read(steps) == (model.pairs, model.duplicates)
+
+
+def test_new_files_of_a_directory_come_as_one_run() -> None:
+    source: Tree = {"a": (1, 1), "b": (2, 2), "d": {"x": (1, 1), "y": (1, 1)}, "e": (1, 1), "f": (1, 1), "z": (1, 1)}
+    destination: Tree = {"c": (1, 1), "e": (1, 1)}
+    steps = merge(opened(source, 9, asks=True), opened(destination, 9, asks=True), new_runs=True)
+    runs = [step.files for step in steps if isinstance(step, New)]
+    assert [(run.prefix, run.names) for run in runs] == [("", ["a", "b"]), ("d/", ["x", "y"]), ("", ["f", "z"])]
 
 
 @given(tree=TREES, names=RULES, width=st.integers(1, 4))
@@ -243,3 +264,6 @@ def test_a_name_that_a_store_lists_twice_is_used_once(names: Names | None) -> No
     single = opened({"a": (1, 1), "b": (1, 1)}, 9, asks=True)
     assert read(merge(single, twice, names=names)) == ({("a", "a"): 1, ("b", "b"): 1, (None, "c"): 1}, {"b": 1})
     assert read(merge(twice, single, names=names)) == ({("a", "a"): 1, ("b", "b"): 1, ("c", None): 1}, {"b": 1})
+    nothing = opened({}, 9, asks=True)
+    alone = read(merge(twice, nothing, names=names, new_runs=True))
+    assert alone == ({("a", None): 1, ("b", None): 1, ("c", None): 1}, {"b": 1})
