@@ -127,13 +127,8 @@ def test_copy_files(
                 result = implementation.copy_files(
                     reading, writing, names, partials, expected.tobytes(), options, mode, None
                 )
-            for name, (stage, error, inode, changed) in zip(names, result, strict=True):
-                if stage == stages.DONE:
-                    status = (destination / os.fsdecode(name)).lstat()
-                    assert (error, inode, changed) == (0, status.st_ino, status.st_ctime_ns)
-                else:
-                    assert (inode, changed) == (0, 0)
-            outcomes.append([row[:2] for row in result])
+            assert all(error == 0 for stage, error in result if stage == stages.DONE)
+            outcomes.append(result)
             trees.append(snapshot(destination))
     assert all(outcome == outcomes[0] for outcome in outcomes)
     assert all(tree == trees[0] for tree in trees)

@@ -46,7 +46,6 @@ typedef struct {
 
 typedef struct {
     int stage, error;
-    int64_t inode, changed;
 } Outcome;
 
 typedef struct {
@@ -330,9 +329,6 @@ copy_one(const Batch *batch, const char *name, const char *partial, const Expect
     }
     if (!good) {
         unlinkat(batch->destination, written, 0);
-    } else if (fstatat(batch->destination, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        result->inode = (int64_t)st.st_ino;
-        result->changed = plait_nanoseconds(PLAIT_CTIME(&st));
     }
 }
 
@@ -408,8 +404,7 @@ outcome_list(const Outcome *outcomes, Py_ssize_t count)
 {
     PyObject *list = PyList_New(count);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *row = Py_BuildValue("(iiLL)", outcomes[i].stage, outcomes[i].error, (long long)outcomes[i].inode,
-                                      (long long)outcomes[i].changed);
+        PyObject *row = Py_BuildValue("(ii)", outcomes[i].stage, outcomes[i].error);
         if (row == NULL) {
             Py_CLEAR(list);
             break;

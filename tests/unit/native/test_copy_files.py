@@ -98,7 +98,7 @@ def test_contents_and_times_arrive(folders: Folders, options: int) -> None:
     for name, outcome in zip(names, outcomes, strict=True):
         path = folders.destination / name
         st = path.stat()
-        assert outcome == (stages.DONE, 0, st.st_ino, st.st_ctime_ns)
+        assert outcome == (stages.DONE, 0)
         assert st.st_mtime_ns == (folders.source / name).stat().st_mtime_ns
         assert path.read_bytes() == (folders.source / name).read_bytes()
 
@@ -162,7 +162,7 @@ def test_a_partial_that_exists_is_left_to_the_caller(folders: Folders, tmp_path:
     (folders.destination / "a.partial").write_bytes(b"half of what another writer writes")
     (tmp_path / "victim").write_bytes(b"precious")
     (folders.destination / "b.partial").symlink_to(tmp_path / "victim")
-    assert folders.copy("a", "b") == [(stages.CREATE, errno.EEXIST, 0, 0)] * 2
+    assert folders.copy("a", "b") == [(stages.CREATE, errno.EEXIST)] * 2
     assert (folders.destination / "a.partial").read_bytes() == b"half of what another writer writes"
     assert (tmp_path / "victim").read_bytes() == b"precious"
     assert folders.present() == ["a.partial", "b.partial"]
@@ -175,7 +175,7 @@ def test_a_source_other_than_expected_is_left_alone(folders: Folders, size: int,
     (folders.destination / "a").write_bytes(b"old")
     values = array("q", expectation(folders.source, ["a"]))
     values[row] += 1
-    assert folders.copy("a", expected=values.tobytes()) == [(stages.SOURCE_CHANGED, 0, 0, 0)]
+    assert folders.copy("a", expected=values.tobytes()) == [(stages.SOURCE_CHANGED, 0)]
     assert (folders.destination / "a").read_bytes() == b"old"
     assert folders.present() == ["a"]
 
@@ -186,8 +186,8 @@ def test_one_failure_stops_no_other(folders: Folders) -> None:
     expected = expectation(folders.source, ["a", "gone", "c"])
     (folders.source / "gone").unlink()
     outcomes = folders.copy("a", "gone", "c", expected=expected)
-    assert [outcome[:2] for outcome in outcomes] == [(0, 0), (stages.OPEN_SOURCE, errno.ENOENT), (0, 0)]
-    assert outcomes[1] == (stages.OPEN_SOURCE, errno.ENOENT, 0, 0)
+    assert outcomes == [(0, 0), (stages.OPEN_SOURCE, errno.ENOENT), (0, 0)]
+    assert outcomes[1] == (stages.OPEN_SOURCE, errno.ENOENT)
     assert folders.present() == ["a", "c"]
 
 
@@ -195,7 +195,7 @@ def test_sources_that_are_no_files(folders: Folders) -> None:
     (folders.source / "link").symlink_to("/etc/passwd")
     os.mkfifo(folders.source / "pipe")
     (folders.source / "dir").mkdir()
-    assert [outcome[:2] for outcome in folders.copy("link", "pipe", "dir")] == [
+    assert folders.copy("link", "pipe", "dir") == [
         (stages.OPEN_SOURCE, errno.ELOOP),
         (stages.SOURCE_CHANGED, 0),
         (stages.SOURCE_CHANGED, 0),
@@ -210,7 +210,7 @@ def test_an_unreadable_source(folders: Folders) -> None:
     (folders.destination / "a").write_bytes(b"old")
     # Root reads everything.
     outcomes = folders.copy("a", "b", user=65534 if os.getuid() == 0 else None)
-    assert [outcome[:2] for outcome in outcomes] == [(stages.OPEN_SOURCE, errno.EACCES), (0, 0)]
+    assert outcomes == [(stages.OPEN_SOURCE, errno.EACCES), (0, 0)]
     assert (folders.destination / "a").read_bytes() == b"old"
     assert folders.present() == ["a", "b"]
 
@@ -224,7 +224,7 @@ def test_content_of_another_length_than_the_size(implementation: ModuleType, tmp
             source, destination, [name.encode()], [b"partial"], expectation(Path(directory), [name]), 0, -1, None
         )
         os.close(source)
-        assert outcomes == [(stages.LENGTH, 0, 0, 0)]
+        assert outcomes == [(stages.LENGTH, 0)]
     os.close(destination)
     assert list(tmp_path.iterdir()) == []
 
@@ -235,7 +235,7 @@ def test_destinations_that_cannot_be_replaced(folders: Folders, size: int) -> No
         folders.put(name, size)
     (folders.destination / "a").mkdir()
     (folders.destination / "b.partial").mkdir()
-    assert [outcome[:2] for outcome in folders.copy("a", "b")] == [
+    assert folders.copy("a", "b") == [
         (stages.RENAME, errno.EISDIR),
         (stages.CREATE, errno.EEXIST),
     ]
@@ -248,10 +248,10 @@ def test_exclusively_nothing_is_replaced(folders: Folders, size: int) -> None:
     folders.put("b", size)
     (folders.destination / "a").write_bytes(b"old")
     outcomes = folders.copy("a", "b", options=stages.EXCLUSIVE)
-    assert [outcome[:2] for outcome in outcomes] == [(stages.RENAME, errno.EEXIST), (0, 0)]
+    assert outcomes == [(stages.RENAME, errno.EEXIST), (0, 0)]
     (folders.destination / "b").write_bytes(b"old")
     outcomes = folders.copy("b", options=stages.EXCLUSIVE | stages.IN_PLACE)
-    assert outcomes == [(stages.CREATE, errno.EEXIST, 0, 0)]
+    assert outcomes == [(stages.CREATE, errno.EEXIST)]
     assert folders.present() == ["a", "b"]
     assert (folders.destination / "a").read_bytes() == (folders.destination / "b").read_bytes() == b"old"
 
@@ -265,7 +265,7 @@ def test_in_place_nothing_else_is_emptied(folders: Folders, tmp_path: Path) -> N
     os.mkfifo(folders.destination / "pipe")
     (folders.destination / "dir").mkdir()
     outcomes = folders.copy("same", "link", "pipe", "dir", options=stages.IN_PLACE)
-    assert [outcome[:2] for outcome in outcomes] == [
+    assert outcomes == [
         (stages.CREATE, errno.EEXIST),
         (stages.CREATE, errno.ELOOP),
         (stages.CREATE, errno.ENXIO),
@@ -286,14 +286,14 @@ def test_a_full_destination_keeps_the_old_file(folders: Folders, size: int) -> N
         outcomes = folders.copy("a", "b")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert [outcome[:2] for outcome in outcomes] == [(stages.WRITE, errno.EFBIG), (0, 0)]
+    assert outcomes == [(stages.WRITE, errno.EFBIG), (0, 0)]
     assert folders.present() == ["a", "b"]
     assert (folders.destination / "a").read_bytes() == b"old"
 
 
 def test_cancelled_before(folders: Folders) -> None:
     folders.put("a", 10)
-    assert folders.copy("a", cancel=bytearray(b"\1")) == [(stages.CANCELLED, 0, 0, 0)]
+    assert folders.copy("a", cancel=bytearray(b"\1")) == [(stages.CANCELLED, 0)]
     assert folders.present() == []
     assert folders.copy("a", cancel=bytearray(1))[0][0] == stages.DONE
 
@@ -312,7 +312,7 @@ def test_cancelled_amidst_a_large_file(folders: Folders) -> None:
     thread.start()
     outcomes = folders.copy("a", "b", cancel=cancel)
     thread.join()
-    assert outcomes == [(stages.CANCELLED, 0, 0, 0)] * 2
+    assert outcomes == [(stages.CANCELLED, 0)] * 2
     assert folders.present() == []
 
 
@@ -329,7 +329,7 @@ def test_a_source_that_changes_under_way(folders: Folders) -> None:
     thread.start()
     outcomes = folders.copy("a")
     thread.join()
-    assert outcomes == [(stages.SOURCE_CHANGED, 0, 0, 0)]
+    assert outcomes == [(stages.SOURCE_CHANGED, 0)]
     assert folders.present() == ["a"]
     assert (folders.destination / "a").read_bytes() == b"old"
 
@@ -397,7 +397,7 @@ arguments = source, destination, [b"a"], partials, bytes.fromhex(sys.argv[4]), o
 faults = dict(pair.split("=") for pair in sys.argv[7:])
 syscalls.fail({name: int(error) for name, error in faults.items()})
 outcomes = implementation.copy_files(*arguments)
-os.write(1, repr(outcomes[0][:2]).encode())
+os.write(1, repr(outcomes[0]).encode())
 os._exit(0)
 """
 
@@ -526,7 +526,7 @@ def test_killed_at_any_call_the_old_file_stays_and_what_is_left_over_is_unlocked
     assert (folders.destination / "a").read_bytes() == b"old"
     assert set(folders.present()) <= {"a", "a.partial"}
     if folders.present() == ["a", "a.partial"]:
-        assert folders.copy("a") == [(stages.CREATE, errno.EEXIST, 0, 0)]
+        assert folders.copy("a") == [(stages.CREATE, errno.EEXIST)]
         with (folders.destination / "a.partial").open("rb") as left:
             fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
         (folders.destination / "a.partial").unlink()

@@ -35,8 +35,8 @@ from plait.native.stages import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Outcome: TypeAlias = tuple[int, int, int, int]
-"""Stage, errno; inode and change time (ns) of what stands under the name, zeros unless done."""
+Outcome: TypeAlias = tuple[int, int]
+"""Stage, errno."""
 
 _SMALL = 128 * 1024
 """Up to this size a file is read at once, before anything is created."""
@@ -117,7 +117,7 @@ def copy_files(  # noqa: PLR0917  (positional in C)
     outcomes: list[Outcome] = []
     for index, row in enumerate(_EXPECTED.iter_unpack(expected)):
         if cancel is not None and cancel[0]:
-            outcomes.append((CANCELLED, 0, 0, 0))
+            outcomes.append((CANCELLED, 0))
             continue
         partial = None if options & IN_PLACE else partials[index]
         outcomes.append(_Copy(batch, names[index], partial, _Expected(*row)).outcome())
@@ -145,15 +145,10 @@ class _Copy:
             finally:
                 _close(source)
         except _EndError as end:
-            return end.stage, 0, 0, 0
+            return end.stage, 0
         except OSError as error:
-            return self.stage, error.errno or 0, 0, 0
-        try:
-            st = os.stat(self.name, dir_fd=self.batch.destination, follow_symlinks=False)
-        except OSError:
-            # Somebody else has removed it already.
-            return DONE, 0, 0, 0
-        return DONE, 0, wrapped(st.st_ino), clamped(st.st_ctime_ns)
+            return self.stage, error.errno or 0
+        return DONE, 0
 
     def _copy_from(self, source: int) -> None:
         st = os.fstat(source)
