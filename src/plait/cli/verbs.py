@@ -9,31 +9,52 @@ from plait.cli.forms import Verb
 _MIRROR = "plait.cli.mirror_forms:"
 _REPOSITORY = "plait.cli.repository_forms:"
 _ONLY_REPOSITORY = "plait.cli.kinds:decide_repository"
+_DATABASE = "plait.cli.database_forms:"
 _LATER = "plait.cli.later_forms:"
 _OWN = "plait.cli.own_forms:"
 
 VERBS: Final[dict[str, Verb]] = {
     "sync": Verb(
         "Make a destination identical to its source",
-        (_MIRROR + "SYNC", _LATER + "SYNC_REPOSITORY", _LATER + "SYNC_DATABASE"),
+        (_MIRROR + "SYNC", _LATER + "SYNC_REPOSITORY", _DATABASE + "SYNC"),
         "plait.cli.sync_forms:decide_sync",
     ),
     "copy": Verb("Copy what a destination lacks or has otherwise; delete nothing", (_MIRROR + "COPY",)),
     "move": Verb("Copy, and delete from the source what has arrived", (_MIRROR + "MOVE",)),
     "check": Verb(
         "Compare two trees, or verify what is kept in one place",
-        (_MIRROR + "CHECK", _REPOSITORY + "CHECK", _LATER + "CHECK"),
+        (_MIRROR + "CHECK", _REPOSITORY + "CHECK", _DATABASE + "CHECK"),
         "plait.cli.kinds:decide_check",
     ),
     "ls": Verb(
         "List what a location holds",
-        (_MIRROR + "LS", _REPOSITORY + "LS", _LATER + "LS"),
+        (_MIRROR + "LS", _REPOSITORY + "LS", _DATABASE + "LS"),
         "plait.cli.kinds:decide_one",
     ),
-    "size": Verb("Count items and bytes", (_MIRROR + "SIZE", _LATER + "SIZE"), "plait.cli.kinds:decide_one"),
+    "size": Verb("Count items and bytes", (_MIRROR + "SIZE", _DATABASE + "SIZE"), "plait.cli.kinds:decide_one"),
     "create": Verb("Make a repository", (_REPOSITORY + "CREATE",), _ONLY_REPOSITORY),
-    "info": Verb("Show what is kept in one place", (_REPOSITORY + "INFO",), "plait.cli.kinds:decide_kept"),
-    "restore": Verb("Bring back what is kept", (_REPOSITORY + "RESTORE",), "plait.cli.kinds:decide_kept"),
+    "info": Verb(
+        "Show what is kept in one place",
+        (_REPOSITORY + "INFO", _DATABASE + "INFO_REPLICA", _DATABASE + "INFO_DATABASE"),
+        "plait.cli.kinds:decide_kept",
+    ),
+    "backup": Verb("Save places as a snapshot", (_REPOSITORY + "BACKUP",), _ONLY_REPOSITORY),
+    "rm": Verb("Remove snapshots", (_REPOSITORY + "RM",), _ONLY_REPOSITORY),
+    "restore": Verb(
+        "Bring back what is kept",
+        (_REPOSITORY + "RESTORE", _DATABASE + "RESTORE_REPLICA", _DATABASE + "RESTORE_DATABASE"),
+        "plait.cli.kinds:decide_kept",
+    ),
+    "replicate": Verb("Keep replicas of live SQLite databases", (_DATABASE + "REPLICATE",)),
+    "database list": Verb("List the databases that a daemon replicates", (_DATABASE + "LIST",)),
+    "database info": Verb("Show the daemon that replicates databases", (_DATABASE + "INFO",)),
+    "database status": Verb("Show how databases are replicated", (_DATABASE + "STATUS",)),
+    "database ltx": Verb("List the LTX files of a database", (_DATABASE + "LTX",)),
+    "database start": Verb("Go on replicating a database", (_DATABASE + "START",)),
+    "database stop": Verb("Stop replicating a database", (_DATABASE + "STOP",)),
+    "database register": Verb("Replicate a further database", (_DATABASE + "REGISTER",)),
+    "database unregister": Verb("Replicate a database no longer", (_DATABASE + "UNREGISTER",)),
+    "database reset": Verb("Forget what was captured of a database", (_DATABASE + "RESET",)),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
     "store": Verb("Keep the names of repositories", (_REPOSITORY + "STORE",)),
     "source": Verb("Keep the names of places that are saved", (_REPOSITORY + "SOURCE",)),

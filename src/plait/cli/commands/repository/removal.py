@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 def rm(command: RepositoryCommand) -> int:
     """Shows which snapshots would be removed, and with `--apply` removes them."""
-    from plait.repository.removing import remove
-
     values = command.values
     words = command.invocation.words
     asked = query(values, prefixes=tuple(normal_prefix(word) for word in words))
@@ -30,7 +28,7 @@ def rm(command: RepositoryCommand) -> int:
     if not values.apply:
         command.output.result(f"rm: would remove these {len(found)} snapshot(s), run with -apply to proceed")
     else:
-        remove(command.repository, [header.identifier for header in found])
+        command.repository.remove([header.identifier for header in found])
     for header in found:
         if values.json:
             command.record({"removed": bool(values.apply), **snapshot_record(header)})
