@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from plait.cli.fronts.rclone_help import flags_help
+
 PLAIT = Path(sys.executable).with_name("plait")
 Maker = Callable[[Path], None]
 State = dict[str, tuple[str, int]]
@@ -437,3 +439,26 @@ def test_no_time_is_set_outside_of_the_destination(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert state(tmp_path / "d") == {"a": ("1\n", 1_600_000_000)}
     assert state(tmp_path / "outside") == {"a": ("1\n", 1_500_000_000)}
+
+
+def test_flags_stand_in_the_original_s_groups(rclone: Path) -> None:
+    """Each global flag of the front is one of rclone's, in the same groups; a flag without effect is not listed."""
+    answer = subprocess.run([rclone, "help", "flags"], capture_output=True, text=True, check=True)
+    theirs = _groups(answer.stdout)
+    ours = _groups(flags_help())
+    assert len(ours) > 200
+    assert {flag: theirs.get(flag) for flag in ours} == ours
+
+
+def _groups(text: str) -> dict[str, list[str]]:
+    """The groups of each flag."""
+    found: dict[str, list[str]] = {}
+    group = ""
+    for line in text.splitlines():
+        heading = re.search(r"\(flag group (\w+)\)", line)
+        flag = re.match(r" +(?:-\w, )?--([a-z0-9-]+)", line)
+        if heading is not None:
+            group = heading[1]
+        elif flag is not None and group:
+            found.setdefault(flag[1], []).append(group)
+    return found

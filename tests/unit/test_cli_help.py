@@ -96,8 +96,11 @@ def test_the_front_lists_what_it_takes() -> None:
     assert "      --max-delete int " in shown
     assert "      --exclude stringArray " in shown
     assert "--durable" not in shown
-    assert all(f"--{option.name}" in flags_help() for option in GLOBAL.options)
-    assert flags_help("max-delete").count("--") == 2
+    everything = flags_help()
+    assert all((f" --{option.name} " in everything) is not bool(option.no_effect) for option in GLOBAL.options)
+    assert flags_help(("max-delete",)).count("--") == 2
+    assert flags_help(("--group", "sync", "max-delete", "--name")).count("--") == 2
+    assert flags_help(("--group=copy", "max-delete")) == ""
 
 
 def remotes() -> list[str]:

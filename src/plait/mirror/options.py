@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plait.mirror import backend_options, network_options
-from plait.mirror.log_options import OUTPUT
+from plait.mirror import backend_options, log_options, network_options
 from plait.mirror.network_options import DUMP
 from plait.mirror.option_types import (
     AGE,
@@ -257,6 +256,8 @@ CONFIGURATION = OptionSet(
         ),
     )
 )
+
+OUTPUT = log_options.OUTPUT
 
 LISTING = OptionSet(
     (

@@ -165,7 +165,7 @@ def _without_verb(line: Line) -> int:
 def _help(words: Sequence[str]) -> int:
     from plait.cli.fronts.rclone_help import flags_help, overview
 
-    return _print(flags_help(" ".join(words[1:])) if words[:1] == ("flags",) else overview())
+    return _print(flags_help(words[1:]) if words[:1] == ("flags",) else overview())
 
 
 def _unknown_command(name: str) -> int:

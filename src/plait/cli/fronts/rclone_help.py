@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.fronts.rclone_more import HIDDEN
 from plait.cli.fronts.rclone_types import default_text, help_name
-from plait.cli.fronts.rclone_verbs import GLOBAL, GROUPS, HELP, VERBS, VERSION, group_of
+from plait.cli.fronts.rclone_verbs import GROUPS, HELP, VERBS, VERSION, flags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from plait.model.options import Option
 
@@ -55,7 +55,7 @@ def verb_usage(name: str) -> str:
         "",
     ]
     for group in verb.groups:
-        found = [option for option in GLOBAL.options if group_of(option) == group]
+        found = flags_of(group)
         if found:
             lines += [f"{GROUPS[group]} (flag group {group}):", *_flags(found), ""]
     return "\n".join([*lines, FOOTER])
@@ -72,18 +72,39 @@ def root_usage() -> str:
     return f"{overview().removesuffix(FOOTER)}Flags:\n{flags}\n\n{FOOTER}"
 
 
-def flags_help(words: str = "") -> str:
-    """What `rclone help flags` prints: the global flags, or those that hold `words`."""
+def flags_help(words: Sequence[str] = ()) -> str:
+    """What `rclone help flags` prints: the global flags, or those that hold a word.
+
+    `--group NAMES` asks for these groups only, `--name` looks for the word in names only.
+    """
+    groups, by_name, word = _asked(words)
     lines: list[str] = []
     for group, heading in GROUPS.items():
+        if groups and group.lower() not in groups:
+            continue
         found = [
-            option
-            for option in GLOBAL.options
-            if group_of(option) == group and words.lower() in f"{option.name} {option.help}".lower()
+            option for option in flags_of(group) if word in f"{option.name} {'' if by_name else option.help}".lower()
         ]
         if found:
             lines += [f"{heading} (flag group {group}):", *_flags(found), ""]
     return "\n".join(lines).removesuffix("\n")
+
+
+def _asked(words: Sequence[str]) -> tuple[frozenset[str], bool, str]:
+    """The groups, whether names only, and the word to look for."""
+    groups: list[str] = []
+    by_name, rest, left = False, list[str](), list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--group" and left:
+            groups += left.pop(0).lower().split(",")
+        elif word.startswith("--group="):
+            groups += word.partition("=")[2].lower().split(",")
+        elif word == "--name":
+            by_name = True
+        else:
+            rest.append(word)
+    return frozenset(groups), by_name, " ".join(rest).lower()
 
 
 def _flags(found: Iterable[Option], verb: str = "") -> list[str]:

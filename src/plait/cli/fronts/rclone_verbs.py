@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 from plait.cli.fronts.rclone_more import MORE
 from plait.cli.fronts.rclone_verb import EMPTY, GLOBAL, HELP, REPORTS, VERSION, FrontVerb, named
 from plait.mirror import options
+from plait.mirror.backend_options import OPTIONS as BACKEND_OPTIONS
+from plait.mirror.backend_options import SECRET_OPTIONS
 from plait.model.options import OptionSet, Section
 
 if TYPE_CHECKING:
     from plait.model.options import Option
 
-__all__ = ["GLOBAL", "GROUPS", "HELP", "VERBS", "VERSION", "group_of"]
+__all__ = ["GLOBAL", "GROUPS", "HELP", "VERBS", "VERSION", "flags_of", "groups_of"]
 
 _TWO: Final = "source:path dest:path"
 _ONE: Final = "remote:path"
@@ -79,38 +81,66 @@ VERBS: Final[dict[str, FrontVerb]] = MORE | {
 }
 
 GROUPS: Final = {
-    "Copy": "Flags for anything that copies files",
-    "Sync": "Flags of the sync command",
-    "Important": "Flags that are useful with most commands",
-    "Check": "Flags of the check commands",
-    "Networking": "Flags for the network",
-    "Performance": "Flags for performance",
-    "Config": "Flags for the configuration",
-    "Filter": "Flags that filter listings",
-    "Listing": "Flags for listings",
-    "Logging": "Flags for logs and statistics",
+    "Copy": "Flags for anything which can copy a file",
+    "Sync": "Flags used for sync commands",
+    "Important": "Important flags useful for most commands",
+    "Check": "Flags used for check commands",
+    "Networking": "Flags for general networking and HTTP stuff",
+    "Performance": "Flags helpful for increasing performance",
+    "Config": "Flags for general configuration of rclone",
+    "Debugging": "Flags for developers",
+    "Filter": "Flags for filtering directory listings",
+    "Listing": "Flags for listing directories",
+    "Logging": "Flags for logging and statistics",
+    "Metadata": "Flags to control metadata",
+    "Backend": "Backend-only flags (these can be set in the config file also)",
 }
-"""Groups in the order in which help lists them, and their headings."""
+"""Groups in the order in which help lists them, and their headings: rclone's."""
 
-_GROUP_OF: Final = {
-    Section.MAIN: "Important",
-    Section.COPY: "Copy",
-    Section.DELETE: "Sync",
-    Section.FILTER: "Filter",
-    Section.METADATA: "Copy",
-    Section.NETWORK: "Networking",
-    Section.PERFORMANCE: "Performance",
-    Section.OUTPUT: "Logging",
+_GROUPS_OF: Final = {
+    Section.MAIN: ("Important", "Config"),
+    Section.COPY: ("Copy",),
+    Section.DELETE: ("Sync",),
+    Section.FILTER: ("Filter",),
+    Section.METADATA: ("Metadata",),
+    Section.NETWORK: ("Networking",),
+    Section.PERFORMANCE: ("Performance",),
+    Section.OUTPUT: ("Logging",),
 }
-_GROUP_BY_NAME: Final = {
-    "verbose": "Important",
-    "delete-excluded": "Filter",
-    "fast-list": "Listing",
-    "max-backlog": "Copy",
-    "backup-dir": "Sync",
+_GROUPS_BY_NAME: Final = {
+    "metadata": ("Copy", "Metadata"),
+    "multi-thread-streams": ("Copy",),
+    "multi-thread-cutoff": ("Copy",),
+    "error-on-no-transfer": ("Config",),
+    **{
+        f"metadata-{rule}{origin}": ("Filter", "Metadata")
+        for rule in ("include", "exclude", "filter")
+        for origin in ("", "-from")
+    },
+    "dump": ("Debugging",),
+    "dump-headers": ("Debugging",),
+    "dump-bodies": ("Debugging",),
+    "low-level-retries": ("Config",),
+    "retries": ("Config",),
+    "retries-sleep": ("Config",),
+    "verbose": ("Important", "Logging"),
+    "max-backlog": ("Copy", "Check"),
+    "human-readable": ("Config",),
+    "color": ("Config",),
+    "default-time": ("Config", "Listing"),
+    "delete-excluded": ("Filter",),
+    "fast-list": ("Listing",),
+    "backup-dir": ("Sync",),
+    **dict.fromkeys(("copy-links", "one-file-system", "skip-links", "skip-specials"), ("Backend",)),
+    **{option.name: ("Backend",) for option in (*BACKEND_OPTIONS.options, *SECRET_OPTIONS.options)},
 }
 
 
-def group_of(option: Option) -> str:
-    """The group under which help lists a global flag."""
-    return _GROUP_BY_NAME.get(option.name) or _GROUP_OF.get(option.section, "Config")
+def groups_of(option: Option) -> tuple[str, ...]:
+    """The groups under which help lists a global flag, as rclone does."""
+    return _GROUPS_BY_NAME.get(option.name) or _GROUPS_OF.get(option.section, ("Config",))
+
+
+def flags_of(group: str) -> list[Option]:
+    """The global flags of a group that have an effect."""
+    return [option for option in GLOBAL.options if group in groups_of(option) and not option.no_effect]
