@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("sync", "s"), 2, "sync needs a destination"),
         (("sync", "to", "@p"), 1, "syncing snapshots to a repository is not in this version yet"),
         (("at", "@r", "sync", "from", "@p"), 1, "syncing snapshots from a repository is not in this version yet"),
-        (("sync", "app.db"), 1, "replicating a database is not in this version yet"),
+        (("sync", "-socket", "no.sock", "app.db"), 1, "start one: plait replicate DATABASE REPLICA"),
         (("ls", "@r:"), 1, "could not resolve repository: @r"),
         (("at", "@r", "ls"), 1, "could not resolve repository: @r"),
         (("at", "s", "ls"), 3, "there is no repository at"),
@@ -108,7 +108,7 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("digest", "@r:ab", "@q:ab"), 2, "@q and @r are different repositories"),
         (("at", "@r", "copy", "a", "b"), 2, "copy does not work at a repository"),
         (("at", "@r"), 2, "at needs a repository and a command"),
-        (("size", "--as", "replica", "s"), 1, "size of a replica is not in this version yet"),
+        (("size", "--as", "replica", "s"), 3, "s holds no LTX files"),
         (("check", "s"), 2, "s is a tree: check compares it with another one"),
         (("ls", "@r"), 2, "@r"),
         (("sync", "-v", "-q", "s", "d"), 2, "-v and -q contradict each other"),
@@ -129,7 +129,7 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("runs", "show", "x"), 4, "there is no run 'x'"),
         (("apply", "s/a"), 1, "s/a is no plan"),
         (("ls", "--format", "pq", "s"), 2, "there is no part 'q'"),
-        (("litestream", "databases"), 1, "the litestream front is not in this version yet"),
+        (("litestream", "sync"), 1, "Error: database path required"),
     ],
 )
 def test_refusals_touch_nothing(words: tuple[str, ...], code: int, message: str, capsys: Captured) -> None:

@@ -10,6 +10,10 @@
     [secrets.rclone-config]
     command = ["pass", "show", "rclone"]
 
+    [databases.app]       # what `plait replicate` replicates
+    path = "/srv/app.db"
+    replicas = ["s3://bucket/app"]
+
 An option goes by its long name. An unknown table or key is refused: a misspelled protection protects nothing.
 """
 
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
 DEFAULTS: Final = "defaults"
 SECRETS: Final = "secrets"
+DATABASES: Final = "databases"
+"""What is replicated; `plait.cli.databases.configured` reads it."""
 SECRET_NAMES: Final = ("rclone-config",)
 _NOT_FROM_A_FILE: Final = frozenset({"help", "dry-run", "interactive", "output"})
 """What belongs to one call: a default for it would turn a command into another one."""
@@ -83,13 +89,13 @@ def read_configuration(path: Path) -> dict[str, dict[str, Any]]:
 
 def _check_table(path: Path, name: str, table: Any) -> None:
     verbs = [verb for verb in VERBS if " " not in verb]
-    known = (DEFAULTS, SECRETS, *verbs)
+    known = (DEFAULTS, SECRETS, DATABASES, *verbs)
     if name not in known or not isinstance(table, dict):
         hint = did_you_mean(name, known) or f"options stand in tables: [{DEFAULTS}], [sync] …"
         raise ConfigurationError(f"{path}: there is no table [{name}]", hint=hint)
     if name == SECRETS:
         _check_names(path, name, table, SECRET_NAMES)
-    else:
+    elif name != DATABASES:
         _check_names(path, name, table, _option_names([name] if name != DEFAULTS else verbs))
 
 

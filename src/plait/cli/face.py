@@ -65,11 +65,18 @@ def choose(command: Command, located: Located, line: Line, environment: Mapping[
     """The form that the words mean. Raises UsageError."""
     if command.decide is not None:
         first = command.forms[0]
-        values = partial(_values, command, first, line, environment)
+        values = partial(_values, command, first, _known_to(first, line), environment)
         return command.decide(Situation(line, located.at, _is_directory, environment, values))
     if located.at is not None:
         raise UsageError(f"{command.name} does not work at a repository", hint=f"usage: {command.synopses()[0]}")
     return Choice(command.forms[0].name)
+
+
+def _known_to(form: Form, line: Line) -> Line:
+    """The line without the options of other forms: which form is meant is only being decided."""
+    options = form.options
+    given = [one for one in line.given if options.named(one.name) or (one.letter and options.short(one.letter))]
+    return replace(line, given=tuple(given))
 
 
 def _locate_after_options(arguments: Sequence[str]) -> Located | None:

@@ -43,7 +43,7 @@ def decide_one(situation: Situation) -> Choice:
         return snapshot
     if len(words) != 1:
         return Choice(TREE)
-    kind = asked_kind(situation) or _kind_of(words[0], situation)
+    kind = asked_kind(situation) or (REPLICA if _has_parameters(words[0]) else _kind_of(words[0], situation))
     return Choice(kind, {"at": words[0]}, ()) if kind == REPOSITORY else Choice(kind)
 
 
@@ -61,10 +61,21 @@ def decide_check(situation: Situation) -> Choice:
 
 
 def decide_kept(situation: Situation) -> Choice:
-    """The form of a verb that takes one location, and without one the default repository. Raises UsageError."""
+    """The form of a verb that takes one location, and without one the default repository. Raises UsageError.
+
+    A local file, also one that is no longer there, can only be meant as a database.
+    """
     if situation.at is None and not situation.line.words:
         return Choice(REPOSITORY)
-    return decide_one(situation)
+    choice = decide_one(situation)
+    words = situation.line.texts
+    if choice.form == TREE and len(words) == 1:
+        if ":" in words[0].partition("/")[0] or words[0].endswith("/") or situation.is_directory(words[0]):
+            raise UsageError(
+                f"{words[0]} holds neither a repository nor a replica", hint="to copy a tree: plait copy SOURCE DEST"
+            )
+        return Choice(DATABASE)
+    return choice
 
 
 def decide_repository(situation: Situation) -> Choice:
@@ -84,6 +95,12 @@ def in_snapshot(words: Sequence[str]) -> Choice | None:
         raise UsageError(f"{' and '.join(sorted(names))} are different repositories", hint="name one of them")
     inside = tuple(match[2] for match in found if match is not None and match[2])
     return Choice(REPOSITORY, {"at": names.pop()}, inside)
+
+
+def _has_parameters(word: str) -> bool:
+    """Whether a URL has parameters (`?endpoint=…`), as only those of replicas do."""
+    scheme, separator, rest = word.partition("://")
+    return bool(separator) and scheme.isalnum() and "?" in rest and "=" in rest.partition("?")[2]
 
 
 def asked_kind(situation: Situation) -> str:

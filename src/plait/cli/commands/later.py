@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from plait.cli.sync_forms import DATABASE, REPOSITORY, missing_snapshot_hint
+from plait.cli.sync_forms import missing_snapshot_hint
 from plait.model.errors import NotSupportedError
 
 if TYPE_CHECKING:
@@ -15,15 +15,8 @@ if TYPE_CHECKING:
 def run(invocation: Invocation) -> NoReturn:
     """Refuses the form. Raises NotSupportedError."""
     parts = invocation.parts
-    hint: str | None = None
-    if invocation.form.name == REPOSITORY:
-        what = f"syncing snapshots {parts['direction']} a repository is"
-        if "snapshot" in parts:
-            hint = missing_snapshot_hint(parts["snapshot"], parts["peer"], lambda path: Path(path).is_dir())
-    elif invocation.form.name == DATABASE:
-        what = "replicating a database is"
-        hint = "to mirror a file or directory: plait sync SOURCE DEST"
-    else:
-        what = f"{invocation.command} of a {invocation.form.name} is"
-        hint = "--as tree takes the location for a tree of files"
+    hint = None
+    if "snapshot" in parts:
+        hint = missing_snapshot_hint(parts["snapshot"], parts["peer"], lambda path: Path(path).is_dir())
+    what = f"syncing snapshots {parts['direction']} a repository is"
     raise NotSupportedError(f"{what} not in this version yet", hint=hint)

@@ -17,7 +17,7 @@ from plait.replication.configuration.directories import all_databases
 from plait.replication.configuration.litestream import expand_path
 from plait.replication.configuration.places import parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, ReplicaSettings
-from plait.replication.control.endpoints import LITESTREAM_VERSION, Endpoints
+from plait.replication.control.endpoints import Endpoints
 from plait.replication.control.server import Server, listen_at, listen_on_port
 from plait.replication.daemon import Daemon
 from plait.replication.logging import Duration, Level, Log, parse_level
@@ -48,11 +48,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     restore_missing: bool = False
 
 
-def open_log(settings: LoggingSettings, name: str, level: str, shown_level: str) -> Log:
+def open_log(settings: LoggingSettings, name: str, version: str, level: str, shown_level: str) -> Log:
     """The log that the settings ask for, with its first line, which names the program; `level` overrides theirs."""
     stream = sys.stderr if settings.stderr else sys.stdout
     log = Log(stream, settings.type, parse_level(level or settings.level))
-    log.write(Level.INFO, name, {"version": LITESTREAM_VERSION, "level": shown_level})
+    log.write(Level.INFO, name, {"version": version, "level": shown_level})
     return log
 
 

@@ -13,6 +13,7 @@ from plait.cli.fronts.litestream_local import configuration
 from plait.replication.configuration.litestream import expand_path
 from plait.replication.configuration.places import parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, LoggingSettings, ReplicaSettings, Settings
+from plait.replication.control.endpoints import LITESTREAM_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,8 @@ def replicate(line: Line) -> int:
         settings, log = _of_words(line)
     else:
         settings = configuration(line)
-        log = open_log(settings.logging, _NAME, values.log_level, values.log_level or settings.logging.level)
+        shown = values.log_level or settings.logging.level
+        log = open_log(settings.logging, _NAME, LITESTREAM_VERSION, values.log_level, shown)
     if values.exec:
         settings = msgspec.structs.replace(settings, exec=values.exec)
     run = Run(
@@ -55,7 +57,7 @@ def _of_words(line: Line) -> tuple[Settings, Log]:
     if line.values.config:
         raise FrontError("cannot specify a replica URL and the -config flag")
     level = line.values.log_level or line.environment.get("LOG_LEVEL", "")
-    log = open_log(LoggingSettings(), _NAME, level, level or "INFO")
+    log = open_log(LoggingSettings(), _NAME, LITESTREAM_VERSION, level, level or "INFO")
     if len(line.words) > 2:
         raise FrontError("multiple replicas on a single database are no longer supported")
     path, url = line.words

@@ -80,7 +80,11 @@ def read_configuration(path: str, environment: Mapping[str, str], *, expand_envi
 
 def parse_configuration(text: str, environment: Mapping[str, str]) -> Settings:
     """The settings in a document. Raises ConfigurationError in Litestream's words."""
-    top = parse_document(text)
+    return parse_fields(parse_document(text), environment)
+
+
+def parse_fields(top: Fields, environment: Mapping[str, str]) -> Settings:
+    """The settings in the fields of a document. Raises as `parse_configuration`."""
     databases = top.list("dbs", "main.DBConfig")
     settings = Settings(
         upkeep=_upkeep(top, databases),

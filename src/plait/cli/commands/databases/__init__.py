@@ -1,0 +1,1 @@
+"""The commands about databases and their replicas, on Plait's own face."""
