@@ -129,7 +129,6 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
         (("runs", "show", "x"), 4, "there is no run 'x'"),
         (("apply", "s/a"), 1, "s/a is no plan"),
         (("ls", "--format", "pq", "s"), 2, "there is no part 'q'"),
-        (("litestream", "sync"), 1, "Error: database path required"),
     ],
 )
 def test_refusals_touch_nothing(words: tuple[str, ...], code: int, message: str, capsys: Captured) -> None:
