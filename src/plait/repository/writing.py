@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _PUBLISH_SECONDS: Final = 5.0
 _PUBLISH_SHARE: Final = 20
 """States in between come at longer and longer intervals: at most this part of the work is lost when it is killed."""
+_KEPT_PENDING: Final = 300_000
+"""Blobs that are looked up in memory."""
 _CHUNK: Final = int(Resource.CHUNK)
 _REMOTE_LARGEST: Final = 24 << 20
 _REMOTE_UPLOADS: Final = 3
@@ -77,6 +79,7 @@ class Writer:
         self._chunks, self._others = _Lane(), _Lane()
         self._pending: dict[bytes, object] = {}
         self._stored: list[Packed] = []
+        self._added: list[tuple[bytes, bytes, list[Packed]]] = []
         self._parent = b""
         self._publishing = Lock()
         self._changed = Condition()
@@ -131,6 +134,7 @@ class Writer:
             self._raise_error()
         with self._publishing:
             self._publish(records)
+            self._settle()
 
     def _is_due(self) -> bool:
         """Whether it is time for a state in between; looked at where a blob is added, lest a slow source delays it."""
@@ -195,11 +199,19 @@ class Writer:
         self._files.put(Folder.STATES, name, data)
         self.written += len(data)
         self._parent = name
-        self._index.add_state(name, stream)
-        for packed in stored:
-            for blob in packed.blobs:
-                self._pending.pop(blob.mac + bytes((blob.resource,)), None)
+        self._added.append((name, stream, stored))
+        if len(self._pending) > _KEPT_PENDING:
+            self._settle()
         self._published = time.monotonic()
+
+    def _settle(self) -> None:
+        """Hands what was published over to the index; until then it is looked up in memory, which is faster."""
+        for name, stream, stored in self._added:
+            self._index.add_state(name, stream)
+            for packed in stored:
+                for blob in packed.blobs:
+                    self._pending.pop(blob.mac + bytes((blob.resource,)), None)
+        self._added.clear()
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
-    from plait.repository.format.entries import Entry, FileInfo
+    from plait.repository.format.entries import Entry
     from plait.repository.format.headers import Importer
     from plait.repository.snapshots import SnapshotReader
 
@@ -84,7 +84,8 @@ class SnapshotFolder:
 
     def open(self, node: Node) -> SnapshotContent:
         """As in `Folder`."""
-        return SnapshotContent(node.info, self._source.snapshot.content(self._entries[node.name]))
+        entry = self._entries[node.name]
+        return SnapshotContent(entry, self._source.snapshot.content(entry))
 
     def xattrs(self, node: Node) -> Sequence[str]:
         """As in `Folder`: also those whose values were lost."""
@@ -107,10 +108,15 @@ class SnapshotFolder:
 class SnapshotContent:
     """The content of a file of a snapshot."""
 
-    def __init__(self, info: FileInfo, chunks: Iterator[bytes]) -> None:
-        self.info = info
+    def __init__(self, entry: Entry, chunks: Iterator[bytes]) -> None:
+        self.info = entry.file_info
+        self._xattrs = entry.extended_attributes
         self._chunks = chunks
         self._rest = b""
+
+    def xattrs(self) -> Sequence[str]:
+        """As in `Content`."""
+        return self._xattrs
 
     def read(self, size: int, /) -> bytes:
         """As in `Content`."""

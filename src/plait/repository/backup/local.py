@@ -183,7 +183,7 @@ class WayFolder:
 
     def open(self, node: Node) -> LocalContent:
         """As in `Folder`."""
-        return LocalContent(os.open(self._at(node.name), _FILE), node.info)
+        return LocalContent(os.open(self._at(node.name), _FILE), node.info, with_xattrs=self._source.with_xattrs)
 
     def xattrs(self, node: Node) -> Sequence[str]:
         """As in `Folder`: none above the places."""
@@ -280,7 +280,8 @@ class LocalFolder:
 
     def open(self, node: Node) -> LocalContent:
         """As in `Folder`."""
-        return LocalContent(os.open(node.info.name, _FILE, dir_fd=self.descriptor), node.info)
+        descriptor = os.open(node.info.name, _FILE, dir_fd=self.descriptor)
+        return LocalContent(descriptor, node.info, with_xattrs=self._source.with_xattrs)
 
     def xattrs(self, node: Node) -> Sequence[str]:
         """As in `Folder`."""
@@ -313,11 +314,12 @@ class LocalFolder:
 class LocalContent:
     """A regular file that is open."""
 
-    __slots__ = ("_descriptor", "info")
+    __slots__ = ("_descriptor", "_with_xattrs", "info")
 
-    def __init__(self, descriptor: int, info: FileInfo) -> None:
+    def __init__(self, descriptor: int, info: FileInfo, *, with_xattrs: bool) -> None:
         """Raises OSError where it is no regular file any more; closes the descriptor then."""
         self._descriptor = descriptor
+        self._with_xattrs = with_xattrs
         found = os.fstat(descriptor)
         if not modes.S_ISREG(found.st_mode):
             os.close(descriptor)
@@ -325,6 +327,10 @@ class LocalContent:
         if (found.st_mtime_ns, found.st_size, found.st_ino) != (info.mod_time, info.size, info.inode):
             info = _info(info.name, _row(found), named=True)
         self.info = info
+
+    def xattrs(self) -> Sequence[str]:
+        """As in `Content`."""
+        return _xattrs(self._descriptor) if self._with_xattrs else ()
 
     def read(self, size: int, /) -> bytes:
         """As in `Content`."""
@@ -424,9 +430,10 @@ def _group(gid: int) -> str:
         return ""
 
 
-def _xattrs(path: str) -> Sequence[str]:
+def _xattrs(where: str | int) -> Sequence[str]:
     try:
-        return sorted(os.listxattr(path, follow_symlinks=False), key=os.fsencode)
+        names = os.listxattr(where) if isinstance(where, int) else os.listxattr(where, follow_symlinks=False)
+        return sorted(names, key=os.fsencode) if names else ()
     except OSError as error:
         if error.errno in _NO_XATTRS:
             return ()

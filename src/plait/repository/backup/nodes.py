@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from plait.repository.format.entries import FileInfo
     from plait.repository.index import StoredIndex
     from plait.repository.writing import Writer
-
-T = TypeVar("T")
 
 _TOLD_FROM: Final = 16 << 20
 """Bytes of a content from which on a person may be waiting for it."""
@@ -71,7 +69,6 @@ class Nodes:
         self._contents = contents
         self._carried = carried
         self._links: dict[tuple[int, int], tuple[int, int, Saved]] = {}
-        self._lock = Lock()
 
     def make(self, folder: Folder, parent: bytes, name: str, before: Frame | None, errors: list[Unreadable]) -> Made:
         """Makes the entry of a node; `parent` is the folder's path, packed.
@@ -80,23 +77,66 @@ class Nodes:
         raises.
         """
         path = f"{folder.path.rstrip('/')}/{name}"
-        node = self._read(path, "lstat", lambda: folder.node(name))
-        info = node.info
-        saved = None
-        packed_info = packed.info(info)
-        names = self._names(folder, node, path, errors)
-        kept = before if before is not None and before.glance.info == packed_info else None
-        unchanged = kept is not None and kept.glance.attributes == tuple(names)
-        if info.is_regular:
-            if kept is not None and unchanged and self._has_content(kept):
-                return self._kept(kept, folder, node, path, errors)
-            unchanged = False
-            info, saved = self._content(folder, node, path)
+        try:
+            node = folder.node(name)
+            info = node.info
             packed_info = packed.info(info)
-        elif kept is not None and unchanged:
+            kept = before if before is not None and before.glance.info == packed_info else None
+            if info.is_regular:
+                if kept is not None and self._has_content(kept):
+                    names = self._names(partial(folder.xattrs, node), node, path, errors)
+                    if kept.glance.attributes == tuple(names):
+                        return self._kept(kept, folder, node, path, errors)
+                return self._file(folder, parent, node, path, packed_info, errors)
+        except (FileNotFoundError, ObjectNotFoundError):
+            raise Vanished from None
+        except _SourceError as error:
+            raise Failure(f"{error.what} {path}: {reason(error.cause)}") from None
+        except OSError as error:
+            raise Failure(f"open {path}: {reason(error)}") from None
+        names = self._names(partial(folder.xattrs, node), node, path, errors)
+        if kept is not None and kept.glance.attributes == tuple(names):
             return self._kept(kept, folder, node, path, errors)
+        frame = self._entry(parent, node, info, packed_info, None, names)
+        return Made(frame, self._xattrs(folder, node, path, names, errors))
+
+    def _file(
+        self, folder: Folder, parent: bytes, node: Node, path: str, packed_info: bytes, errors: list[Unreadable]
+    ) -> Made:
+        """Makes the entry of a file that is read; of several names of one file, the first is."""
+        info = node.info
+        linked = self._linked(info)
+        try:
+            content = folder.open(node)
+        except PlaitError as error:
+            if isinstance(error, ObjectNotFoundError):
+                raise
+            raise _SourceError("open", error) from None
+        with content:
+            names = self._names(content.xattrs, node, path, errors)
+            saved = linked
+            if saved is None:
+                if content.info is not info:
+                    info = content.info
+                    packed_info = packed.info(info)
+                saved = self._contents.save(_reporting(content.read), info.size, self._teller(path, info))
+        if saved.size != info.size:
+            info = msgspec.structs.replace(info, size=saved.size)
+            packed_info = packed.info(info)
+        elif linked is None and info.links > 1 and len(self._links) < _MOST_LINKS:
+            self._links[info.device, info.inode] = info.size, info.mod_time, saved
         frame = self._entry(parent, node, info, packed_info, saved, names)
-        return Made(frame, self._xattrs(folder, node, path, names, errors), 0 if saved is None else saved.size)
+        return Made(frame, self._xattrs(folder, node, path, names, errors), saved.size)
+
+    def _linked(self, info: FileInfo) -> Saved | None:
+        """The content of a file that was saved under another name."""
+        if info.links < 2 or not info.inode:
+            return None
+        found = self._links.get((info.device, info.inode))
+        return found[2] if found is not None and found[:2] == (info.size, info.mod_time) else None
+
+    def _teller(self, path: str, info: FileInfo) -> Callable[[int], None]:
+        return partial(self._carried, path) if info.size >= _TOLD_FROM else _untold
 
     def entry(self, parent: bytes, node: Node) -> Frame:
         """The entry of a node without content and attributes."""
@@ -140,33 +180,10 @@ class Nodes:
         )  # fmt: skip
         return Frame(plain, mac, glance)
 
-    def _content(self, folder: Folder, node: Node, path: str) -> tuple[FileInfo, Saved]:
-        """Saves the content of a file; of several names of one file, it is read for the first."""
-        info = node.info
-        linked = info.links > 1 and info.inode != 0
-        if linked:
-            with self._lock:
-                found = self._links.get((info.device, info.inode))
-            if found is not None and found[:2] == (info.size, info.mod_time):
-                return info, found[2]
-
-        def told(size: int) -> None:
-            if info.size >= _TOLD_FROM:
-                self._carried(path, size)
-
-        with self._read(path, "open", lambda: folder.open(node)) as content:
-            info = content.info
-            saved = self._contents.save(_reporting(content.read, path), info.size, told)
-        if saved.size != info.size:
-            info = _with_size(info, saved.size)
-        elif linked and len(self._links) < _MOST_LINKS:
-            with self._lock:
-                self._links[info.device, info.inode] = info.size, info.mod_time, saved
-        return info, saved
-
-    def _names(self, folder: Folder, node: Node, path: str, errors: list[Unreadable]) -> Sequence[str]:
+    @staticmethod
+    def _names(listed: Callable[[], Sequence[str]], node: Node, path: str, errors: list[Unreadable]) -> Sequence[str]:
         try:
-            return folder.xattrs(node)
+            return listed()
         except FileNotFoundError:
             if node.info.is_directory:
                 # What was below it may be saved already.
@@ -195,15 +212,6 @@ class Nodes:
             found.append((entry.key, mac))
         return found
 
-    @staticmethod
-    def _read(path: str, what: str, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except (FileNotFoundError, ObjectNotFoundError):
-            raise Vanished from None
-        except (OSError, PlaitError) as error:
-            raise Failure(f"{what} {path}: {reason(error)}") from None
-
 
 def reason(error: OSError | PlaitError) -> str:
     """Why something could not be read, in the original's words."""
@@ -212,17 +220,26 @@ def reason(error: OSError | PlaitError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _reporting(read: Callable[[int], bytes], path: str) -> Callable[[int], bytes]:
+class _SourceError(Exception):
+    """Reading the source failed, and not storing what was read."""
+
+    def __init__(self, what: str, cause: OSError | PlaitError) -> None:
+        super().__init__(what)
+        self.what = what
+        self.cause = cause
+
+
+def _reporting(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
     """Reads, and tells the source's errors from the repository's."""
 
     def reading(size: int) -> bytes:
         try:
             return read(size)
         except (OSError, PlaitError) as error:
-            raise Failure(f"read {path}: {reason(error)}") from None
+            raise _SourceError("read", error) from None
 
     return reading
 
 
-def _with_size(info: FileInfo, size: int) -> FileInfo:
-    return msgspec.structs.replace(info, size=size)
+def _untold(size: int) -> None:
+    """Nobody waits for a small file."""

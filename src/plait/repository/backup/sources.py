@@ -36,6 +36,10 @@ class Content(Protocol):
 
     info: FileInfo
 
+    def xattrs(self) -> Sequence[str]:
+        """As `Folder.xattrs`, of the file that is open."""
+        ...
+
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, at least one before the end. Raises OSError or PlaitError."""
         ...

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import IntegrityError, NotSupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _BOUNDED_STREAM: Final = 64 << 10
 """Bytes of an LZ4 stream that cannot hold more than 16 MiB, whatever they say: LZ4 expands by 255 at most."""
@@ -29,19 +33,24 @@ class Compression(Enum):
 def compress(compression: Compression, plain: bytes) -> bytes:
     """The compressed stream, all of it in one go: the first block of a state has to hold its first 32 bytes."""
     if compression is Compression.LZ4:
-        import lz4.frame
-
-        stream: bytes = lz4.frame.compress(
-            plain,
-            block_size=lz4.frame.BLOCKSIZE_MAX4MB,
-            block_linked=False,
-            content_checksum=True,
-            store_size=False,
-        )
-        return stream
+        return _lz4_compressor()(plain)
     import gzip
 
     return gzip.compress(plain, compresslevel=6, mtime=0)
+
+
+@cache
+def _lz4_compressor() -> Callable[[bytes], bytes]:
+    """Made once: an import statement costs as much as a small stream does."""
+    import lz4.frame
+
+    return partial(
+        lz4.frame.compress,
+        block_size=lz4.frame.BLOCKSIZE_MAX4MB,
+        block_linked=False,
+        content_checksum=True,
+        store_size=False,
+    )
 
 
 def decompress(compression: Compression, stream: bytes, limit: int) -> bytes:

@@ -37,6 +37,7 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\x00\x00\x01\x00", "image/x-icon"),
     (4, b"ftyp", "video/mp4"),
 )
+_BEGINNINGS: Final = tuple(magic for offset, magic, _ in _MAGIC if offset == 0)
 _RIFF: Final = {b"WAVE": "audio/wav", b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
 _ELF: Final = {1: "application/x-object", 2: "application/x-executable", 3: "application/x-sharedlib"}
 _INTERPRETERS: Final = (
@@ -54,6 +55,7 @@ _BYTE_ORDER_MARKS: Final = (
     (b"\xfe\xff", "utf-16be"),
     (b"\xff\xfe", "utf-16le"),
 )
+_MARKS: Final = tuple(mark for mark, _ in _BYTE_ORDER_MARKS)
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _HTML: Final = re.compile(
     rb"<(?:!doctype html|!--|(?:html|head|body|script|iframe|h1|div|font|table|a|style|title|b|br|p)[ >])",
@@ -71,8 +73,7 @@ def content_type(beginning: bytes) -> str:
     binary = _binary_type(head)
     if binary is not None:
         return binary
-    marked = any(head.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
-    if not marked and _BINARY.search(head):
+    if not head.startswith(_MARKS) and _BINARY.search(head):
         return UNKNOWN
     kind = _text_type(head)
     charset = _charset(head[:_CHARSET_SNIFFED]) if kind in _WITH_CHARSET else None
@@ -80,9 +81,8 @@ def content_type(beginning: bytes) -> str:
 
 
 def _binary_type(head: bytes) -> str | None:
-    for offset, magic, kind in _MAGIC:
-        if head.startswith(magic, offset):
-            return kind
+    if head.startswith(_BEGINNINGS) or head.startswith(b"ftyp", 4):
+        return next(kind for offset, magic, kind in _MAGIC if head.startswith(magic, offset))
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if head.startswith(b"\x7fELF") and len(head) > 17:
@@ -135,12 +135,21 @@ def _is_json(text: bytes, *, whole: bool) -> bool:
 
 def _is_table(head: bytes, separator: bytes) -> bool:
     """Whether there are two lines or more, of as many fields each, at least two."""
+    if separator not in head:
+        return False
     lines = head.splitlines()
     if len(head) >= SNIFFED:
-        lines = lines[:-1]
-    lines = [line for line in lines if line and not line.startswith(b"#")]
-    fields = {line.count(separator) for line in lines}
-    return len(lines) >= 2 and len(fields) == 1 and fields != {0}
+        del lines[-1]
+    fields, seen = 0, 0
+    for line in lines:
+        if not line or line.startswith(b"#"):
+            continue
+        found = line.count(separator)
+        if not found or (seen and found != fields):
+            return False
+        fields = found
+        seen += 1
+    return seen >= 2
 
 
 def _charset(head: bytes) -> str | None:

@@ -67,8 +67,11 @@ class Cipher:
 
     def encrypt(self, plain: bytes) -> bytes:
         """The encrypted stream of `plain`, under a fresh key."""
-        subkey = self._random(KEY_SIZE)
+        secret = self._random(KEY_SIZE + _NONCE_SIZE)
+        subkey, nonce = secret[:KEY_SIZE], secret[KEY_SIZE:]
         seal = _library().data(subkey).encrypt
+        if 0 < len(plain) <= self._record_size:
+            return self._wrap(subkey) + nonce + seal(nonce, plain, None)
         parts = [self._wrap(subkey)]
         view = memoryview(plain)
         for start in range(0, len(plain), self._record_size):
