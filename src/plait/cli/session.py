@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
+from plait.cli.directories import state_directory
 from plait.cli.guard import say_error, say_lines
 from plait.cli.logs import open_log
 from plait.cli.opening import location
@@ -136,6 +137,7 @@ class Session:
             writes=self._writes,
             interruptions=self._interruptions,
             limited_by=self._limiters.append,
+            state=state_directory(self.invocation.environment),
         )
 
     def location(self, word: str) -> Location:

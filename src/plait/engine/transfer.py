@@ -8,47 +8,32 @@ source gives a hash, and after where the destination gives one.
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from plait.engine.hashing import KeepingSource, OrderedHash
-from plait.engine.parallel import run_together
-from plait.engine.workers import POLL
-from plait.model.errors import (
-    CancelledError,
-    IntegrityError,
-    PlaitError,
-    Retry,
-    SourceChangedError,
-)
+from plait.engine.parts import PartsCarrier, corrupted, unchanged_stat
+from plait.engine.watching import Watched
+from plait.model.errors import IntegrityError, PlaitError
 from plait.stores.base import (
     Copies,
     CopiesBatches,
     CopiesPages,
     CopyRequest,
     CopyResult,
-    Hashes,
-    HashesParts,
     MovesBatches,
     Outgoing,
     Parts,
-    PassesFile,
 )
-from plait.stores.content import part_size_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from plait.model.items import Item, Page, Stat
-    from plait.stores.base import PartialWrite, Reader, Source, Store
-
-T = TypeVar("T")
+    from plait.stores.base import Reader, Store
 
 READ_BACK_BLOCK = 1 << 20
-LONGEST_PAUSE = 8.0
 
 
 class Manner(StrEnum):
@@ -69,6 +54,8 @@ class Carriage(msgspec.Struct, frozen=True):
     stat: Stat | None
     manner: Manner
     size: int
+    kept: int = 0
+    """Bytes of them that an interrupted transfer had carried before."""
 
 
 class TransferSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +112,7 @@ class Transfer:
             and destination.can_move_from(source)
             else None
         )
+        self._parts_carrier = PartsCarrier(source, destination.features, settings, cancelled)
         self._parts = destination if isinstance(destination, Parts) and destination.features.part_cutoff > 0 else None
 
     @property
@@ -196,7 +184,9 @@ class Transfer:
             carriage = Carriage(self._copies.copy_from(self.source, item, key, how), Manner.SERVER_SIDE, item.size or 0)
             carried(carriage.size)
         elif self._parts is not None and self._in_parts(item):
-            carriage = self._carry_parts(self._parts, item, key, how, carried)
+            stat = unchanged_stat(self.source, item)
+            found = self._parts_carrier.carry(self._parts, item, stat, key, self._complete(how, stat), carried)
+            carriage = Carriage(found.stat, Manner.PARTS, item.size or 0, found.kept)
         else:
             carriage = self._carry_stream(item, key, how, carried)
         self._check(item, carriage)
@@ -224,7 +214,7 @@ class Transfer:
 
     def _carry_stream(self, item: Item, key: str, how: Outgoing, carried: Callable[[int], None]) -> Carriage:
         with self.source.read(item.key, expected=item.stat) as reader:
-            content = _Watched(reader, self._cancelled, carried)
+            content = Watched(reader, self._cancelled, carried)
             stat = self.destination.write(key, content, self._size(item, reader), self._complete(how, reader.stat))
         return Carriage(stat, Manner.STREAM, content.size)
 
@@ -250,82 +240,6 @@ class Transfer:
             cutoff = self.destination.features.part_cutoff
         return item.size is not None and self.settings.streams > 1 and item.size >= max(cutoff, 1)
 
-    def _carry_parts(
-        self, parts: Parts, item: Item, key: str, how: Outgoing, carried: Callable[[int], None]
-    ) -> Carriage:
-        stat = self.source.stat(item.key)
-        if _differs(item.stat, stat):
-            message = "can't copy - source file is being updated"
-            raise SourceChangedError(message, key=item.key)
-        how = self._complete(how, stat)
-        how = self._with_parts_hash(item, how)
-        size = item.size or 0
-        partial = parts.begin(key, size, how)
-        try:
-            self._fill(partial, item.key, stat, size, carried)
-            return Carriage(partial.commit(), Manner.PARTS, size)
-        except BaseException:
-            partial.abort()
-            raise
-
-    def _with_parts_hash(self, item: Item, how: Outgoing) -> Outgoing:
-        features = self.destination.features
-        name = features.parts_hash
-        if name is None or name in how.hashes or self.settings.ignore_hash:
-            return how
-        if isinstance(self.source, HashesParts):
-            step = part_size_for(item.size or 0, features.part_size, features.most_parts)
-            found = self.source.hash_parts(item.key, name, step, expected=item.stat, cancelled=self._cancelled)
-            if found is not None:
-                hashes = {**how.hashes, name: found.whole}
-                return msgspec.structs.replace(how, hashes=hashes, part_hashes=found)
-        if not isinstance(self.source, Hashes):
-            return how
-        value = self.source.hash(item.key, name, expected=item.stat)
-        return how if value is None else msgspec.structs.replace(how, hashes={**how.hashes, name: value})
-
-    def _fill(self, partial: PartialWrite, key: str, stat: Stat, size: int, carried: Callable[[int], None]) -> None:
-        part_size = partial.part_size
-        streams = min(self.settings.streams, -(-size // part_size))
-        expected = None if self.settings.ignore_hash else next(iter(stat.hashes.items()), None)
-        ordered = OrderedHash(expected[0], part_size, window=streams + 1) if expected is not None else None
-
-        def one(offset: int, stopped: Callable[[], bool]) -> None:
-            length = min(part_size, size - offset)
-            self._fill_part(partial, _Part(key, stat, offset, length), ordered, stopped)
-            carried(length)
-
-        run_together(one, range(0, size, part_size), streams, self._cancelled)
-        if ordered is not None and expected is not None and ordered.hexdigest() != expected[1]:
-            raise _corrupted(expected[0], expected[1], ordered.hexdigest(), key)
-
-    def _fill_part(
-        self, partial: PartialWrite, part: _Part, ordered: OrderedHash | None, stopped: Callable[[], bool]
-    ) -> None:
-        if ordered is not None:
-            ordered.wait_for_turn(part.offset, stopped)
-        for pause in _pauses(self.settings.tries):
-            with self.source.read(part.key, part.offset, part.length, expected=part.stat) as reader:
-                content = _watched(reader, stopped)
-                try:
-                    self._write_part(partial, part, content, ordered)
-                except PlaitError as error:
-                    # The source has its own retries: what it gives up is not tried again here.
-                    if error.retry is not Retry.SOON or pause is None or content.broken:
-                        raise
-                else:
-                    return
-            _sleep(pause, stopped)
-
-    @staticmethod
-    def _write_part(partial: PartialWrite, part: _Part, content: Source, ordered: OrderedHash | None) -> None:
-        if ordered is None:
-            partial.write_part(part.offset, content, part.length)
-            return
-        kept = KeepingSource(content)
-        partial.write_part(part.offset, kept, part.length)
-        ordered.add(part.offset, kept.blocks)
-
     def _check(self, item: Item, carriage: Carriage) -> None:
         stat = carriage.stat
         if stat is None:
@@ -337,7 +251,7 @@ class Transfer:
             return
         for name, value in item.stat.hashes.items():
             if name in stat.hashes and stat.hashes[name] != value:
-                raise _corrupted(name, value, stat.hashes[name], item.key)
+                raise corrupted(name, value, stat.hashes[name], item.key)
 
     def _read_back_result(self, result: CopyResult) -> CopyResult:
         if result.error is not None:
@@ -353,63 +267,7 @@ class Transfer:
         ours = _digest(self.source.read(item.key, expected=item.stat), self._cancelled)
         theirs = _digest(self.destination.read(key), self._cancelled)
         if ours != theirs:
-            raise _corrupted("blake3", ours, theirs, key)
-
-
-class _Part(msgspec.Struct, frozen=True):
-    """One range of the source item `key`, which was found as `stat`."""
-
-    key: str
-    stat: Stat
-    offset: int
-    length: int
-
-
-class _Watched:
-    """Content that tells of its bytes as they pass, and ends with CancelledError once the run is cancelled."""
-
-    def __init__(self, content: Source, cancelled: Callable[[], bool], carried: Callable[[int], None] | None) -> None:
-        self._content = content
-        self._cancelled = cancelled
-        self._carried = carried
-        self.size = 0
-        self.broken = False
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self._cancelled():
-            message = "interrupted"
-            raise CancelledError(message)
-        try:
-            block = self._content.read(size)
-        except PlaitError:
-            self.broken = True
-            raise
-        self.size += len(block)
-        if self._carried is not None:
-            self._carried(len(block))
-        return block
-
-
-class _WatchedFile(_Watched):
-    """Content that may be passed on as a range of a file."""
-
-    def __init__(self, content: Source, cancelled: Callable[[], bool], file: PassesFile) -> None:
-        super().__init__(content, cancelled, None)
-        self._file = file
-
-    def pass_file(self, send: Callable[[int, int, int], T]) -> T:
-        """See `PassesFile`."""
-        try:
-            return self._file.pass_file(send)
-        except SourceChangedError:
-            self.broken = True
-            raise
-
-
-def _watched(reader: Reader, cancelled: Callable[[], bool]) -> _Watched:
-    if isinstance(reader, PassesFile):
-        return _WatchedFile(reader, cancelled, reader)
-    return _Watched(reader, cancelled, None)
+            raise corrupted("blake3", ours, theirs, key)
 
 
 def _digest(reader: Reader, cancelled: Callable[[], bool]) -> str:
@@ -417,32 +275,7 @@ def _digest(reader: Reader, cancelled: Callable[[], bool]) -> str:
 
     digest = blake3()
     with reader:
-        content = _Watched(reader, cancelled, None)
+        content = Watched(reader, cancelled, None)
         while block := content.read(READ_BACK_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _differs(listed: Stat, found: Stat) -> bool:
-    """True where the item is known to be another one than was listed; what only one of them knows says nothing."""
-    pairs = ((listed.size, found.size), (listed.modified, found.modified), (listed.etag, found.etag))
-    return any(a is not None and b is not None and a != b for a, b in pairs)
-
-
-def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:
-    """Waits, unless everything stops; then what comes next says so."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0 and not stopped():
-        time.sleep(min(left, POLL))
-
-
-def _pauses(tries: int) -> Iterator[float | None]:
-    """Seconds to wait after each failed try; None after the last."""
-    for number in range(tries - 1):
-        yield min(0.05 * 2**number, LONGEST_PAUSE)
-    yield None
-
-
-def _corrupted(name: str, ours: str, theirs: str, key: str) -> IntegrityError:
-    message = f"corrupted on transfer: {name} hashes differ: source {ours}, destination {theirs}"
-    return IntegrityError(message, key=key)

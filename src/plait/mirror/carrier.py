@@ -26,6 +26,7 @@ from plait.model.errors import (
     PreconditionError,
 )
 from plait.model.items import Item
+from plait.model.values.sizes import show_size_unit
 from plait.stores.base import Copies, CopyRequest, Directories, Outgoing, Renames, SetsAttributes
 from plait.stores.content import check_expected
 from plait.stores.local.options import LINK_SUFFIX
@@ -50,6 +51,7 @@ SET_DIRECTORY_METADATA = "Updated directory metadata"
 DELETED = "Deleted"
 MOVED = "Moved (server-side)"
 KEPT = "Moved into backup dir"
+WENT_ON = "Went on with an interrupted transfer"
 MADE_DIRECTORY = "Made directory"
 REMOVED_DIRECTORY = "Removing directory"
 
@@ -263,7 +265,10 @@ class MirrorCarrier:
         replaces = action.destination.stat if action.destination is not None and key == action.key else None
         # Beside its place stands only what may be thrown away again.
         move = key == action.key
-        return self._transfer.carry(item, key, how, lambda size: self._emit(Carried(action, size)), replaces, move=move)
+        done = self._transfer.carry(item, key, how, lambda size: self._emit(Carried(action, size)), replaces, move=move)
+        if done.kept:
+            self._emit(Message(Level.INFO, f"{WENT_ON}, of which {show_size_unit(done.kept)} were there", action.key))
+        return done
 
     def _copied_there(self, action: Action) -> Carriage | None:
         """What the destination has copied from another tree of its own; None where no such tree has the file."""
@@ -426,7 +431,7 @@ def _copied(action: Action, carriage: Carriage, *, new: bool | None = None) -> O
         case _:
             detail = COPIED_NEW if new else COPIED_OVER
     there, moved = carriage.manner is Manner.SERVER_SIDE, carriage.manner is Manner.MOVE
-    return Outcome(action, Status.DONE, detail, carried=carriage.size, server_side=there, moved=moved)
+    return Outcome(action, Status.DONE, detail, carried=carriage.size - carriage.kept, server_side=there, moved=moved)
 
 
 def _on_one_file_system(source: Item, destination: Item) -> bool:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from plait.engine.events import Level, Message
 from plait.mirror import settings
 from plait.mirror.network_options import network_of
+from plait.mirror.network_options import network_of
 from plait.stores.registry import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from plait.engine.events import EventStream
     from plait.engine.workers import Cancellation
@@ -31,10 +33,12 @@ def opening(
     writes: bool,
     interruptions: Interruptions | None = None,
     limited_by: Callable[[Limiter], None] | None = None,
+    state: Path | None = None,
 ) -> Opening:
     """How the locations of a command are opened; `writes`: its options say how files are written.
 
     The stores are noted in `interruptions`. `limited_by` is given what limits them, where something does.
+    `state` is where they may remember what was interrupted.
     """
     wrap = wrapping(values, cancellation, events, limited_by)
 
@@ -46,6 +50,8 @@ def opening(
     return Opening(
         remotes=remotes,
         deadlines=settings.deadlines(values),
+        state=state,
+        network=network_of(values, lambda text: events.emit(Message(Level.DEBUG, text))),
         network=network_of(values, lambda text: events.emit(Message(Level.DEBUG, text))),
         local=settings.local_options(values, writes=writes),
         notice=lambda key, text: events.emit(Message(Level.NOTICE, text, key)),

@@ -149,9 +149,9 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     `if_absent`: fail with AlreadyExistsError where the key exists. `if_match`: fail with PreconditionError unless the
     stored etag is this one. `modified`: modification time to keep, ns. `metadata`: user metadata. `durable`: on
     return, content and name survive a power loss. `hashes`: expected hashes of the content, checked where the store
-    can. `part_hashes`: those of its parts, by which `Parts` may know them beforehand. `in_place`: write the final name
-    directly (not atomic; only where a person asked for it). `mode`: POSIX permission bits for a new file where
-    `Features.posix`.
+    can. `part_hashes`: those of its parts, by which `Parts` may know them beforehand. `fingerprint`: equal for equal
+    content only, so that `Parts` may go on where they were interrupted. `in_place`: write the final name directly (not atomic;
+    only where a person asked for it). `mode`: POSIX permission bits for a new file where `Features.posix`.
     """
 
     if_absent: bool = False
@@ -162,6 +162,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     durable: bool = False
     hashes: Mapping[str, str] = {}
     part_hashes: PartHashes | None = None
+    fingerprint: str | None = None
     in_place: bool = False
     mode: int | None = None
 
@@ -435,6 +436,29 @@ class PartialWrite(Protocol):
 
     def abort(self) -> None:
         """Forgets everything; the key holds what it held before."""
+        ...
+
+
+@runtime_checkable
+class Rereads(Protocol):
+    """Partial writes of which what was written can be read at once."""
+
+    def read_back(self, offset: int, buffer: memoryview) -> None:
+        """Fills the buffer with what was written from `offset` on. Raises StoreError."""
+        ...
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """Partial writes that another one of the same content may go on with (`Outgoing.fingerprint`)."""
+
+    @property
+    def written(self) -> Sequence[tuple[int, int]]:
+        """Offset and length of each part that an earlier one had written, and that need not be written again."""
+        ...
+
+    def suspend(self) -> None:
+        """Lets go, and leaves what is there to the next one; forgets it, as `abort` does, where that cannot be."""
         ...
 
 

@@ -21,6 +21,7 @@ from plait.stores.location import LocationKind, join_root, parse_rclone_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from plait.stores.base import Store
     from plait.stores.location import Location
@@ -115,13 +116,15 @@ class Remotes(Protocol):
 class Opening:
     """What is known when locations are opened.
 
-    `local` holds the command line's wishes for local stores. `notice(key, text)` is told what a listing leaves out,
-    of the keys that `notices` holds for. `wrap` puts the wrappers round each store that is opened (retries, limits).
+    `state` is a directory of Plait's own, where a store may remember what it is at. `local` holds the command line's
+    wishes for local stores. `notice(key, text)` is told what a listing leaves out, of the keys that `notices` holds
+    for. `wrap` puts the wrappers round each store that is opened (retries, limits).
     """
 
     remotes: Remotes
     deadlines: Deadlines = field(default_factory=Deadlines)
     network: Network = field(default_factory=Network)
+    state: Path | None = None
     local: LocalOptions = field(default_factory=LocalOptions)
     notice: Callable[[str, str], None] = lambda _, __: None
     notices: Callable[[str], bool] = lambda _: True

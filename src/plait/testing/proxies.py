@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @dataclass
 class TestProxy:
-    """Connects to `target` whatever host it is asked for. `asked` holds the first line and headers of each connection;
-    with `password`, only those are served who show it.
+    """Connects to `target` whatever host it is asked for.
+
+    `asked` holds the first line and headers of each connection; with `authorization`, only those are served who show
+    it. `sent` and `received` count the bytes that passed to the target and back.
     """
 
     __test__ = False
@@ -23,9 +25,12 @@ class TestProxy:
     target: tuple[str, int]
     authorization: str | None = None
     asked: list[bytes] = field(default_factory=list)
+    sent: int = 0
+    received: int = 0
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -78,16 +83,25 @@ class TestProxy:
         with socket.create_connection(self.target) as server:
             server.sendall(forward)
             connection.sendall(answer)
-            back = threading.Thread(target=_pump, args=(server, connection), daemon=True)
+            back = threading.Thread(target=_pump, args=(server, connection, self._came), daemon=True)
             back.start()
-            _pump(connection, server)
+            _pump(connection, server, self._went)
             back.join()
 
+    def _went(self, size: int) -> None:
+        with self._lock:
+            self.sent += size
 
-def _pump(origin: socket.socket, destination: socket.socket) -> None:
+    def _came(self, size: int) -> None:
+        with self._lock:
+            self.received += size
+
+
+def _pump(origin: socket.socket, destination: socket.socket, count: Callable[[int], None]) -> None:
     with suppress(OSError):
         while data := origin.recv(1 << 16):
             destination.sendall(data)
+            count(len(data))
         destination.shutdown(socket.SHUT_WR)
 
 

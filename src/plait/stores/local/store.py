@@ -31,19 +31,12 @@ from plait.stores.local.moving import Moves
 from plait.stores.local.options import Links, LocalOptions
 from plait.stores.local.part_hashes import hash_file_parts
 from plait.stores.local.partials import remove_left_over
+from plait.stores.local.parts import PART_CUTOFF, PART_SIZE, LocalParts
 from plait.stores.local.paths import Place, Root, components, place
 from plait.stores.local.probe import probe
 from plait.stores.local.reading import READ, LocalReader, check_file, not_found, open_file
 from plait.stores.local.whole import move_tree, usage_of
-from plait.stores.local.writing import (
-    PART_CUTOFF,
-    PART_SIZE,
-    LocalParts,
-    Target,
-    system_errors,
-    write_file,
-    write_in_place,
-)
+from plait.stores.local.writing import Target, system_errors, write_file, write_in_place
 from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
@@ -274,10 +267,14 @@ class LocalStore:
             raise NotSupportedError("a symbolic link is not written in parts", key=key)
         target = self.open_target(key, how)
         try:
-            return LocalParts(target, size, how)
+            parts = LocalParts(target, size, how)
         except BaseException:
             os.close(target.directory)
             raise
+        if parts.taken_over is not None:
+            with self._lock:
+                self._left_over.pop(key.rpartition("/")[0] + "/" * ("/" in key) + parts.taken_over, None)
+        return parts
 
     def can_copy_batches_from(self, source: Store) -> bool:
         return isinstance(unwrapped(source), LocalStore)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager, suppress
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from plait.model.errors import (
     AlreadyExistsError,
-    CancelledError,
     IntegrityError,
     NotSupportedError,
     StoreError,
@@ -31,12 +29,11 @@ if TYPE_CHECKING:
     from plait.model.items import Stat
     from plait.stores.base import Outgoing, Source
     from plait.stores.local.options import LocalOptions
+    from plait.stores.local.resuming import Found
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 MODE = 0o666
 PREALLOCATE_FROM = 1 << 20
-PART_SIZE = 16 << 20
-PART_CUTOFF = 64 << 20
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -71,10 +68,16 @@ class Partial:
     It is removed by `discard`, also after a failed `commit`; after `commit` it has its final name.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, found: Found | None = None) -> None:
+        """Makes the file, or takes over `found`."""
         self._target = target
-        with system_errors("failed to create the partial file", target.key):
-            self._name, self.descriptor = create_partial(target.directory, target.leaf, target.options.partial_suffix)
+        if found is not None:
+            self._name, self.descriptor = found.name, found.descriptor
+        else:
+            with system_errors("failed to create the partial file", target.key):
+                self._name, self.descriptor = create_partial(
+                    target.directory, target.leaf, target.options.partial_suffix
+                )
         self._there = True
         self._open = True
 
@@ -103,6 +106,11 @@ class Partial:
             self._there = False
             with suppress(FileNotFoundError):
                 os.unlink(self._name, dir_fd=self._target.directory)
+        self._close()
+
+    def leave(self) -> None:
+        """Lets go of the file, which stays for the next writer to go on with."""
+        self._there = False
         self._close()
 
     def _close(self) -> None:
@@ -268,79 +276,3 @@ def _new_link(target: Target, text: str) -> str:
             continue
         return name
     raise OSError(errno.EBUSY, "too many writers of one link")
-
-
-class LocalParts:
-    """A file being written in parts, from several threads; the target's directory is closed with it."""
-
-    def __init__(self, target: Target, size: int, how: Outgoing) -> None:
-        self._target = target
-        self._size = size
-        self._how = how
-        self._partial = Partial(target)
-        self._lock = Lock()
-        self._writing = 0
-        self._ended = False
-        self._freed = False
-        self._done: set[int] = set()
-        try:
-            preallocate(self._partial.descriptor, size, target)
-            with system_errors("failed to write", target.key):
-                os.ftruncate(self._partial.descriptor, size)
-        except BaseException:
-            self._partial.discard()
-            raise
-
-    @property
-    def part_size(self) -> int:
-        return PART_SIZE
-
-    def write_part(self, offset: int, content: Source, length: int) -> None:
-        """Writes one part where it belongs."""
-        key = self._target.key
-        position = offset
-        for block in blocks(content, length, key):
-            with self._held(), system_errors("failed to write", key):
-                write_all(self._partial.descriptor, block, position)
-            position += len(block)
-        with self._lock:
-            self._done.add(offset)
-
-    def commit(self) -> Stat:
-        """Gives the file its name. Raises IntegrityError where a part is missing."""
-        missing = [offset for offset in range(0, self._size, PART_SIZE) if offset not in self._done]
-        if missing:
-            raise IntegrityError(
-                f"{len(missing)} parts were not written, the first at {missing[0]}", key=self._target.key
-            )
-        stat = self._partial.commit(self._size, self._how)
-        self.abort()
-        return stat
-
-    def abort(self) -> None:
-        """Removes the partial file; parts under way end with CancelledError."""
-        with self._lock:
-            self._ended = True
-        self._free_if_last()
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Keeps the descriptor open for one write: its number may belong to another file once it is closed."""
-        with self._lock:
-            if self._ended:
-                raise CancelledError("the file was given up", key=self._target.key)
-            self._writing += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._writing -= 1
-            self._free_if_last()
-
-    def _free_if_last(self) -> None:
-        with self._lock:
-            if not self._ended or self._writing or self._freed:
-                return
-            self._freed = True
-        self._partial.discard()
-        os.close(self._target.directory)

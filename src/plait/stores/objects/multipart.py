@@ -16,6 +16,7 @@ import msgspec
 from plait.model.errors import (
     IntegrityError,
     NotSupportedError,
+    ObjectNotFoundError,
     PlaitError,
     Retry,
     StoreError,
@@ -29,6 +30,7 @@ from plait.stores.content import part_size_for as stores_part_size_for
 from plait.stores.hashes import Digests
 from plait.stores.objects.failures import Refusal, error_of
 from plait.stores.objects.metadata import md5_of_etag, md5_to_base64, plain_etag
+from plait.stores.objects.notes import VERSION, UploadNote, hash_of
 from plait.stores.objects.request import Request
 from plait.stores.objects.upload import WHAT, Manner, Target, condition_headers, conditional, put_small
 from plait.stores.objects.wire import ProtocolError
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from plait.stores.base import Source
+    from plait.stores.objects.notes import HeldNote
     from plait.stores.objects.request import Answer, Client
     from plait.stores.objects.xml import Upload, Uploaded
 
@@ -86,10 +89,12 @@ class PartialUpload:
         self._target = target
         self._size = size
         self._part_size = part_size
-        self._identifier = identifier
+        self.identifier = identifier
         self._lock = Lock()
         self._parts: dict[int, _Part] = {}
         self._over = False
+        self._note: HeldNote | None = None
+        self.written: Sequence[tuple[int, int]] = ()
 
     @classmethod
     def begin(cls, client: Client, manner: Manner, target: Target, size: int | None, part_size: int) -> PartialUpload:
@@ -106,13 +111,63 @@ class PartialUpload:
         identifier = _text_of(client.call(request), "UploadId", target)
         return cls(client, manner, target, size, part_size, identifier)
 
+    @classmethod
+    def begin_or_go_on(
+        cls, client: Client, manner: Manner, target: Target, size: int, part_size: int, note: HeldNote | None
+    ) -> PartialUpload:
+        """Goes on with the upload that a note tells of, where it was for the same; else begins one and notes it.
+
+        Raises the catalogue's errors; the note is let go of then.
+        """
+        if note is None or target.how.part_hashes is None:
+            return cls.begin(client, manner, target, size, part_size)
+        content = target.how.part_hashes.whole
+        try:
+            wanted = UploadNote(VERSION, "", part_size, hash_of(target.headers), content)
+            if note.known is not None and msgspec.structs.replace(note.known, identifier="") == wanted:
+                upload = cls(client, manner, target, size, part_size, note.known.identifier)
+                if upload.goes_on(note):
+                    return upload
+            upload = cls.begin(client, manner, target, size, part_size)
+            upload.noted(note, wanted)
+        except BaseException:
+            note.release()
+            raise
+        return upload
+
+    def noted(self, note: HeldNote, wanted: UploadNote) -> None:
+        """Notes what the upload is, so that another run may go on with it."""
+        self._note = note
+        try:
+            note.write(msgspec.structs.replace(wanted, identifier=self.identifier))
+        except OSError:
+            # Without a note, the upload is begun anew another time.
+            self._note = None
+            note.forget()
+
+    def goes_on(self, note: HeldNote) -> bool:
+        """Takes over the parts that are what the source has; False where the upload is over."""
+        try:
+            found = self.remember()
+        except ObjectNotFoundError:
+            return False
+        self._note = note
+        self.written = [(offset, length) for offset, length in found if self._is_the_sources(offset)]
+        numbers = {offset // self._part_size + 1 for offset, _ in self.written}
+        self._parts = {number: part for number, part in self._parts.items() if number in numbers}
+        return True
+
+    def _is_the_sources(self, offset: int) -> bool:
+        number = offset // self._part_size + 1
+        return self._parts[number].md5 == self._known(number - 1)
+
     def remember(self) -> list[tuple[int, int]]:
         """Takes over the whole parts that the server has already; gives their offsets and lengths in bytes.
 
         Only parts whose etag is the MD5 of their content are taken: others cannot be told from wrong ones.
         """
         found = []
-        for part in uploaded_parts(self._client, self._target.key, self._identifier, self._manner.secrets):
+        for part in uploaded_parts(self._client, self._target.key, self.identifier, self._manner.secrets):
             offset = (part.number - 1) * self._part_size
             whole = self._size is not None and part.size == min(self._part_size, self._size - offset)
             value = md5_of_etag(plain_etag(part.etag)) if self._manner.etag_is_md5 else None
@@ -168,7 +223,7 @@ class PartialUpload:
             )
         if file is not None and file[2] != length:
             raise IntegrityError(f"a part of {file[2]} of {length} bytes was read", key=self._target.shown)
-        query = (("partNumber", str(number)), ("uploadId", self._identifier))
+        query = (("partNumber", str(number)), ("uploadId", self.identifier))
         request = self._request("PUT", query, headers, data, file)
         answer = self._client.call(request)
         etag = answer.headers.get("etag")
@@ -188,7 +243,7 @@ class PartialUpload:
         etag = f"{md5(b''.join(part.md5 for _, part in parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
         request = self._request(
             "POST",
-            (("uploadId", self._identifier),),
+            (("uploadId", self.identifier),),
             {**condition_headers(self._target.how), **self._manner.secrets},
             [completion((number, part.etag) for number, part in parts)],
         )
@@ -196,7 +251,7 @@ class PartialUpload:
             found = conditional(self._target, lambda: self._completed(request))
         except UnknownOutcomeError:
             found = self._settled(etag)
-        self._over = True
+        self._ended()
         checked = self._manner.multipart_etag and self._manner.etag_is_md5
         if checked and found is not None and found.lower() != etag:
             raise IntegrityError(
@@ -216,12 +271,30 @@ class PartialUpload:
     def abort(self) -> None:
         """Forgets the parts, as far as the server can be told; repeated calls and one after `commit` do nothing."""
         if self._over or self._manner.keep_parts:
+            self._released()
             return
-        self._over = True
-        request = self._request("DELETE", (("uploadId", self._identifier),), {}, [])
+        self._ended()
+        request = self._request("DELETE", (("uploadId", self.identifier),), {}, [])
         # The error that led here matters more than one that is met now.
         with suppress(PlaitError):
             _patiently(lambda: self._client.call(request))
+
+    def suspend(self) -> None:
+        """Leaves the parts to the next run where there is a note of them; else forgets them."""
+        if self._note is None or not self._parts or self._over:
+            self.abort()
+            return
+        self._over = True
+        self._released()
+
+    def _ended(self) -> None:
+        self._over = True
+        if self._note is not None:
+            self._note.forget()
+
+    def _released(self) -> None:
+        if self._note is not None:
+            self._note.release()
 
     def _request(
         self,

@@ -12,6 +12,7 @@ from plait.model.errors import ConfigurationError
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from pathlib import Path
 
     from plait.stores.base import Deadlines
     from plait.stores.network import Network
@@ -23,7 +24,9 @@ def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) ->
     """Opens `BUCKET/PREFIX` on a remote of type s3; see `plait.stores.registry.Opener`."""
     root = path.strip("/")
     bucket, _, prefix = root.partition("/")
-    return open_s3(options, bucket, prefix, deadlines=opening.deadlines, network=opening.network), root
+    notes = None if opening.state is None else opening.state / "uploads"
+    store = open_s3(options, bucket, prefix, deadlines=opening.deadlines, network=opening.network, notes=notes)
+    return store, root
 
 
 def open_s3(
@@ -35,11 +38,13 @@ def open_s3(
     description: str | None = None,
     tls: ssl.SSLContext | None = None,
     network: Network | None = None,
+    notes: Path | None = None,
 ) -> S3Store:
     """The store of the objects of `bucket` below `prefix`.
 
     `options` are those of a remote of type s3 in `rclone.conf`, secrets revealed; `prefix` has no slash at its ends or
-    is "". `description` is the location as a person knows it. `tls` replaces what `network` says of
+    is "". `description` is the location as a person knows it. `notes` is a directory
+    in which uploads are noted, so that one that is interrupted is gone on with. `tls` replaces what `network` says of
     trust. Nothing is sent before the first call.
 
     Raises ConfigurationError for options that cannot be, MissingExtraError and SecretError where credentials are to be
@@ -67,4 +72,4 @@ def open_s3(
     client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), tls=tls, network=network)
     root = f"{prefix}/" if prefix else ""
     shown = description or f"s3://{bucket}/{prefix}".rstrip("/")
-    return S3Store(client, parsed, quirks, root, identity_of(parsed), shown)
+    return S3Store(client, parsed, quirks, root, identity=identity_of(parsed), description=shown, notes=notes)

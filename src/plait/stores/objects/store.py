@@ -32,6 +32,7 @@ from plait.stores.objects.metadata import (
     upload_headers,
 )
 from plait.stores.objects.multipart import PartialUpload, part_size_for, put_in_parts, uploads_under_way
+from plait.stores.objects.notes import take
 from plait.stores.objects.options import NEVER
 from plait.stores.objects.probes import Probes, oddities
 from plait.stores.objects.reading import ObjectReader, Wanted, head, head_of, open_reader, stat_of_head
@@ -40,6 +41,7 @@ from plait.stores.objects.upload import (
     HELD,
     Manner,
     Target,
+    condition_headers,
     put_small,
     put_streamed,
 )
@@ -49,9 +51,11 @@ from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from plait.model.items import Item
     from plait.stores.base import Source, Store
+    from plait.stores.objects.notes import HeldNote
     from plait.stores.objects.options import Quirks, S3Options
     from plait.stores.objects.request import Answer, Client
     from plait.stores.objects.xml import Upload
@@ -65,13 +69,22 @@ class S3Store:
     """The objects of a bucket whose key begins with `root` ("" or a prefix that ends with `/`)."""
 
     def __init__(
-        self, client: Client, options: S3Options, quirks: Quirks, root: str, identity: str, description: str
+        self,
+        client: Client,
+        options: S3Options,
+        quirks: Quirks,
+        root: str,
+        *,
+        identity: str,
+        description: str,
+        notes: Path | None = None,
     ) -> None:
         self._client = client
         self._options = options
         self._quirks = quirks
         self._root = root
         self._description = description
+        self._notes = notes
         self._lister = Lister(
             client,
             root,
@@ -211,7 +224,14 @@ class S3Store:
         target = self._target(key, how, in_parts=True)
         if how.if_absent or how.if_match is not None:
             self._require_conditions(how, key, in_parts=True)
-        return PartialUpload.begin(self._client, self._manner, target, size, part_size_for(self._manner, size))
+        step = part_size_for(self._manner, size)
+        return PartialUpload.begin_or_go_on(self._client, self._manner, target, size, step, self._note_on(target))
+
+    def _note_on(self, target: Target) -> HeldNote | None:
+        """The note on an upload that may be gone on with; one that has conditions is not."""
+        if self._notes is None or target.how.part_hashes is None or condition_headers(target.how):
+            return None
+        return take(self._notes, f"{self.features.identity}\n{self._client.bucket}\n{target.key}")
 
     def uploads(self, prefix: str = "") -> Iterator[Upload]:
         """The uploads in parts that were begun below `prefix`, here or elsewhere, and neither completed nor aborted."""

@@ -73,6 +73,21 @@ def offered(store: Store, protocol: Callable[..., T]) -> T | None:
     return layer
 
 
+@runtime_checkable
+class PassedOn(Protocol):
+    """Partial writes round another one, which they pass parts on to."""
+
+    @property
+    def passed_to(self) -> PartialWrite: ...
+
+
+def innermost(partial: PartialWrite) -> PartialWrite:
+    """The partial write below all that pass its parts on."""
+    while isinstance(partial, PassedOn):
+        partial = partial.passed_to
+    return partial
+
+
 class Wrapper:
     """A store that passes every call on to `inner`; made by `wrap`, so that it has the right optional methods."""
 

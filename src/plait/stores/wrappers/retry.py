@@ -312,6 +312,10 @@ class RetriedPartial:
         self._partial = partial
 
     @property
+    def passed_to(self) -> PartialWrite:
+        return self._partial
+
+    @property
     def part_size(self) -> int:
         return self._partial.part_size
 
