@@ -88,6 +88,8 @@ class Daemon:
                 errors.append(error)
         self._shop.loop.stop()
         self._shop.notifications.close()
+        for managed in self._all():
+            managed.close()
         return errors
 
     def listen(self, directory: Path, listener: Callable[[str], None]) -> bool:
