@@ -57,7 +57,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     (`Parts`); 0 where the store has no parts.
     `most_parts`: how many parts an item may have, 0 for any number (`content.part_size_for`).
     `parts_hash`: name of a hash that an item written in parts carries only if `Outgoing.hashes` brings it along.
-    `depends_on_network`: a retry of a failed call may help.
+    `depends_on_network`: a retry of a failed call may help. `tiers`: items have a storage class (`Stat.tier`).
     `identity`: two stores with equal identities hold the same objects under the same full keys (overlap, server-side
     copy); it holds no secret.
     """
@@ -85,6 +85,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     most_parts: int = 0
     parts_hash: str | None = None
     depends_on_network: bool = False
+    tiers: bool = False
 
 
 class Reader(Protocol):

@@ -148,7 +148,6 @@ def _wanted_json(work: Work, chosen: Chosen) -> Wanted:
         tiers=True,
         metadata=bool(values.metadata),
         hashes=_hashes(work, chosen) if values.hash or values.hash_type else (),
-        buckets=not chosen.opened.root.strip("/") and not chosen.store.features.directories,
         default_time=values.default_time,
     )
 

@@ -100,6 +100,12 @@ def purge(task: Task, opened: Opened) -> None:
     """Removes a directory and everything in it. Raises ConfigurationError where filters are given."""
     if task.filters.active:
         raise ConfigurationError("filters are not supported with purge (purge will delete everything unconditionally)")
+    container = None if opened.store.features.directories else offered(opened.store, Containers)
+    if container is not None:
+        if task.allows("purge directory", opened.text):
+            delete(task, Chosen(opened, task.filters))
+            container.remove_container()
+        return
     try:
         delete(task, Chosen(opened, task.filters))
     except Told as told:

@@ -44,7 +44,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tiers: bool = False
     metadata: bool = False
     hashes: Sequence[str] = ()
-    buckets: bool = False
     default_time: int = 0
 
     @property
@@ -80,6 +79,7 @@ class Entries:
     def __init__(self, task: Task, opened: Opened, wanted: Wanted) -> None:
         self._task = task
         self._store = opened.store
+        self._of_buckets = not opened.root and not opened.store.features.directories
         self._local = opened.root if opened.store.features.scheme == "local" else None
         self._wanted = wanted
 
@@ -126,7 +126,7 @@ class Entries:
             is_local=item.modified is not None,
             content_type=DIRECTORY_TYPE if wanted.types else "",
             identifier=item.stat.identifier,
-            is_bucket=wanted.buckets and "/" not in item.key,
+            is_bucket=self._of_buckets and "/" not in item.key,
             metadata=self._directory_metadata(item) if wanted.metadata else None,
         )
 
@@ -140,7 +140,8 @@ class Entries:
     def _directory_size(self, key: str) -> int:
         """The size that a file system gives a directory, -1 elsewhere."""
         if self._local is None:
-            return -1
+            # Rclone gives what a bucket's keys imply a size of 0, and a bucket none.
+            return -1 if self._of_buckets or self._store.features.directories else 0
         try:
             return os.stat(os.path.join(self._local, key)).st_size  # noqa: PTH116, PTH118  (bytes that are no UTF-8)
         except OSError:
@@ -165,7 +166,7 @@ class Entries:
         )
 
     def _tier(self, tier: str) -> str:
-        return tier or (STANDARD if self._store.features.scheme == "s3" else "")
+        return (tier or STANDARD) if self._store.features.tiers else ""
 
     def _completed(self, item: Item) -> Item:
         """The item with what its listing does not carry; with what there is where that fails."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from plait.model.errors import CancelledError, NotSupportedError, PlaitError, StoreError
+from plait.model.errors import CancelledError, NotSupportedError, ObjectNotFoundError, PlaitError, StoreError
 from plait.model.values.sizes import show_count, show_size_unit
 from plait.stores.base import CleansUp, Copies, Duplicates, Renames, Shares, TellsUsage, Usage
 from plait.stores.wrappers.base import offered
@@ -52,6 +52,8 @@ def link(opened: Opened, expire: int | None, *, unlink: bool) -> str:
     if store is None:
         raise NotSupportedError(f"{directory_text(opened)} doesn't support public links")
     key = opened.file or ""
+    if not key:
+        raise ObjectNotFoundError("object not found")
     if unlink:
         store.unshare(key)
         return ""

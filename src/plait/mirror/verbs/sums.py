@@ -70,7 +70,7 @@ def hash_lines(task: Task, chosen: Chosen, name: str, *, base64: bool, download:
     if not download and name not in store.features.hashes:
         for item in task.items(chosen):
             if item.kind is Kind.FILE:
-                task.fail(StoreError(_UNSUPPORTED), f"{_UNSUPPORTED}", item.key)
+                _fail(task, StoreError(_UNSUPPORTED), _UNSUPPORTED, item.key)
         return
     held: list[Item] = []
     for item in task.items(chosen):
@@ -99,13 +99,20 @@ def _lines(
             raise
         except PlaitError as error:
             told = f"failed to get hash {name} from backend: {error.message}"
-            task.fail(error, f"failed to open file {item.key}: {error.message}" if download else told, item.key)
+            _fail(task, error, f"failed to open file {item.key}: {error.message}" if download else told, item.key)
             return
         found[position] = line(value or "", name, inside(item.key), base64=base64)
 
     workers = min(store.features.concurrency, len(items)) if store.features.depends_on_network else 2
     run_together(look_up, range(len(items)), workers, task.around.cancellation.cancelled)
     yield from (found[position] for position in range(len(items)) if position in found)
+
+
+def _fail(task: Task, error: PlaitError, text: str, key: str) -> None:
+    """Tells an error; rclone counts it for the file and for its hash."""
+    task.fail(error, text, key)
+    if task.original:
+        task.errors.add(error)
 
 
 def line(value: str, name: str, path: str, *, base64: bool) -> str:

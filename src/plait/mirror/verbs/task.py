@@ -19,7 +19,14 @@ from plait.mirror.check import OneFile
 from plait.mirror.mirroring import compile_selection
 from plait.mirror.questions import Answer, QuitError
 from plait.mirror.settings import SECOND
-from plait.model.errors import CancelledError, ConfigurationError, NoRetryError, PlaitError, StoreError
+from plait.model.errors import (
+    CancelledError,
+    ConfigurationError,
+    DirectoryNotFoundError,
+    NoRetryError,
+    PlaitError,
+    StoreError,
+)
 from plait.model.items import Item, Kind, Page, order_bytes
 from plait.model.values.sizes import show_size
 from plait.stores.base import ListsLevels
@@ -152,6 +159,8 @@ class Task:
             yield Item(chosen.selection.name, chosen.store.stat(chosen.selection.name))
             return
         by_level = self.original and chosen.store.features.directories
+        # rclone tells of what fails where it goes by directories, which it does not for a whole bucket.
+        tells = not self.original or by_level or chosen.selection.max_depth is not None
         try:
             for page in self._by_level(listing, chosen, prefix) if by_level else listing.pages(prefix):
                 self.around.cancellation.raise_if_cancelled()
@@ -163,7 +172,10 @@ class Task:
                     self.fail(failed, words + failed.message, page.error.key or subject)
         except CancelledError:
             raise
-        except PlaitError as error:
+        except PlaitError as raised:
+            error = self._worded(raised)
+            if not tells:
+                raise Told(error) from None
             self.fail(error, words + error.message, subject)
             raise Told(error, twice=twice) from None
         if failed is not None:
@@ -201,9 +213,15 @@ class Task:
                 yield from (item for item in page.items() if _counts(selection, item))
         except CancelledError:
             raise
-        except PlaitError as error:
+        except PlaitError as raised:
+            error = self._worded(raised)
             self.fail(error, words + error.message)
             raise Told(error) from None
+
+    def _worded(self, error: PlaitError) -> PlaitError:
+        """The error in rclone's words, where it is told to the letter."""
+        missing = self.original and isinstance(error, DirectoryNotFoundError)
+        return DirectoryNotFoundError("directory not found") if missing else error
 
     # What may be done
 

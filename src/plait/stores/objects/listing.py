@@ -13,7 +13,7 @@ from plait.stores.objects.metadata import md5_of_etag, parse_stamp, plain_etag
 from plait.stores.objects.ordering import in_order
 from plait.stores.objects.request import Request
 from plait.stores.objects.wire import ProtocolError
-from plait.stores.objects.xml import Listed, parse_listing
+from plait.stores.objects.xml import Listed, parse_listing, parse_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,6 +64,26 @@ class Lister:
             count += len(keys)
             yield from self._shown(prefix, page)
 
+    def level(self, prefix: str) -> Iterator[Page]:
+        """Pages of the keys directly below `prefix`, and of directories for what is below those; in order of names."""
+        full = self._root + prefix
+        cut = len(full)
+        following: str | None = None
+        while True:
+            parameters = [("max-keys", str(self._chunk)), ("delimiter", "/")]
+            if following is not None:
+                parameters.append(("marker" if self._version == 1 else "continuation-token", following))
+            answer = self._client.call(self._request(full, parameters, self._version))
+            page = self._parsed(answer, with_prefixes=True)
+            stats: Sequence[Stat] = _Stats(page.sizes, page.etags, page.stored, etag_is_md5=self._etag_is_md5)
+            named = [(key[cut:], stat) for key, stat in zip(page.keys, stats, strict=True) if key[cut:]]
+            found = parse_prefixes(answer.document)
+            named += [(name[cut:-1], Stat(Kind.DIRECTORY)) for name in found if name[cut:-1]]
+            yield Page.of(prefix, sorted(named, key=lambda item: order_bytes(item[0])))
+            if page.next is None or page.next == following:
+                return
+            following = page.next
+
     def _must_sort(self) -> bool:
         return self._sorts
 
@@ -102,9 +122,9 @@ class Lister:
             query.append(("encoding-type", "url"))
         return Request(method="GET", what=WHAT, query=query, harmless=True)
 
-    def _parsed(self, answer: Answer) -> Listed:
+    def _parsed(self, answer: Answer, *, with_prefixes: bool = False) -> Listed:
         try:
-            return parse_listing(answer.document, version=self._version)
+            return parse_listing(answer.document, version=self._version, with_prefixes=with_prefixes)
         except ProtocolError as error:
             raise StoreError(f"{WHAT}: {error}") from None
 

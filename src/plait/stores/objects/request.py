@@ -14,12 +14,12 @@ from weakref import WeakSet
 
 import msgspec
 
-from plait.model.errors import CancelledError, NotSupportedError, PlaitError
+from plait.model.errors import CancelledError, NotSupportedError, PlaitError, SecretError
 from plait.stores.network import Network, tls_context
 from plait.stores.objects.endpoint import Endpoint, endpoint_of, region_of
 from plait.stores.objects.failures import Refusal, error_of, error_of_connecting, error_of_exchange
 from plait.stores.objects.metadata import parse_http_date
-from plait.stores.objects.signing import EMPTY, UNSIGNED, query_string, sign
+from plait.stores.objects.signing import EMPTY, UNSIGNED, presigned_query, query_string, sign
 from plait.stores.objects.wire import QUIET, Connection, ProtocolError, Route, request_head
 from plait.stores.objects.xml import LARGEST_DOCUMENT, parse, text
 from plait.stores.proxies import NO_PROXIES

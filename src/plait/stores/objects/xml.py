@@ -71,8 +71,11 @@ def text(element: Element, name: str) -> str:
     return element.findtext(name) or ""
 
 
-def parse_listing(document: bytes, *, version: int) -> Listed:
-    """A page of ListObjectsV2 or (`version` 1) ListObjects. Raises ProtocolError."""
+def parse_listing(document: bytes, *, version: int, with_prefixes: bool = False) -> Listed:
+    """A page of ListObjectsV2 or (`version` 1) ListObjects. Raises ProtocolError.
+
+    `with_prefixes`: it was asked for with a delimiter, and says itself where the next page begins.
+    """
     root = parse(document)
     if root.tag != "ListBucketResult":
         raise ProtocolError("the answer is no listing")
@@ -90,7 +93,8 @@ def parse_listing(document: bytes, *, version: int) -> Listed:
             raise ProtocolError(f"an entry of the listing has no {error.args[0]}") from None
         etags.append(found.get("ETag", ""))
         stored.append(found.get("LastModified", ""))
-    return Listed(keys, sizes, etags, stored, _continuation(root, keys, encoded=encoded, version=version))
+    last = [] if with_prefixes else keys
+    return Listed(keys, sizes, etags, stored, _continuation(root, last, encoded=encoded, version=version))
 
 
 def _continuation(root: Element, keys: Sequence[str], *, encoded: bool, version: int) -> str | None:
@@ -104,6 +108,19 @@ def _continuation(root: Element, keys: Sequence[str], *, encoded: bool, version:
     if not following:
         raise ProtocolError("the listing is cut off without saying where it goes on")
     return following
+
+
+def parse_prefixes(document: bytes) -> list[str]:
+    """The common prefixes of a page of a listing with a delimiter. Raises ProtocolError."""
+    root = parse(document)
+    encoded = text(root, "EncodingType").lower() == "url"
+    return [_decoded(text(element, "Prefix"), encoded=encoded) for element in root.iterfind("CommonPrefixes")]
+
+
+def parse_buckets(document: bytes) -> list[tuple[str, str]]:
+    """The names of an account's buckets and when they were made. Raises ProtocolError."""
+    root = parse(document)
+    return [(text(element, "Name"), text(element, "CreationDate")) for element in root.iterfind("Buckets/Bucket")]
 
 
 def parse_uploads(document: bytes) -> tuple[list[Upload], tuple[str, str] | None]:

@@ -1,0 +1,117 @@
+"""What concerns a bucket rather than its objects: made and removed, listed by levels, shared by link, tidied up."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from plait.model.errors import DirectoryNotFoundError, NotSupportedError, ObjectNotFoundError, StoreError
+from plait.model.items import Kind, Page, Stat
+from plait.stores.objects.multipart import uploads_under_way
+from plait.stores.objects.request import Request
+from plait.stores.objects.wire import ProtocolError
+from plait.stores.objects.xml import parse_buckets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plait.stores.objects.listing import Lister
+    from plait.stores.objects.request import Client
+
+LONGEST_LINK: Final = 7 * 86400
+"""Seconds that a signed link may be valid (Amazon S3 API Reference, "Sharing objects with presigned URLs")."""
+ABANDONED: Final = 86400
+"""Seconds after which an upload that was begun and not ended counts as abandoned."""
+
+
+class Bucketed(Protocol):
+    """What the methods below know of their store."""
+
+    _client: Client
+    _lister: Lister
+    _root: str
+
+    def stat(self, key: str) -> Stat: ...
+
+    def _readable(self, key: str) -> str: ...
+
+    def _has_bucket(self) -> bool: ...
+
+    def _make_bucket(self) -> None: ...
+
+
+class BucketMethods:
+    """The optional protocols of a store that lies in a bucket: `Containers`, `ListsLevels`, `Shares`, `CleansUp`."""
+
+    def list_level(self: Bucketed, prefix: str = "") -> Iterator[Page]:
+        """The items directly below a prefix; see `plait.stores.base.ListsLevels`."""
+        return self._lister.level(prefix)
+
+    def make_container(self: Bucketed) -> None:
+        """Makes the bucket; one that exists is a success."""
+        if not self._has_bucket():
+            self._make_bucket()
+
+    def remove_container(self: Bucketed) -> None:
+        """Removes the bucket, where the root is the bucket itself and nothing is in it.
+
+        Raises StoreError where something is, DirectoryNotFoundError where there is no bucket.
+        """
+        if self._root:
+            return
+        bucket = self._client.bucket
+        if not self._has_bucket():
+            raise DirectoryNotFoundError(f"failed to remove the bucket {bucket}: it does not exist")
+        # Some servers remove a bucket with everything in it.
+        if self._lister.first("") is not None:
+            raise StoreError(f"failed to remove the bucket {bucket}: it is not empty")
+        self._client.call(Request(method="DELETE", what=f"failed to remove the bucket {bucket}"))
+
+    def share(self: Bucketed, key: str, seconds: float | None = None) -> str:
+        """A link that everyone can read the object with, for a week at most. Raises ObjectNotFoundError."""
+        if not key:
+            raise NotSupportedError("can't share directories")
+        self.stat(key)
+        lasting = LONGEST_LINK if seconds is None else min(seconds, LONGEST_LINK)
+        return self._client.presigned(self._readable(key), int(lasting))
+
+    def unshare(self, key: str) -> None:
+        """Raises NotSupportedError: a signed link ends by itself."""
+        raise NotSupportedError("a link to an object cannot be taken back: it ends by itself", key=key)
+
+    def clean_up(self: Bucketed) -> None:
+        """Ends the uploads in parts below the root that were begun more than a day ago."""
+        now = time.time()
+        for upload in list(uploads_under_way(self._client, self._root)):
+            begun = _seconds(upload.initiated)
+            if begun is not None and now - begun > ABANDONED:
+                query = [("uploadId", upload.identifier)]
+                what = "failed to end an abandoned upload"
+                try:
+                    self._client.call(Request(method="DELETE", what=what, key=upload.key, query=query))
+                except ObjectNotFoundError:
+                    # Ended by somebody else meanwhile.
+                    continue
+
+
+def list_buckets(client: Client) -> list[tuple[str, Stat]]:
+    """The buckets of an account by name, each a directory with the time at which it was made."""
+    answer = client.call(Request(method="GET", what="failed to list buckets", harmless=True))
+    try:
+        found = parse_buckets(answer.document)
+    except ProtocolError as error:
+        raise StoreError(f"failed to list buckets: {error}") from None
+    stats = []
+    for name, created in found:
+        seconds = _seconds(created)
+        modified = None if seconds is None else int(seconds) * 10**9
+        stats.append((name, Stat(Kind.DIRECTORY, modified=modified)))
+    return sorted(stats, key=lambda named: named[0].encode())
+
+
+def _seconds(stamp: str) -> float | None:
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except ValueError:
+        return None
