@@ -24,6 +24,8 @@ _MAGIC: Final = b"_KLOSET_"
 """How the file `CONFIG` of a Kloset repository begins."""
 _LTX_PLACES: Final = ("ltx/0/", "0000/")
 """Where the first level of a replica lies: on files, and on an object store."""
+_GENERATION: Final = re.compile(r"[0-9a-f]{16}(/.*)?")
+"""What lies below `generations/` in a replica of Litestream 0.3."""
 _SNAPSHOT_WORD: Final = re.compile(r"(@[^:/,]+):(.*)", re.DOTALL)
 _LTX_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.ltx")
 
@@ -140,7 +142,9 @@ def _is_repository(store: Store) -> bool:
 
 
 def _is_replica(store: Store) -> bool:
-    return any(_LTX_NAME.fullmatch(name) for place in _LTX_PLACES for name in _first_names(store, place))
+    if any(_LTX_NAME.fullmatch(name) for place in _LTX_PLACES for name in _first_names(store, place)):
+        return True
+    return any(_GENERATION.fullmatch(name) for name in _first_names(store, "generations/"))
 
 
 def _first_names(store: Store, place: str) -> Sequence[str]:

@@ -16,10 +16,12 @@ from plait.model.errors import (
     SourceChangedError,
     UsageError,
 )
+from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
 from plait.replication.ltx.names import Span, check_name, file_name
 from plait.replication.ltx.reader import Reader
 from plait.replication.restoring.fetching import Fetching
 from plait.replication.restoring.finding import Damage, Finder, Target
+from plait.replication.restoring.generations import Generations, build_from_generations, find_generations
 from plait.replication.restoring.output import check_output, put_in_place, written_beside
 from plait.replication.restoring.pages import PageFile
 
@@ -45,7 +47,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """What a restore came to: the last transaction, the files that were used, and those that could not be."""
+    """What a restore came to: the last transaction, the files that were used, and those that could not be.
+
+    A replica of Litestream 0.3 knows no transactions: `txid` is 0 then, and `pages` counts bytes.
+    """
 
     txid: int
     files: tuple[File, ...]
@@ -75,6 +80,9 @@ def restore(
     """
     began = time.monotonic()
     check_output(path, force=request.force)
+    older = _older_format(replica, request.target)
+    if older is not None:
+        return _restore_older(replica, older, path, request, began)
     finder = Finder(replica, request.target)
     plan = finder.plan()
     with written_beside(path) as (descriptor, beside):
@@ -90,6 +98,30 @@ def restore(
         pages=size[1],
         seconds=time.monotonic() - began,
     )
+
+
+def _older_format(replica: Replica, target: Target) -> Generations | None:
+    """What Litestream 0.3 left in the replica, where that is newer than what 0.5 did."""
+    if target.txid is not None:
+        return None
+    generations = find_generations(replica)
+    if not generations.newest:
+        return None
+    newest = max((file.created for file in replica.all_files()), default=0)
+    if target.before is None:
+        return generations if generations.newest > newest else None
+    snapshots = [file.created for file in replica.files(SNAPSHOT_LEVEL) if file.created < target.before]
+    older = [one.created for one in generations.snapshots if one.created < target.before]
+    return generations if max(older, default=0) > max(snapshots, default=0) else None
+
+
+def _restore_older(replica: Replica, generations: Generations, path: str, request: Request, began: float) -> Restored:
+    with written_beside(path) as (descriptor, beside):
+        size = build_from_generations(replica, generations, request.target.before, beside)
+        check_integrity(beside, request.check)
+        put_in_place(descriptor, beside, path, force=request.force)
+    seconds = time.monotonic() - began
+    return Restored(txid=0, files=(), damaged=(), page_size=1, pages=size, seconds=seconds)
 
 
 def _built(
