@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from plait.engine.events import Level, Message
 from plait.mirror import settings
 from plait.mirror.network_options import network_of
-from plait.mirror.network_options import network_of
 from plait.stores.registry import Opening
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ def opening(
         remotes=remotes,
         deadlines=settings.deadlines(values),
         state=state,
-        network=network_of(values, lambda text: events.emit(Message(Level.DEBUG, text))),
         network=network_of(values, lambda text: events.emit(Message(Level.DEBUG, text))),
         local=settings.local_options(values, writes=writes),
         notice=lambda key, text: events.emit(Message(Level.NOTICE, text, key)),
