@@ -5,7 +5,6 @@ A secret never stands on a command line, in a log, a plan or an error: errors na
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -85,6 +84,7 @@ def from_file(path: str, what: str) -> str:
 def from_command(command: Sequence[str] | str, what: str) -> str:
     """What a command prints, without the newlines at its end. Raises SecretError where it fails or prints nothing."""
     import shlex
+    import subprocess
 
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     try:

@@ -56,6 +56,9 @@ class Batches:
 def divided(creations: Creations) -> Iterator[Creations | Action]:
     """The creations in runs of the size of a batch, and files that are too large for a run by themselves."""
     sizes = creations.sizes()
+    if 0 < len(sizes) <= MOST_ACTIONS and max(sizes) < ALONE and sum(sizes) <= MOST_BYTES:
+        yield creations
+        return
     start = total = 0
     for row, size in enumerate(sizes):
         alone = size >= ALONE

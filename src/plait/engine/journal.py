@@ -265,9 +265,10 @@ def _entries(at: int, what: Outcome | Created) -> Iterator[Entry]:
         return
     files, prefix, detail = what.creations.files, what.creations.prefix, what.detail
     verb, done = Verb.CREATE, Status.DONE
+    all_text = key_fields(prefix + "".join(files.names))[1] is None
     columns = zip(files.names, memoryview(files.sizes).cast("q"), memoryview(files.modified).cast("q"), strict=True)
     for name, size, modified in columns:
-        key, key_b64 = key_fields(prefix + name)
+        key, key_b64 = (prefix + name, None) if all_text else key_fields(prefix + name)
         yield Entry(
             at,
             verb,

@@ -96,9 +96,10 @@ class Creations(msgspec.Struct, frozen=True):
         """Bytes of all files."""
         return sum(self.sizes())
 
-    def sizes(self) -> list[int]:
+    def sizes(self) -> Sequence[int]:
         """Bytes of each file, 0 where not known."""
-        return [max(size, 0) for size in memoryview(self.files.sizes).cast("q")]
+        sizes = memoryview(self.files.sizes).cast("q")
+        return sizes if min(sizes, default=0) >= 0 else [max(size, 0) for size in sizes]
 
     def action(self, row: int) -> Action:
         """The action of one file."""

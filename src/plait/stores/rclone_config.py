@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import hashlib
 import os
 import unicodedata
 from typing import TYPE_CHECKING
@@ -161,6 +160,8 @@ def _key(password: str) -> bytes:
     normal = unicodedata.normalize("NFKC", password.strip())
     if not normal:
         raise SecretError("no characters in password")
+    import hashlib
+
     return hashlib.sha256(f"[{normal}][rclone-config]".encode()).digest()
 
 
