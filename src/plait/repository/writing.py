@@ -102,7 +102,10 @@ class Writer:
 
     def add(self, resource: int, mac: bytes, plain: bytes) -> None:
         """Stores a blob that was claimed; it may be kept in memory for a while. Raises what the storing raised."""
-        encoded = self._codec.encode(plain)
+        self.add_encoded(resource, mac, self._codec.encode(plain))
+
+    def add_encoded(self, resource: int, mac: bytes, encoded: bytes) -> None:
+        """As `add`, where the blob is encoded already."""
         lane = self._chunks if resource == _CHUNK else self._others
         full = None
         with lane.lock:

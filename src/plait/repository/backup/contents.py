@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from plait.native import entropy
 from plait.repository.format import dirpacks, packed
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from plait.repository.format.chunking import Chunker
     from plait.repository.format.codec import Codec
     from plait.repository.format.hashing import Hasher
-    from plait.repository.writing import Writer
 
 _BLOCK: Final = 4 << 20
 _PARALLEL: Final = 2
@@ -34,10 +33,26 @@ class Saved(NamedTuple):
     size: int
 
 
+class BlobWriter(Protocol):
+    """What contents and entries are put into: a `Writer`, or what gathers for one."""
+
+    def claim(self, resource: int, mac: bytes) -> bool:
+        """As `Writer.claim`."""
+        ...
+
+    def add(self, resource: int, mac: bytes, plain: bytes) -> None:
+        """As `Writer.add`."""
+        ...
+
+    def put(self, resource: int, mac: bytes, plain: bytes) -> None:
+        """As `Writer.put`."""
+        ...
+
+
 class Contents:
     """Saves contents. Threads may share it."""
 
-    def __init__(self, writer: Writer, codec: Codec, chunker: Chunker) -> None:
+    def __init__(self, writer: BlobWriter, codec: Codec, chunker: Chunker) -> None:
         self._writer = writer
         self._codec = codec
         self._chunker = chunker

@@ -55,6 +55,8 @@ class SnapshotFolder:
     """A directory of a snapshot."""
 
     signature = b""
+    identity = None
+    with_xattrs = True
 
     def __init__(self, source: SnapshotSource, path: str) -> None:
         self._source = source
@@ -63,6 +65,10 @@ class SnapshotFolder:
         self.errors = source.errors.get(path, [])
         self.names = list(self._entries)
         self.subfolders = [name for name, entry in self._entries.items() if entry.file_info.is_directory]
+
+    def weights(self, names: Sequence[str]) -> Sequence[int]:
+        """As in `Folder`."""
+        return [self._entries[name].file_info.size for name in names]
 
     def kinds(self, names: Sequence[str]) -> bytes:
         """As in `Folder`."""

@@ -10,12 +10,13 @@ import socket
 import stat as modes
 import sys
 import time
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
-from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, from_os_error
+from plait.model.errors import DirectoryNotFoundError, from_os_error
 from plait.model.items import Kind
 from plait.native import scan
 from plait.repository.backup.columns import Columns, Row, rows_of
@@ -148,6 +149,7 @@ class WayFolder:
     """A directory above the places: only what leads to them is saved of it."""
 
     signature = b""
+    identity = None
     errors: Sequence[Unreadable] = ()
     descriptor = None
 
@@ -155,11 +157,16 @@ class WayFolder:
         self._source = source
         self._ways = ways
         self.path = path
+        self.with_xattrs = source.with_xattrs
         self.names = sorted(ways, key=os.fsencode)
         self.subfolders = [name for name in self.names if self._is_directory(name)]
 
     def _is_directory(self, name: str) -> bool:
         return modes.S_ISDIR(os.lstat(os.path.join(self.path, name)).st_mode)  # noqa: PTH118  (surrogates)
+
+    def weights(self, names: Sequence[str]) -> Sequence[int]:
+        """As in `Folder`."""
+        return [os.lstat(self._at(name)).st_size for name in names]
 
     def kinds(self, names: Sequence[str]) -> bytes:
         """As in `Folder`."""
@@ -205,14 +212,62 @@ class WayFolder:
         return os.path.join(self.path, name)  # noqa: PTH118  (surrogates)
 
 
-class LocalFolder:
+class OpenDirectory:
+    """A directory that is open: its nodes, read relative to its descriptor."""
+
+    def __init__(self, path: str, descriptor: int, *, with_xattrs: bool) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.with_xattrs = with_xattrs
+
+    @classmethod
+    @contextmanager
+    def at(cls, path: str, identity: tuple[int, int], *, with_xattrs: bool) -> Iterator[OpenDirectory]:
+        """Opens a directory by its path. Raises OSError where that leads to another one meanwhile."""
+        descriptor = os.open(path, _DIRECTORY)
+        try:
+            found = os.fstat(descriptor)
+            if (found.st_dev, found.st_ino) != identity:
+                raise OSError(errno.ESTALE, "the directory is another one now")
+            yield cls(path, descriptor, with_xattrs=with_xattrs)
+        finally:
+            os.close(descriptor)
+
+    def row(self, name: str) -> Row:
+        """What the system says of a node. Raises OSError."""
+        return _row(os.lstat(name, dir_fd=self.descriptor))
+
+    def node(self, name: str) -> Node:
+        """As in `Folder`."""
+        row = self.row(name)
+        info = _info(name, row, named=True)
+        return Node(info, os.readlink(name, dir_fd=self.descriptor) if modes.S_ISLNK(row.mode) else "")
+
+    def open(self, node: Node) -> LocalContent:
+        """As in `Folder`."""
+        descriptor = os.open(node.info.name, _FILE, dir_fd=self.descriptor)
+        return LocalContent(descriptor, node.info, with_xattrs=self.with_xattrs)
+
+    def xattrs(self, node: Node) -> Sequence[str]:
+        """As in `Folder`."""
+        return _xattrs(self._at(node)) if self.with_xattrs else ()
+
+    def xattr(self, node: Node, name: str) -> bytes:
+        """As in `Folder`."""
+        return os.getxattr(self._at(node), name, follow_symlinks=False)
+
+    def _at(self, node: Node) -> str:
+        """A path by which the system finds the node in this very directory."""
+        return f"/proc/self/fd/{self.descriptor}/{node.info.name}"
+
+
+class LocalFolder(OpenDirectory):
     """A directory at or below a place. `descriptor` is -1 where it could not be opened, and `error` says why."""
 
     def __init__(self, source: LocalSource, path: str, descriptor: int, error: Unreadable | None = None) -> None:
         """Reads the directory. Raises OSError."""
+        super().__init__(path, descriptor, with_xattrs=source.with_xattrs)
         self._source = source
-        self.path = path
-        self.descriptor = descriptor
         self.device = os.fstat(descriptor).st_dev if source.one_file_system and descriptor >= 0 else 0
         self.errors = [] if error is None else [error]
         self._holders = 1
@@ -248,6 +303,19 @@ class LocalFolder:
                 subfolders.append(name)
         return sorted(names, key=_raw), subfolders
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """As in `Folder`."""
+        if self.descriptor < 0:
+            return None
+        found = os.fstat(self.descriptor)
+        return found.st_dev, found.st_ino
+
+    def weights(self, names: Sequence[str]) -> Sequence[int]:
+        """As in `Folder`."""
+        rows = self._by_name()
+        return [rows[name].size if rows[name].kind == Kind.FILE else 0 for name in names]
+
     def kinds(self, names: Sequence[str]) -> bytes:
         """As in `Folder`."""
         known = dict(zip(self._columns.names, self._columns.kinds, strict=True))
@@ -264,32 +332,15 @@ class LocalFolder:
         """As in `Folder`."""
         return self._columns.lasting(self._scanned - _GRAIN) if self.signature else b""
 
-    def node(self, name: str) -> Node:
-        """As in `Folder`."""
+    def row(self, name: str) -> Row:
+        """As in `OpenDirectory`: as it was when the directory was read."""
+        return self._by_name()[name]
+
+    def _by_name(self) -> dict[str, Row]:
         rows = self._rows
         if rows is None:
             rows = self._rows = dict(zip(self._columns.names, self._columns.rows(), strict=True))
-        row = rows[name]
-        info = _info(name, row, named=True)
-        if row.kind != Kind.SYMLINK:
-            return Node(info)
-        try:
-            return Node(info, os.readlink(name, dir_fd=self.descriptor))
-        except FileNotFoundError:
-            raise ObjectNotFoundError("it is gone", key=self._path(name)) from None
-
-    def open(self, node: Node) -> LocalContent:
-        """As in `Folder`."""
-        descriptor = os.open(node.info.name, _FILE, dir_fd=self.descriptor)
-        return LocalContent(descriptor, node.info, with_xattrs=self._source.with_xattrs)
-
-    def xattrs(self, node: Node) -> Sequence[str]:
-        """As in `Folder`."""
-        return _xattrs(self._at(node)) if self._source.with_xattrs else ()
-
-    def xattr(self, node: Node, name: str) -> bytes:
-        """As in `Folder`."""
-        return os.getxattr(self._at(node), name, follow_symlinks=False)
+        return rows
 
     def hold(self) -> None:
         """As in `Folder`."""
@@ -302,10 +353,6 @@ class LocalFolder:
             self._holders -= 1
             if self._holders == 0 and self.descriptor >= 0:
                 os.close(self.descriptor)
-
-    def _at(self, node: Node) -> str:
-        """A path by which the system finds the node in this very directory."""
-        return f"/proc/self/fd/{self.descriptor}/{node.info.name}"
 
     def _path(self, name: str) -> str:
         return os.path.join(self.path, name)  # noqa: PTH118  (surrogates)

@@ -19,12 +19,11 @@ from plait.repository.format.resources import NO_MAC, Resource
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from plait.repository.backup.contents import Contents
-    from plait.repository.backup.sources import Folder, Node
+    from plait.repository.backup.contents import BlobWriter, Contents
+    from plait.repository.backup.sources import Node, NodeReader
     from plait.repository.format.codec import Codec
     from plait.repository.format.entries import FileInfo
     from plait.repository.index import StoredIndex
-    from plait.repository.writing import Writer
 
 _TOLD_FROM: Final = 16 << 20
 """Bytes of a content from which on a person may be waiting for it."""
@@ -57,7 +56,7 @@ class Nodes:
 
     def __init__(
         self,
-        writer: Writer,
+        writer: BlobWriter,
         codec: Codec,
         index: StoredIndex,
         contents: Contents,
@@ -70,7 +69,9 @@ class Nodes:
         self._carried = carried
         self._links: dict[tuple[int, int], tuple[int, int, Saved]] = {}
 
-    def make(self, folder: Folder, parent: bytes, name: str, before: Frame | None, errors: list[Unreadable]) -> Made:
+    def make(
+        self, folder: NodeReader, parent: bytes, name: str, before: Frame | None, errors: list[Unreadable]
+    ) -> Made:
         """Makes the entry of a node; `parent` is the folder's path, packed.
 
         What of the node's attributes cannot be read is added to `errors`. Raises Failure, Vanished, and what storing
@@ -101,7 +102,7 @@ class Nodes:
         return Made(frame, self._xattrs(folder, node, path, names, errors))
 
     def _file(
-        self, folder: Folder, parent: bytes, node: Node, path: str, packed_info: bytes, errors: list[Unreadable]
+        self, folder: NodeReader, parent: bytes, node: Node, path: str, packed_info: bytes, errors: list[Unreadable]
     ) -> Made:
         """Makes the entry of a file that is read; of several names of one file, the first is."""
         info = node.info
@@ -146,7 +147,7 @@ class Nodes:
         """Sees to it that an entry of the snapshot before has its blob: the original leaves some unwritten."""
         self._writer.put(Resource.VFS_ENTRY, frame.mac, frame.plain)
 
-    def _kept(self, kept: Frame, folder: Folder, node: Node, path: str, errors: list[Unreadable]) -> Made:
+    def _kept(self, kept: Frame, folder: NodeReader, node: Node, path: str, errors: list[Unreadable]) -> Made:
         """The entry of the snapshot before; values of attributes may be others all the same."""
         self.keep(kept)
         size = kept.glance.size if node.info.is_regular else 0
@@ -194,7 +195,7 @@ class Nodes:
             return ()
 
     def _xattrs(
-        self, folder: Folder, node: Node, path: str, names: Sequence[str], errors: list[Unreadable]
+        self, folder: NodeReader, node: Node, path: str, names: Sequence[str], errors: list[Unreadable]
     ) -> Sequence[tuple[str, bytes]]:
         if not names:
             return ()

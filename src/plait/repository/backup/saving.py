@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 import plait
-from plait.engine.workers import Cancellation, Workers
+from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError, UsageError
 from plait.repository.backup import known
+from plait.repository.backup.batches import Batches
 from plait.repository.backup.contents import Contents
 from plait.repository.backup.folders import Folders
-from plait.repository.backup.nodes import Failure, Nodes, Vanished
 from plait.repository.backup.previous import Previous, choose
-from plait.repository.backup.sources import Unreadable
 from plait.repository.backup.trees import Grower, Tree
 from plait.repository.events import Begun, Carried, Done, Ended, Entered, Failed, Phase, Warned, Work, silent
 from plait.repository.format import btrees, packed, wire
@@ -44,15 +43,12 @@ from plait.repository.locking import HeldLock
 from plait.repository.writing import Writer
 
 if TYPE_CHECKING:
-    from plait.repository.backup.folders import Gathered
+    from plait.repository.backup.batches import Batch, Outcome
     from plait.repository.backup.nodes import Made
-    from plait.repository.backup.sources import Folder, Source
+    from plait.repository.backup.sources import Folder, Source, Unreadable
     from plait.repository.events import Listener
     from plait.repository.repository import Repository
 
-_BATCH: Final = 64
-"""Nodes that a worker takes at once."""
-_BACKLOG: Final = 8
 _WORKERS: Final = 2
 """As many as pay off: the interpreter runs one at a time, the heavy steps leave it free."""
 _BTREE: Final = "btree"
@@ -164,10 +160,10 @@ class Backup:
         remembering, previous = self._previous()
         try:
             codec = self._repository.codec
-            contents = Contents(writer, codec, Chunker.of(self._repository.configuration.chunking))
-            folders = Folders(contents, codec, writer, previous, remembering)
+            chunker = Chunker.of(self._repository.configuration.chunking)
+            folders = Folders(Contents(writer, codec, chunker), codec, writer, previous, remembering)
             self._enter(Phase.IMPORT)
-            root = self._walk(writer, contents, folders, previous)
+            root = self._walk(writer, folders, previous, chunker)
             self._leave(Phase.IMPORT)
             saved = self._trees(writer, folders, previous, root)
             header = self._header(saved, began, time.monotonic_ns() - clock)
@@ -200,30 +196,31 @@ class Backup:
         before = choose(repository.reader, importer, remembered, listed) if self._settings.incremental else None
         return known.Remembering(path, identity), Previous(before, remembered)
 
-    def _walk(self, writer: Writer, contents: Contents, folders: Folders, previous: Previous) -> bytes:
+    def _walk(self, writer: Writer, folders: Folders, previous: Previous, chunker: Chunker) -> bytes:
         """Saves all folders; the identifier of the root's entry."""
-        codec, index = self._repository.codec, self._repository.index
-        nodes = Nodes(writer, codec, index, contents, self._carried)
-        cancelled = self._cancellation.cancelled
-        stop = Cancellation(self._cancellation)
 
-        def save(batch: _Batch) -> None:
-            self._save_batch(nodes, folders, batch)
+        def finished(batch: Batch, outcome: Outcome) -> None:
+            self._take(folders, batch, outcome)
 
-        batches = Workers(save, self._settings.workers, _BACKLOG, stop)
-        root = nodes.entry(packed.text("/"), self._source.root()).mac
-        try:
-            for folder in self._source.walk(cancelled):
+        repository = self._repository
+        with Batches(
+            writer,
+            repository.codec,
+            repository.index,
+            chunker,
+            self._carried,
+            finished,
+            self._cancellation,
+            self._settings.workers,
+        ) as batches:
+            root = batches.nodes.entry(packed.text("/"), self._source.root()).mac
+            for folder in self._source.walk(self._cancellation.cancelled):
                 self._begin(folder, folders, previous, batches)
-        except BaseException:
-            stop.cancel()
-            raise
-        finally:
             batches.finish()
         self._cancellation.raise_if_cancelled()
         return root
 
-    def _begin(self, folder: Folder, folders: Folders, previous: Previous, batches: Workers[_Batch]) -> None:
+    def _begin(self, folder: Folder, folders: Folders, previous: Previous, batches: Batches) -> None:
         """Finds out what of a folder has to be looked at, and hands that out."""
         gathered = folders.gathered(folder.path)
         gathered.subfolders = folder.subfolders
@@ -246,38 +243,24 @@ class Backup:
             gathered.frames.update((name, gathered.before[name]) for name in names if name in same)
             self._tell_unchanged(folder, [name for name in names if name in same])
             names = [name for name in names if name not in same]
-        starts = range(0, len(names), _BATCH)
-        folders.expect(gathered, len(folder.subfolders) + len(starts))
-        for start in starts:
-            folder.hold()
-            if not batches.submit(_Batch(folder, gathered, names[start : start + _BATCH])):
-                folder.release()
+        parts = batches.add(folder, gathered, names)
+        folders.expect(gathered, len(folder.subfolders) + len(parts))
+        for part in parts:
+            batches.start(part)
         folder.release()
         folders.done(gathered)
 
-    def _save_batch(self, nodes: Nodes, folders: Folders, batch: _Batch) -> None:
-        """Makes the entries of some nodes of a folder."""
-        folder, gathered = batch.folder, batch.gathered
-        done: list[Made] = []
-        errors: list[Unreadable] = []
-        try:
-            parent = packed.text(folder.path)
-            for name in batch.names:
-                self._cancellation.raise_if_cancelled()
-                try:
-                    made = nodes.make(folder, parent, name, gathered.before.get(name), errors)
-                except Vanished:
-                    gathered.is_settled = False
-                    self._listener(Warned("it was gone before it could be read", f"{folder.path.rstrip('/')}/{name}"))
-                except Failure as failure:
-                    errors.append(Unreadable(f"{folder.path.rstrip('/')}/{name}", failure.error))
-                else:
-                    gathered.take(made)
-                    done.append(made)
-            gathered.errors += errors
-            self._tell(folder, done, errors)
-        finally:
-            folder.release()
+    def _take(self, folders: Folders, batch: Batch, outcome: Outcome) -> None:
+        """Takes in the entries of a batch."""
+        gathered = batch.gathered
+        for made in outcome.made:
+            gathered.take(made)
+        gathered.errors += outcome.errors
+        if outcome.vanished:
+            gathered.is_settled = False
+        for path in outcome.vanished:
+            self._listener(Warned("it was gone before it could be read", path))
+        self._tell(batch.folder, outcome.made, outcome.errors)
         folders.done(gathered)
 
     def _trees(self, writer: Writer, folders: Folders, previous: Previous, root: bytes) -> SavedSource:
@@ -364,14 +347,6 @@ class Backup:
                 self._listener(Done(self.snapshot, folder.path, names, folder.kinds(names), size, unchanged))
         for error in errors:
             self._listener(Failed(self.snapshot, error.path, error.error))
-
-
-class _Batch(NamedTuple):
-    """Nodes of one folder that a worker takes at once."""
-
-    folder: Folder
-    gathered: Gathered
-    names: Sequence[str]
 
 
 def _size(header: Header) -> int:

@@ -51,13 +51,33 @@ class Content(Protocol):
     ) -> None: ...
 
 
-class Folder(Protocol):
-    """A directory of a source, open for as long as it is held. Threads may share it."""
+class NodeReader(Protocol):
+    """What gives the nodes of a directory."""
 
     @property
     def path(self) -> str:
-        """The absolute path."""
+        """The absolute path of the directory."""
         ...
+
+    def node(self, name: str) -> Node:
+        """A node. Raises OSError or PlaitError where it cannot be read, ObjectNotFoundError where it has gone."""
+        ...
+
+    def open(self, node: Node) -> Content:
+        """A regular file, for reading. Raises OSError or PlaitError."""
+        ...
+
+    def xattrs(self, node: Node) -> Sequence[str]:
+        """The names of a node's extended attributes, in order of their bytes. Raises OSError or PlaitError."""
+        ...
+
+    def xattr(self, node: Node, name: str) -> bytes:
+        """The value of an extended attribute. Raises OSError or PlaitError."""
+        ...
+
+
+class Folder(NodeReader, Protocol):
+    """A directory of a source, open for as long as it is held. Threads may share it."""
 
     @property
     def signature(self) -> bytes:
@@ -79,6 +99,20 @@ class Folder(Protocol):
         """The names of all nodes, in order of their bytes."""
         ...
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """Device and inode, where another process can open the directory by its path; else None."""
+        ...
+
+    @property
+    def with_xattrs(self) -> bool:
+        """Whether extended attributes are saved."""
+        ...
+
+    def weights(self, names: Sequence[str]) -> Sequence[int]:
+        """About how many bytes of content nodes have."""
+        ...
+
     def kinds(self, names: Sequence[str]) -> bytes:
         """The kinds of nodes (`plait.model.items.Kind`), one byte each."""
         ...
@@ -89,22 +123,6 @@ class Folder(Protocol):
 
     def lasting(self) -> bytes:
         """The signature to be kept: a node that may change yet without a trace differs in it from every later one."""
-        ...
-
-    def node(self, name: str) -> Node:
-        """A node. Raises OSError or PlaitError where it cannot be read, ObjectNotFoundError where it has gone."""
-        ...
-
-    def open(self, node: Node) -> Content:
-        """A regular file, for reading. Raises OSError or PlaitError."""
-        ...
-
-    def xattrs(self, node: Node) -> Sequence[str]:
-        """The names of a node's extended attributes, in order of their bytes. Raises OSError or PlaitError."""
-        ...
-
-    def xattr(self, node: Node, name: str) -> bytes:
-        """The value of an extended attribute. Raises OSError or PlaitError."""
         ...
 
     def hold(self) -> None:
