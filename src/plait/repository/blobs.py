@@ -63,6 +63,9 @@ class DamagedBlobError(IntegrityError):
         self.mac = mac
         self.packfiles = packfiles
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return DamagedBlobError, (self.message, self.resource, self.mac, self.packfiles)
+
 
 class Located(NamedTuple, Generic[T]):
     """Something wanted, and where it lies."""

@@ -177,6 +177,16 @@ class ArchivedFiles:
         """Where the archive is, for people."""
         return f"{self._store.description.rstrip('/')}/{self._key}"
 
+    @property
+    def store(self) -> Store:
+        """The store that the archive is in."""
+        return self._store
+
+    @property
+    def packfile_size(self) -> int:
+        """Bytes of the packfile."""
+        return self._layout.packfile.length
+
     def configuration(self) -> bytes:
         """As in `RepositoryFiles`."""
         extent = self._layout.configuration

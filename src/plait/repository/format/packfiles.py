@@ -96,23 +96,29 @@ def seal(codec: Codec, timestamp: int, blobs: Sequence[Blob], size: int) -> byte
 
 
 def read_index(body: bytes, codec: Codec) -> Index:
-    """What a packfile's body (the payload of its frame) says it holds.
+    """What a packfile's body (the payload of its frame) says it holds. Raises as `read_index_in`."""
+    return read_index_in(lambda offset, length: body[offset : offset + length], len(body), codec)
 
-    Raises IntegrityError where index and footer are damaged, or a blob lies outside of the part for blobs.
+
+def read_index_in(read: Callable[[int, int], bytes], size: int, codec: Codec) -> Index:
+    """What a packfile says it holds, whose body of `size` bytes is read in parts: `read(offset, length)`.
+
+    Raises IntegrityError where index and footer are damaged, or a blob lies outside of the part for blobs, and what
+    the reading raises.
     """
-    if len(body) < _LENGTH.size:
+    if size < _LENGTH.size:
         raise IntegrityError("a packfile is cut short")
-    (footer_length,) = _LENGTH.unpack_from(body, len(body) - _LENGTH.size)
-    footer_start = len(body) - _LENGTH.size - footer_length
+    (footer_length,) = _LENGTH.unpack(_exactly(read, size - _LENGTH.size, _LENGTH.size))
+    footer_start = size - _LENGTH.size - footer_length
     if footer_length > _FOOTER_LIMIT or footer_start < 0:
         raise IntegrityError(f"the footer of a packfile cannot have {footer_length} bytes")
-    footer = codec.decode(body[footer_start : footer_start + footer_length], _FOOTER.size)
+    footer = codec.decode(_exactly(read, footer_start, footer_length), _FOOTER.size)
     if len(footer) != _FOOTER.size:
         raise IntegrityError(f"the footer of a packfile is cut short: {len(footer)} bytes")
     timestamp, count, index_start, index_mac, flags = _FOOTER.unpack(footer)
     if index_start > footer_start:
         raise IntegrityError("the index of a packfile lies outside of it")
-    records = codec.decode(body[index_start:footer_start])
+    records = codec.decode(_exactly(read, index_start, footer_start - index_start))
     if codec.mac(records) != index_mac:
         raise IntegrityError("the index of a packfile is not the one that its footer names")
     blobs = unpack_records(records)
@@ -121,6 +127,13 @@ def read_index(body: bytes, codec: Codec) -> Index:
     if any(blob.offset + blob.length > index_start for blob in blobs):
         raise IntegrityError("a blob lies outside of its packfile")
     return Index(timestamp, blobs, flags)
+
+
+def _exactly(read: Callable[[int, int], bytes], offset: int, length: int) -> bytes:
+    data = read(offset, length)
+    if len(data) != length:
+        raise IntegrityError("a packfile is cut short")
+    return data
 
 
 def file_offset(offset: int) -> int:

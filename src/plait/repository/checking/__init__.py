@@ -1,0 +1,1 @@
+"""Checking that a repository holds, undamaged, all that its snapshots need."""

@@ -1,0 +1,82 @@
+"""Checking the files of a repository, whatever is in them: packfiles, states and locks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
+from plait.model.items import Kind
+from plait.repository.checking.findings import DamagedFile
+from plait.repository.files import StoredFiles
+from plait.repository.format import archives, frames, locks, packfiles, states
+from plait.repository.format.resources import VERSION_1_0_0, Resource
+from plait.repository.layout import Folder, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plait.repository.files import ArchivedFiles
+    from plait.repository.format.codec import Codec
+
+_BLOCK: Final = 4 << 20
+
+
+def packfile_sizes(files: StoredFiles | ArchivedFiles, named: set[bytes]) -> dict[bytes, int]:
+    """The bytes of every packfile that is there; `named` are those that states speak of. Raises the store's errors."""
+    if not isinstance(files, StoredFiles):
+        # An archive has one, which goes by any name.
+        return dict.fromkeys(named or {archives.PACKFILE_NAME}, files.packfile_size)
+    sizes = {}
+    for page in files.store.list(Folder.PACKFILES.prefix):
+        if page.error is not None:
+            raise page.error
+        for index, name in enumerate(page.names):
+            identifier = name_of(name)
+            if identifier is not None and page.kinds[index] == Kind.FILE:
+                sizes[identifier] = page.stat(index).size or 0
+    return sizes
+
+
+def check_packfile(
+    files: StoredFiles | ArchivedFiles, codec: Codec, name: bytes, size: int, stopping: Callable[[], bool]
+) -> str | None:
+    """Reads a packfile from beginning to end; what is wrong with it, None for nothing. Raises the store's errors."""
+    try:
+        frames.open_header(files.read_packfile(name, 0, frames.HEADER_SIZE), Resource.PACKFILE, VERSION_1_0_0)
+        body = size - frames.HEADER_SIZE - frames.TRAILER_SIZE
+        packfiles.read_index_in(
+            lambda offset, length: files.read_packfile(name, packfiles.file_offset(offset), length), body, codec
+        )
+        hasher = codec.authenticator.hasher()
+        for offset in range(0, size - frames.TRAILER_SIZE, _BLOCK):
+            if stopping():
+                return None
+            hasher.update(files.read_packfile(name, offset, min(_BLOCK, size - frames.TRAILER_SIZE - offset)))
+        trailer = files.read_packfile(name, size - frames.TRAILER_SIZE, frames.TRAILER_SIZE)
+        if hasher.digest() != trailer:
+            return "the packfile does not have the checksum that it ends with"
+    except ObjectNotFoundError:
+        return "the packfile is missing"
+    except (IntegrityError, NotSupportedError) as error:
+        return str(error)
+    return None
+
+
+def check_states_and_locks(files: StoredFiles | ArchivedFiles, codec: Codec) -> list[DamagedFile]:
+    """Reads all states and locks; those that are damaged. Raises the store's errors."""
+    damaged = []
+    for folder in (Folder.STATES, Folder.LOCKS):
+        for key in files.keys(folder).values():
+            try:
+                data = files.read(key)
+                if folder is Folder.LOCKS:
+                    locks.read(data, codec)
+                else:
+                    for _ in states.read(data, codec)[1]:
+                        pass
+            except ObjectNotFoundError:
+                # A lock that was released meanwhile.
+                continue
+            except (IntegrityError, NotSupportedError) as error:
+                damaged.append(DamagedFile(key, str(error)))
+    return damaged
