@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from plait.model.errors import (
     ConfigurationError,
     IntegrityError,
@@ -29,7 +31,7 @@ from plait.model.errors import (
 from plait.replication.ltx.names import Span, check_name, file_name, format_txid, parse_txid
 from plait.replication.ltx.reader import Reader
 from plait.replication.restoring.output import check_output
-from plait.replication.restoring.restore import Request, restore
+from plait.replication.restoring.restore import ROLLBACK_MODE, VERSIONS_OFFSET, Request, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,9 +43,7 @@ if TYPE_CHECKING:
 _PENDING_BYTE: Final = 0x40000000
 _SHARED_FIRST: Final = _PENDING_BYTE + 2
 _SHARED_SIZE: Final = 510
-_VERSIONS: Final = slice(18, 20)
 _CHANGE_COUNTER: Final = slice(24, 28)
-_ROLLBACK: Final = b"\x01\x01"
 _SNAPSHOT_LEVELS: Final = range(1, 9)
 
 
@@ -67,8 +67,8 @@ class Follower:
             return
         check_output(self._path, force=self._request.force)
         self._state.unlink(missing_ok=True)
-        self.txid = restore(self._replica, self._path, self._request).txid
-        self._apply(iter(()), None)
+        request = msgspec.structs.replace(self._request, to_follow=True)
+        self.txid = restore(self._replica, self._path, request).txid
         self._write_state()
 
     def run(self, interval: float, stopped: Event, tell: Callable[[PlaitError], None]) -> None:
@@ -113,21 +113,20 @@ class Follower:
         self.txid = file.span.max_txid
         self._write_state()
 
-    def _apply(self, pages: Iterator[Page], commit: int | None, page_size: int = 0) -> None:
+    def _apply(self, pages: Iterator[Page], commit: int, page_size: int) -> None:
         """Writes pages in place, under SQLite's locks, and notes in the first page that the content changed."""
         try:
             with open(self._path, "r+b", buffering=0) as file, _locked(file.fileno()):  # noqa: PTH123
                 descriptor = file.fileno()
-                if commit is not None and page_size != _page_size(descriptor):
+                if page_size != _page_size(descriptor):
                     raise NotSupportedError(f"the page size of {self._path} is not that of its replica")
                 for number, data in pages:
                     os.pwrite(descriptor, data, (number - 1) * page_size)
                 head = bytearray(os.pread(descriptor, 100, 0))
-                head[_VERSIONS] = _ROLLBACK
+                head[VERSIONS_OFFSET : VERSIONS_OFFSET + len(ROLLBACK_MODE)] = ROLLBACK_MODE
                 head[_CHANGE_COUNTER] = secrets.token_bytes(4)
                 os.pwrite(descriptor, head, 0)
-                if commit is not None:
-                    os.ftruncate(descriptor, commit * page_size)
+                os.ftruncate(descriptor, commit * page_size)
                 os.fsync(descriptor)
         except OSError as error:
             raise from_os_error(error, f"cannot write {self._path}") from None

@@ -33,17 +33,24 @@ if TYPE_CHECKING:
 
 PARALLELISM: Final = 8
 CHECKS: Final = ("none", "quick", "full")
+VERSIONS_OFFSET: Final = 18
+"""Where a database says how it is written and read: two bytes, 1 for rollback mode and 2 for WAL."""
+ROLLBACK_MODE: Final = b"\x01\x01"
 _PRAGMAS: Final = {"quick": "quick_check", "full": "integrity_check"}
 _SHOWN_FAULTS: Final = 3
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for. `check` is one of `CHECKS`, of the finished file and before it gets its name."""
+    """What is asked for. `check` is one of `CHECKS`, of the finished file and before it gets its name.
+
+    `to_follow`: the database is put into rollback mode, in which others may read it while files are applied to it.
+    """
 
     target: Target = Target()
     parallelism: int = PARALLELISM
     check: str = "none"
     force: bool = False
+    to_follow: bool = False
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +95,8 @@ def restore(
     with written_beside(path) as (descriptor, beside):
         while (size := _built(replica, plan, descriptor, request, finder, damaged)) is None:
             plan = finder.plan()
+        if request.to_follow:
+            os.pwrite(descriptor, ROLLBACK_MODE, VERSIONS_OFFSET)
         check_integrity(beside, request.check)
         put_in_place(descriptor, beside, path, force=request.force)
     return Restored(

@@ -116,10 +116,10 @@ def _restored(invocation: Invocation, replica: Replica, output: str, target: Tar
     if values.json:
         return print_json(_record(replica, output, result, values.integrity_check))
     size = result.pages * result.page_size
+    what = f"transaction {format_txid(result.txid)}" if result.txid else "from a replica of Litestream 0.3"
     checked = f", integrity check ({values.integrity_check}) passed" if values.integrity_check != "none" else ""
     print(
-        f"restored {output}: transaction {format_txid(result.txid)}, {size} bytes, "
-        f"{len(result.files)} files in {result.seconds:.1f} s{checked}",
+        f"restored {output}: {what}, {size} bytes in {result.seconds:.1f} s{checked}",
         file=sys.stderr,
     )
     return 0
