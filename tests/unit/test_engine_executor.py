@@ -493,7 +493,7 @@ def test_what_waits_goes_to_disk_and_comes_back_in_order() -> None:
 def test_max_transfer(cutoff: Cutoff) -> None:
     run = Run(Recorder(concurrency=1), max_transfer=35, cutoff=cutoff)
     result = run([*(create(f"{number}", 10) for number in range(10)), delete("z")])
-    assert len(run.carrier.done) == {Cutoff.HARD: 4, Cutoff.SOFT: 4, Cutoff.CAUTIOUS: 3}[cutoff]
+    assert len(run.carrier.done) == {Cutoff.HARD: 3, Cutoff.SOFT: 4, Cutoff.CAUTIOUS: 3}[cutoff]
     assert isinstance(result.error, TransferLimitError)
     assert (result.errors, result.may_retry) == (1, False)
     assert "delete" not in result.done

@@ -129,6 +129,8 @@ class _Attempt:
         self._errors = errors
         self._abort = Cancellation(cancellation)
         self._stop = Cancellation(self._abort)
+        # What is ordered or counted one by one is not handed over together.
+        self._batched = carrier.batched and settings.order is None and settings.max_transfer is None
         self._concurrency = carrier.concurrency if settings.transfers is None else settings.transfers
         self._transfers = self._transferring_crew(settings)
         self._batches = Batches(lambda actions: self._transfers.submit(actions, len(actions)))
@@ -164,6 +166,7 @@ class _Attempt:
                     break
                 self._start(action)
             self._batches.flush()
+            self._transfers.release()
             if settings.delete_when is DeleteWhen.DURING:
                 self._delete()
             self._transfers.finish()
@@ -237,7 +240,7 @@ class _Attempt:
         if self._settings.confirm is not None:
             # What a person said yes to is done before the next question: quitting there must not take it back.
             self._carry((action,))
-        elif self._carrier.batched and self._settings.order is None:
+        elif self._batched:
             self._batches.add(action)
         else:
             self._transfers.submit((action,))
@@ -340,7 +343,7 @@ class _Attempt:
         )
         # What waits for all comparisons is ordered as a whole.
         backlog = sys.maxsize if settings.check_first else settings.max_backlog
-        return Workers(self._execute, self._concurrency, backlog, self._stop, "transfer", ordered=queue)
+        return Workers(self._execute, self._concurrency, backlog, self._stop, "transfer", ordered=queue, held=settings.check_first)
 
     def _crew(self, name: str) -> Workers[Sequence[Action] | Creations]:
         return Workers(self._execute, self._concurrency, self._settings.max_backlog, self._stop, name)

@@ -45,7 +45,8 @@ class Limits:
             return None
         with self._lock:
             if settings.cutoff is Cutoff.HARD:
-                reached = self._carried >= settings.max_transfer
+                # What cannot be finished within the limit is not begun.
+                reached = self._carried >= settings.max_transfer or self._carried + action.size > settings.max_transfer
             else:
                 after = self._begun + (action.size if settings.cutoff is Cutoff.CAUTIOUS else 1)
                 reached = after > settings.max_transfer

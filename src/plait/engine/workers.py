@@ -59,7 +59,7 @@ class Workers(Generic[T]):
 
     The threads start with the first items, as long as none of them is idle, up to `count`. Once cancelled, what is
     queued is dropped. An exception of `work` stops the workers and is raised again in `submit` or `finish`. `ordered`
-    is the queue where items are not worked on as they come.
+    is the queue where items are not worked on as they come. `held`: nothing begins before `release`.
     """
 
     def __init__(
@@ -71,8 +71,10 @@ class Workers(Generic[T]):
         name: str = "worker",
         *,
         ordered: Ordered[tuple[T, int]] | None = None,
+        held: bool = False,
     ) -> None:
         self._work = work
+        self._held = held
         self._count = count
         self._backlog = backlog
         self._cancellation = cancellation
@@ -96,13 +98,25 @@ class Workers(Generic[T]):
                 return False
             self._queue.put((item, weight))
             self._weight += weight
-            if not self._idle and len(self._threads) < self._count:
-                number = len(self._threads)
-                thread = Thread(target=self._run, args=(number,), name=f"{self._name}-{number}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            if not self._idle and not self._held:
+                self._add_thread()
             self._changed.notify_all()
             return True
+
+    def release(self) -> None:
+        """Begins with what is queued, where that was held."""
+        with self._changed:
+            if self._held:
+                self._held = False
+                for _ in range(min(len(self._queue), self._count)):
+                    self._add_thread()
+
+    def _add_thread(self) -> None:
+        number = len(self._threads)
+        if number < self._count:
+            thread = Thread(target=self._run, args=(number,), name=f"{self._name}-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def finish(self) -> None:
         """Waits until everything queued is done, or, once cancelled, until what is under way is done."""

@@ -69,8 +69,9 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     `moves`: the source is deleted once its copy has arrived. `metadata`: user metadata of files and directories is
     carried. `partial_suffix`: what the name of a file that waits for its predecessor to be kept ends with. `transfers`:
     how many at once, None for as many as the stores take. `hidden`: the filters may hide files of the destination, and
-    what is new may find one in its place, which it replaces. `copied_from`: trees that the destination copies from by
-    itself what they have, too. `server_times`: the time at which a store stored an object is its own.
+    what is new may find one in its place, which it replaces. `unchecked`: so it may, because nobody looked; then it is
+    kept as what was seen is. `copied_from`: trees that the destination copies from by itself what they have, too.
+    `server_times`: the time at which a store stored an object is its own.
     """
 
     moves: bool = False
@@ -80,6 +81,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     partial_suffix: str = ".partial"
     transfers: int | None = None
     hidden: bool = False
+    unchecked: bool = False
     copied_from: Sequence[Alternative] = ()
     server_times: bool = False
 
@@ -222,6 +224,8 @@ class MirrorCarrier:
             raise PreconditionError(error.message, key=error.key)
         found = Item(action.key, self._destination.stat(action.key))
         seen = msgspec.structs.replace(action, destination=found)
+        if self._settings.unchecked and self._keeper is not None:
+            return msgspec.structs.replace(self._carry_file(seen), action=action)
         return self._arrived(action, _copied(action, self._carry_to(seen, action.key)))
 
     def _exchange(self, action: Action, old: Item, keeper: Keeper, store: Renames) -> Outcome:

@@ -255,7 +255,9 @@ class Mirror:
         emit = self.around.events.emit
         hidden = self.selection.active or self._refined.looks_away
         carrying = settings.carrier_settings(self.mode, self.values, hidden=hidden)
-        carrying = msgspec.structs.replace(carrying, copied_from=self._refined.copied_from(emit))
+        carrying = msgspec.structs.replace(
+            carrying, copied_from=self._refined.copied_from(emit), unchecked=self._refined.looks_away
+        )
         return MirrorCarrier(transfer, carrying, self._keeper, emit)
 
     def _steps(self, *, runs: bool, new_runs: bool) -> Iterable[Step]:
@@ -302,6 +304,7 @@ class Mirror:
             selection=selection,
             events=self.around.events,
             missing_is_empty=side is Side.DESTINATION,
+            any_name=not any(tree.store.features.directories for tree in (self.source, self.destination)),
             cancelled=self.around.cancellation.cancelled,
         )
 

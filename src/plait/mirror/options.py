@@ -158,6 +158,21 @@ FILTERS = OptionSet(
     )
 )
 
+AFTER = OptionSet(
+    (
+        _value("dest-after", FILE, "", _SAID, "Report every file that the destination will hold to FILE"),
+        _value("format", TEXT, "p", _SAID, "What --dest-after tells of each: p path, s size, t time, h hash …", "F"),
+        _value("separator", TEXT, ";", _SAID, "What stands between the parts of --format", "s"),
+        _value("timeformat", TEXT, "", _SAID, "How --dest-after writes times", "t"),
+        _value("hash", HASH, "md5", _SAID, "The hash that `h` in --format means"),
+        _value("dir-slash", SWITCH, True, _SAID, "Append a slash to directories", "d"),
+        _value("files-only", SWITCH, True, _SAID, "Tell files only", hidden=True, no_effect="only files are told"),
+        _switch("csv", _SAID, "Write CSV"),
+        _switch("absolute", _SAID, "Put a slash before each path"),
+    )
+)
+"""The report of what will be there, and how it is written."""
+
 REPORTS = OptionSet(
     (
         _value("combined", FILE, "", _SAID, "Report every file with = - + * or ! to FILE (- is standard output)"),
@@ -287,7 +302,7 @@ _LINES = NETWORK | network_options.OPTIONS
 GLOBAL = _LINES | CONCURRENCY | CONFIGURATION | OUTPUT | NAMES | WITHOUT_EFFECT | backend_options.OPTIONS
 """What every verb of the mirror takes."""
 
-COPY = COMPARISON | CARRYING | FILTERS | REPORTS | LOCAL | PREVIEW | GLOBAL
+COPY = COMPARISON | CARRYING | FILTERS | REPORTS | AFTER | LOCAL | PREVIEW | GLOBAL
 SYNC = COPY | DELETION
 MOVE = COPY | MOVING
 CHECK = (

@@ -131,8 +131,6 @@ def check_combination(mode: Mode, values: Values) -> None:
             raise ConfigurationError("can't use --no-check-dest with sync: use copy instead")
         if values.immutable:
             raise ConfigurationError("can't use --no-check-dest with --immutable")
-        if values.backup_dir:
-            raise ConfigurationError("can't use --no-check-dest with --backup-dir")
     if mode is Mode.SYNC and values.track_renames and values.delete_before:
         raise FatalError("can't use --delete-before with --track-renames")
 

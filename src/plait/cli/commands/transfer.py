@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.plans import lasting
 from plait.cli.session import Session
 from plait.mirror.directory_move import move_as_directory
 from plait.mirror.mirroring import Mirror
+from plait.mirror.reports import STANDARD_OUTPUT
 from plait.mirror.settings import Mode
 from plait.mirror.single import SingleMirror, is_file, parent_and_name
 from plait.mirror.status import check_transferred, exit_code
@@ -16,6 +19,8 @@ from plait.model.errors import ConfigurationError, NothingTransferredError
 from plait.model.values.quoting import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from plait.cli.forms import Invocation
     from plait.engine.settings import Result
     from plait.model.errors import PlaitError
@@ -66,7 +71,7 @@ def _tree(mode: Mode, source: Location, destination: Location, session: Session)
 
 
 def _run(session: Session, mirror: Mirror, source: Location, destination: Location) -> int:
-    with session.recorded([lasting(source), lasting(destination)]) as recording:
+    with session.recorded([lasting(source), lasting(destination)]) as recording, _predicting(session, mirror):
         moves = session.face == "rclone" and mirror.mode is Mode.MOVE and not mirror.is_same
         result = (move_as_directory(mirror) if moves else None) or mirror.run()
         error = deciding(result, session)
@@ -74,6 +79,25 @@ def _run(session: Session, mirror: Mirror, source: Location, destination: Locati
         recording.finish(result, error, code)
     session.finish(result, error, source)
     return code
+
+
+@contextmanager
+def _predicting(session: Session, mirror: Mirror) -> Iterator[None]:
+    """Writes `--dest-after` while the transfer goes on."""
+    path = session.values.dest_after
+    if not path:
+        yield
+        return
+    from plait.mirror.dest_after import KINDS, DestAfter
+
+    try:
+        file = sys.stdout.buffer if path == STANDARD_OUTPUT else open(path, "wb")  # noqa: PTH123, SIM115
+    except OSError as error:
+        raise ConfigurationError(f"failed to open report {path}: {error.strerror}") from error
+    with nullcontext(file) if path == STANDARD_OUTPUT else file:
+        session.events.subscribe(DestAfter(mirror, file), *KINDS)
+        yield
+        file.flush()
 
 
 def deciding(result: Result, session: Session) -> PlaitError | None:

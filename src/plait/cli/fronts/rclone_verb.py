@@ -32,9 +32,10 @@ def named(declared: OptionSet, names: Iterable[str]) -> OptionSet:
 _KNOWN: Final = options.SYNC | options.ONLY_RCLONES | SECRET_OPTIONS | verb_options.LISTED | OptionSet((ASK_PASSWORD,))
 _ALL: Final = rclones(_KNOWN.options)
 REPORTS: Final = rclones(options.REPORTS.options)
+AFTER: Final = rclones(options.AFTER.options)
 EMPTY: Final = named(_ALL, _OF_A_VERB)
 GLOBAL: Final = OptionSet(
-    option for option in _ALL.options if option.name not in _OF_A_VERB and option not in REPORTS.options
+    option for option in _ALL.options if option.name not in _OF_A_VERB and option not in (REPORTS | AFTER).options
 )
 """What every verb takes, and what may stand before the verb."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.fronts.rclone_more import MORE
-from plait.cli.fronts.rclone_verb import EMPTY, GLOBAL, HELP, REPORTS, VERSION, FrontVerb, named
+from plait.cli.fronts.rclone_verb import AFTER, EMPTY, GLOBAL, HELP, REPORTS, VERSION, FrontVerb, named
 from plait.mirror import options
 from plait.mirror.backend_options import OPTIONS as BACKEND_OPTIONS
 from plait.mirror.backend_options import SECRET_OPTIONS
@@ -34,7 +34,7 @@ VERBS: Final[dict[str, FrontVerb]] = MORE | {
         "Copy files from source to dest, leaving identical ones alone.",
         _TWO,
         (2, 2),
-        REPORTS | EMPTY,
+        REPORTS | AFTER | EMPTY,
         _CARRY,
         options.COPY,
         "plait.cli.commands.transfer:run",
@@ -52,7 +52,7 @@ VERBS: Final[dict[str, FrontVerb]] = MORE | {
         "Move files from source to dest.",
         _TWO,
         (2, 2),
-        REPORTS | EMPTY | options.MOVING,
+        REPORTS | AFTER | EMPTY | options.MOVING,
         _CARRY,
         options.MOVE,
         "plait.cli.commands.transfer:run",
@@ -70,7 +70,7 @@ VERBS: Final[dict[str, FrontVerb]] = MORE | {
         "Make source and dest identical, changing dest only.",
         _TWO,
         (2, 2),
-        REPORTS | EMPTY,
+        REPORTS | AFTER | EMPTY,
         ("Copy", "Sync", *_CARRY[1:]),
         options.SYNC,
         "plait.cli.commands.transfer:run",
