@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import IntegrityError, ObjectNotFoundError
 from plait.repository.format import btrees, dirpacks, entries, wire
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from plait.repository.reading import RepositoryReader
+
+_MOST_LINKS: Final = 40
+"""On the way to one path, as in the kernel."""
 
 
 class SnapshotReader:
@@ -59,6 +62,31 @@ class SnapshotReader:
                 if listed == mac:
                     return entry
             raise
+
+    def follow(self, path: str) -> Entry:
+        """The entry that an absolute path leads to through symbolic links of the snapshot.
+
+        Raises ObjectNotFoundError where it leads to nothing in the snapshot, or round in a circle; IntegrityError.
+        """
+        names = [name for name in path.split("/") if name][::-1]
+        entry = self.entry("/")
+        followed = 0
+        while names:
+            name = names.pop()
+            if name == "..":
+                entry = self.entry(entry.parent_path or "/")
+                continue
+            if name in {"", "."}:
+                continue
+            entry = self.entry(posixpath.join(entry.path, name))
+            if not entry.symlink_target:
+                continue
+            followed += 1
+            if followed > _MOST_LINKS:
+                raise ObjectNotFoundError(f"too many symbolic links on the way to {path}", key=path)
+            names += entry.symlink_target.split("/")[::-1]
+            entry = self.entry("/" if entry.symlink_target.startswith("/") else entry.parent_path)
+        return entry
 
     def children(self, directory: str, damaged: Callable[[str, IntegrityError], None] | None = None) -> Iterator[Entry]:
         """The entries of a directory, in order of bytes; none for what is no directory.
