@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.output.snapshots import entry_line, entry_record, snapshot_line, snapshot_record
 from plait.cli.repository_options import query
+from plait.model.errors import IntegrityError
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -62,8 +63,22 @@ def split_word(word: str) -> tuple[str, str]:
 
 
 def select_now(command: RepositoryCommand, asked: Query) -> tuple[Header, ...]:
-    """The headers that a query keeps, newest first; what cannot be read is said."""
-    from plait.repository.selection import select
+    """The headers that a query keeps, newest first; snapshots that cannot be read are named."""
+    found, unreadable = select_readable(command, asked)
+    for identifier, error in unreadable.items():
+        command.output.warn(f"snapshot {identifier.hex()} cannot be read: {error.message}")
+    return found
 
-    headers = [snapshot.header for snapshot in command.repository.snapshots()]
-    return select(headers, asked, time.time_ns()).kept
+
+def select_readable(command: RepositoryCommand, asked: Query) -> tuple[tuple[Header, ...], dict[bytes, IntegrityError]]:
+    """The headers that a query keeps, newest first, and the snapshots whose headers nobody can ask."""
+    from plait.repository.selection import select, with_prefix
+
+    headers = []
+    unreadable = {}
+    for identifier, header in command.repository.reader.headers():
+        if not isinstance(header, IntegrityError):
+            headers.append(header)
+        elif not asked.prefixes or any(with_prefix((identifier,), prefix) for prefix in asked.prefixes):
+            unreadable[identifier] = header
+    return select(headers, asked, time.time_ns()).kept, unreadable

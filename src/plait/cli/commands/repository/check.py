@@ -1,0 +1,101 @@
+"""`check`: whether snapshots are whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from plait.cli.commands.repository.listing import select_readable, split_word
+from plait.cli.repository_options import query
+from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError
+from plait.repository.events import Failed
+from plait.repository.selection import normal_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plait.cli.repositories import RepositoryCommand
+    from plait.model.errors import IntegrityError
+    from plait.repository.checking.findings import Checked
+
+_NOT_WHOLE: Final = 65
+"""The front's exit code."""
+
+
+def check(command: RepositoryCommand) -> int:
+    """Verifies the snapshots that are named or described, and names what is damaged."""
+    values = command.values
+    words = command.invocation.words
+    asked = query(values)
+    if words and asked.narrows:
+        command.output.warn("filters narrow the snapshots that are named")
+    chosen: list[tuple[bytes, str]] = []
+    unreadable: dict[bytes, IntegrityError] = {}
+    for word in words or ("",):
+        prefix, path = split_word(word)
+        prefixes = (_prefix(command, prefix),) if prefix else ()
+        found, broken = select_readable(command, query(values, prefixes=prefixes))
+        if not found and not broken and prefix and not command.is_front:
+            raise DirectoryNotFoundError(f"no snapshot has prefix: {prefix}")
+        chosen += [(header.identifier, path) for header in found]
+        unreadable |= broken
+    everything = not words and not asked.narrows and not values.fast
+    return verify(command, chosen, unreadable, fast=values.fast, everything=everything)
+
+
+def verify(
+    command: RepositoryCommand,
+    chosen: Sequence[tuple[bytes, str]],
+    unreadable: Mapping[bytes, IntegrityError] | None = None,
+    *,
+    fast: bool,
+    everything: bool = False,
+) -> int:
+    """Verifies snapshots, each at and below a path ("" for all); `everything`: every file of the repository, too.
+
+    `unreadable` are snapshots that nobody can look into; they fail.
+    """
+    from plait.repository.checking.checking import check as check_snapshots
+    from plait.repository.checking.findings import CheckSettings
+
+    repository = command.repository
+    snapshots = []
+    for identifier, path in chosen:
+        snapshot = repository.snapshot(identifier)
+        snapshots.append((snapshot, snapshot.resolve(path) if path else "/"))
+    declared = command.values.options
+    signatures = declared.named("no-verify") is None or not command.values.no_verify
+    result = check_snapshots(
+        repository.reader,
+        repository.files,
+        snapshots,
+        settings=CheckSettings(fast=fast, signatures=signatures, files=everything),
+        listener=command.listener,
+        cancellation=command.cancellation,
+    )
+    for identifier, error in (unreadable or {}).items():
+        command.listener(Failed(identifier, "", f"snapshot: {error.message}"))
+    return _end(command, result, len(unreadable or {}))
+
+
+def _end(command: RepositoryCommand, result: Checked, unreadable: int) -> int:
+    failed = sum(bool(snapshot.failed) for snapshot in result.snapshots) + unreadable
+    files = len(result.files)
+    if failed or not files:
+        what = f"check failed for {failed} snapshot{'s' * (failed != 1)}"
+    else:
+        what = f"check failed: {files} damaged file{'s' * (files != 1)}, which no snapshot needs whole"
+    if command.is_front:
+        if failed or files:
+            command.output.plain(f"plakar: {what}")
+            return _NOT_WHOLE
+        return ExitCode.DONE
+    if failed or files:
+        command.output.error(what)
+        return ExitCode.FAILED if failed == len(result.snapshots) + unreadable else ExitCode.PARTLY
+    return ExitCode.DONE
+
+
+def _prefix(command: RepositoryCommand, prefix: str) -> str:
+    if command.is_front and len(prefix) % 2:
+        raise UsageError(f"invalid snapshot prefix: {prefix}")
+    return normal_prefix(prefix)
