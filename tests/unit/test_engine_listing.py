@@ -113,7 +113,20 @@ def test_keys_imply_their_directories() -> None:
 
 
 def test_a_marker_is_the_directory_itself() -> None:
-    assert listed(objects("a/", "a/x", "empty/", "b")) == ["a/", "a/x", "b", "empty/"]
+    assert listed(objects("a/", "a/x", "empty/", "b", size=0)) == ["a/", "a/x", "b", "empty/"]
+
+
+def test_a_marker_with_content_is_told() -> None:
+    assert listed(objects("a/", "a/x")) == ["a/", "!a:a/", "a/x"]
+
+
+def test_where_every_name_can_be_kept_keys_are_what_they_are() -> None:
+    odd = ["../y", "./x", "/", "//", "/x", "a", "a/", "a/../b", "a//b", "a/b", "dir/"]
+    listing = TreeListing(objects(*odd), Side.SOURCE, any_name=True)
+    items = [item for page in listing.pages() if isinstance(page, Page) for item in page.items()]
+    assert [item.key for item in items if item.kind is Kind.FILE] == sorted(odd)
+    directories = [item.order_key for item in items if item.kind is Kind.DIRECTORY]
+    assert directories == ["../", "./", "/", "//", "a/", "a/../", "a//", "dir/"]
 
 
 def test_every_page_holds_one_directory_and_keeps_its_columns() -> None:

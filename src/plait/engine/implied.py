@@ -15,16 +15,17 @@ _DIRECTORY = Stat(Kind.DIRECTORY)
 _NO_PATH = frozenset(("", ".", ".."))
 
 
-def imply_directories(pages: Iterable[Page], prefix: str) -> Iterator[Page | EntryFailed]:
+def imply_directories(pages: Iterable[Page], prefix: str, *, any_name: bool = False) -> Iterator[Page | EntryFailed]:
     """The pages of a tree below `prefix`, from the pages of a flat listing in the total order.
 
-    A key that ends with "/" stands for the directory itself. A key that is no path (an empty component, `.`, `..`, a
-    NUL) is left out and reported as `EntryFailed` in the deepest directory that it begins with.
+    A key that ends with "/" stands for the directory itself, unless it has content. A key that is no path (an empty
+    component, `.`, `..`, a NUL) is left out and reported as `EntryFailed` in the deepest directory that it begins with.
+    With `any_name`, every key is what it is: names may be empty, `.` and `..`.
     """
     current = prefix
     for page in pages:
         if page.names:
-            current = yield from _divide(page, current, prefix)
+            current = yield from _divide(page, current, prefix, any_name=any_name)
         if page.error is not None:
             yield Page.failed(page.prefix[:-1], page.error)
 
@@ -44,9 +45,9 @@ def unsafe(key: str) -> UnsafeNameError:
     )
 
 
-def _divide(page: Page, current: str, root: str) -> Generator[Page | EntryFailed, None, str]:
+def _divide(page: Page, current: str, root: str, *, any_name: bool) -> Generator[Page | EntryFailed, None, str]:
     """Yields a flat page by directory, beginning in directory `current`; returns the one it ends in."""
-    trusted = is_path(page.names)
+    trusted = any_name or is_path(page.names)
     base, start = page.prefix, 0
     leaves: list[str] = []
     for position, name in enumerate(page.names):
@@ -64,10 +65,10 @@ def _divide(page: Page, current: str, root: str) -> Generator[Page | EntryFailed
         for component in directory[len(current) :].split("/")[:-1]:
             yield Page.of(current, [(component, _DIRECTORY)])
             current += component + "/"
-        if safe != key:
+        if safe != key or (cut == len(key) and not any_name and page.stat(position).size):
             yield EntryFailed(current[:-1], None, unsafe(key))
-        leaf = key[cut:] if safe == key else ""
-        leaves, start = ([leaf], position) if leaf else ([], position + 1)
+        kept = safe == key and (cut < len(key) or (any_name and len(key) > len(root)))
+        leaves, start = ([key[cut:]], position) if kept else ([], position + 1)
     if leaves:
         yield _rows(page, start, current, leaves)
     return current

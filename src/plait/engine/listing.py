@@ -39,7 +39,8 @@ class TreeListing:
     """A store's listing as a tree.
 
     `missing_is_empty`: a root that does not exist is an empty listing (a destination before the first sync). Any other
-    failure of the listing is a page with an error, after which the listing goes on or ends.
+    failure of the listing is a page with an error, after which the listing goes on or ends. `any_name`: a store without
+    directories shows every key as it is, also those that are no paths (see `imply_directories`).
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class TreeListing:
         selection: Selection | None = None,
         events: EventStream | None = None,
         missing_is_empty: bool = False,
+        any_name: bool = False,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
@@ -57,6 +59,7 @@ class TreeListing:
         self._selection = selection if selection is not None and _selects(selection) else None
         self._events = events
         self._missing_is_empty = missing_is_empty
+        self._any_name = any_name
         self._cancelled = cancelled
 
     def pages(self, prefix: str = "", descend: Callable[[str], bool] | None = None) -> Iterator[Page | EntryFailed]:
@@ -69,7 +72,8 @@ class TreeListing:
             return
         has_directories = self._store.features.directories
         raw = _in_order(self._raw(prefix, selector.enters), prefix)
-        pages = self._counted(_readable(raw) if has_directories else imply_directories(raw, prefix))
+        tree = _readable(raw) if has_directories else imply_directories(raw, prefix, any_name=self._any_name)
+        pages = self._counted(tree)
         yield from pages if self._selection is None and has_directories else selector.pages(pages)
 
     def _raw(self, prefix: str, enters: Callable[[str], bool]) -> Iterator[Page]:

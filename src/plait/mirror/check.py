@@ -101,8 +101,9 @@ def check(
         else:
             if ours.file is not None:
                 selection = OneFile(ours.file)
+            any_name = not any(opened.store.features.directories for opened in (ours, theirs))
             pages = [
-                listing(opened, side, selection, around).pages
+                listing(opened, side, selection, around, any_name=any_name).pages
                 for side, opened in zip(Side, (ours, theirs), strict=True)
             ]
             steps = merge(*pages, names=settings.matching_names(values, theirs.store.features))
@@ -127,14 +128,17 @@ def check(
         return checker.result(errors)
 
 
-def listing(opened: Opened, side: Side, selection: Selection, around: Surroundings) -> TreeListing:
-    """The listing of one side; a destination that is missing is empty."""
+def listing(
+    opened: Opened, side: Side, selection: Selection, around: Surroundings, *, any_name: bool = False
+) -> TreeListing:
+    """The listing of one side; a destination that is missing is empty. `any_name` is as `TreeListing` has it."""
     return TreeListing(
         opened.store,
         side,
         selection=selection,
         events=around.events,
         missing_is_empty=side is Side.DESTINATION,
+        any_name=any_name,
         cancelled=around.cancellation.cancelled,
     )
 

@@ -91,6 +91,7 @@ class Listing:
             Side.SOURCE,
             selection=selection,
             events=self._around.events,
+            any_name=not opened.store.features.directories,
             cancelled=self._around.cancellation.cancelled,
         )
         self._closing = ExitStack()

@@ -152,6 +152,7 @@ class Task:
             Side.SOURCE,
             selection=chosen.selection,
             events=self.around.events,
+            any_name=not chosen.store.features.directories,
             cancelled=self.around.cancellation.cancelled,
         )
         failed: PlaitError | None = None
