@@ -28,6 +28,7 @@ _LONGEST_HEAD: Final = 64 << 10
 _LONGEST_BODY: Final = 1 << 20
 _IDLE_SECONDS: Final = 300.0
 _BACKLOG: Final = 128
+_GREATEST_PORT: Final = 65535
 _REASONS: Final = {
     200: "OK",
     400: "Bad Request",
@@ -220,7 +221,7 @@ def listen_on_port(address: str) -> socket.socket:
     Raises ConfigurationError for what is no address, and errors of the system.
     """
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal():
+    if not colon or not port.isdecimal() or int(port) > _GREATEST_PORT:
         raise ConfigurationError(f"must specify port for bind address: {address!r}", hint="such as localhost:9090")
     host = host.strip("[]")
     try:
@@ -228,8 +229,6 @@ def listen_on_port(address: str) -> socket.socket:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, int(port)), family=family)
         return socket.create_server(("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True)
-    except OverflowError:
-        raise ConfigurationError(f"{address!r} is no address: the port is too large") from None
     except OSError as error:
         raise from_os_error(error, f"cannot listen at {address}") from None
 
