@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plait.cli.session import Session
+from plait.cli.session import Session, located
 from plait.mirror.verbs.task import Task
-from plait.model.errors import CancelledError, ExitCode
+from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,10 +26,12 @@ class Work:
         self.invocation = invocation
         self.session = session
         self.task = task
+        self._places: list[Location] = []
 
     def locations(self) -> list[Location]:
         """The locations that the words name."""
-        return self.session.locations()
+        self._places = self.session.locations()
+        return self._places
 
     def attempt(self, work: Callable[[], object], *, retries: bool = False, lead: str = "") -> int:
         """Does the work, in as many attempts as it takes, says how it ended, and gives the exit code."""
@@ -40,6 +42,8 @@ class Work:
         """Says how the verb ended; the exit code."""
         if isinstance(error, CancelledError):
             raise error
+        if isinstance(error, DirectoryNotFoundError) and self._places and self.session.face == "plait":
+            error = located(error, self._places[0])
         self.session.end({}, self.task.errors.count, error)
         return ExitCode.DONE if error is None else error.exit_code
 

@@ -36,7 +36,7 @@ def rcat(invocation: Invocation) -> int:
     """Stores what comes on standard input."""
     if sys.stdin is None or sys.stdin.isatty():
         raise ConfigurationError("nothing to read from standard input (stdin).")
-    size = invocation.values.size
+    size = getattr(invocation.values, "size", -1)
     with working(invocation) as work:
         opened, name = directory_and_name(work, only(work.locations()))
         known = None if size < 0 else size

@@ -147,7 +147,7 @@ def _wanted_json(work: Work, chosen: Chosen) -> Wanted:
         types=not values.no_mimetype,
         tiers=True,
         metadata=bool(values.metadata),
-        hashes=_hashes(work, chosen) if values.hash or values.hash_type else (),
+        hashes=_hashes(work, chosen) if getattr(values, "hash", False) or values.hash_type else (),
         default_time=values.default_time,
     )
 
@@ -205,7 +205,7 @@ def tree(invocation: Invocation) -> int:
             full_path=values.full_path,
             indent=not values.noindent,
             level=level,
-            sizes=values.size,
+            sizes=getattr(values, "size", False),
             units=values.human_readable,
             protections=values.protections,
             quote=values.quote,
@@ -237,7 +237,12 @@ def _order(work: Work) -> str:
     values = work.invocation.values
     if values.unsorted:
         return "none"
-    for order, asked in (("mtime", values.sort_modtime), ("ctime", values.sort_ctime), ("version", values.version)):
+    asked_for = {
+        "mtime": values.sort_modtime,
+        "ctime": values.sort_ctime,
+        "version": getattr(values, "version", False),
+    }
+    for order, asked in asked_for.items():
         if asked or values.sort == order:
             return order
     return str(values.sort) if values.sort in {"name", "size"} else ""

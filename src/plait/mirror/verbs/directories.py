@@ -64,6 +64,8 @@ def remove_empty_directories(task: Task, opened: Opened, *, leave_root: bool) ->
 
     Raises StoreError where one could not be removed.
     """
+    if not task.original and opened.store.features.directories:
+        opened.store.stat("")
     full: set[str] = {""} if leave_root else set()
     found: list[str] = [""]
     selection = Chosen(opened, task.filters)
@@ -106,6 +108,8 @@ def purge(task: Task, opened: Opened) -> None:
             delete(task, Chosen(opened, task.filters))
             container.remove_container()
         return
+    if not task.original and opened.store.features.directories:
+        opened.store.stat("")
     try:
         delete(task, Chosen(opened, task.filters))
     except Told as told:

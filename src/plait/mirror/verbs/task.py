@@ -25,6 +25,7 @@ from plait.model.errors import (
     DirectoryNotFoundError,
     NoRetryError,
     PlaitError,
+    Retry,
     StoreError,
 )
 from plait.model.items import Item, Kind, Page, order_bytes
@@ -161,7 +162,7 @@ class Task:
             return
         by_level = self.original and chosen.store.features.directories
         # rclone tells of what fails where it goes by directories, which it does not for a whole bucket.
-        tells = not self.original or by_level or chosen.selection.max_depth is not None
+        tells = self.original and (by_level or chosen.selection.max_depth is not None)
         try:
             for page in self._by_level(listing, chosen, prefix) if by_level else listing.pages(prefix):
                 self.around.cancellation.raise_if_cancelled()
@@ -180,7 +181,7 @@ class Task:
             self.fail(error, words + error.message, subject)
             raise Told(error, twice=twice) from None
         if failed is not None:
-            raise Told(failed, twice=twice)
+            raise Told(failed, twice=twice and self.original)
 
     @staticmethod
     def _by_level(listing: TreeListing, chosen: Chosen, prefix: str) -> Iterator[Page | EntryFailed]:
@@ -216,6 +217,8 @@ class Task:
             raise
         except PlaitError as raised:
             error = self._worded(raised)
+            if not self.original:
+                raise Told(error, twice=False) from None
             self.fail(error, words + error.message)
             raise Told(error) from None
 
@@ -303,7 +306,7 @@ class Task:
     def _may_retry(self, error: PlaitError | None) -> bool:
         if error is None or error.fatal:
             return False
-        return self.errors.may_retry or (self.original and not isinstance(error, NoRetryError))
+        return not isinstance(error, NoRetryError) if self.original else error.retry is Retry.SOON
 
     def _attempt(self, work: Callable[[], object], lead: str) -> PlaitError | None:
         try:
@@ -311,9 +314,9 @@ class Task:
         except (CancelledError, ConfigurationError):
             raise
         except Told as told:
-            if told.twice:
+            if told.twice or not self._knows(told.error):
                 self.errors.add(told.error)
-            return _led(told.error, lead)
+            return _led(told.error, lead if self.original else "")
         except PlaitError as error:
             if not self._knows(error):
                 self._counted.append(error)

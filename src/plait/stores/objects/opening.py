@@ -16,17 +16,31 @@ if TYPE_CHECKING:
 
     from plait.stores.base import Deadlines
     from plait.stores.network import Network
+    from plait.stores.objects.account import S3Account
     from plait.stores.objects.store import S3Store
     from plait.stores.registry import Opening
 
 
-def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) -> tuple[S3Store, str]:
+def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) -> tuple[S3Store | S3Account, str]:
     """Opens `BUCKET/PREFIX` on a remote of type s3; see `plait.stores.registry.Opener`."""
     root = path.strip("/")
     bucket, _, prefix = root.partition("/")
+    if not bucket:
+        return _open_account(options, opening), ""
     notes = None if opening.state is None else opening.state / "uploads"
     store = open_s3(options, bucket, prefix, deadlines=opening.deadlines, network=opening.network, notes=notes)
     return store, root
+
+
+def _open_account(options: Mapping[str, str], opening: Opening) -> S3Account:
+    """All buckets of an account."""
+    from plait.stores.objects.account import S3Account
+
+    def bucket(name: str) -> S3Store:
+        return open_s3(options, name, deadlines=opening.deadlines, network=opening.network)
+
+    every = _store(options, "", "", deadlines=opening.deadlines, network=opening.network)
+    return S3Account(every.client, every.features, bucket)
 
 
 def open_s3(
@@ -50,6 +64,24 @@ def open_s3(
     Raises ConfigurationError for options that cannot be, MissingExtraError and SecretError where credentials are to be
     found and are not.
     """
+    if not bucket:
+        raise ConfigurationError("s3: the location names no bucket", hint="write REMOTE:BUCKET/PATH")
+    return _store(
+        options, bucket, prefix, deadlines=deadlines, description=description, tls=tls, network=network, notes=notes
+    )
+
+
+def _store(
+    options: Mapping[str, str],
+    bucket: str,
+    prefix: str,
+    *,
+    deadlines: Deadlines | None = None,
+    description: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    network: Network | None = None,
+    notes: Path | None = None,
+) -> S3Store:
     from plait.stores.base import Deadlines
     from plait.stores.network import Network
     from plait.stores.objects.credentials import completed, key_source
@@ -60,8 +92,6 @@ def open_s3(
     from plait.stores.objects.store import S3Store
     from plait.stores.proxies import proxies_of
 
-    if not bucket:
-        raise ConfigurationError("s3: the location names no bucket", hint="write REMOTE:BUCKET/PATH")
     parsed = completed(parse_options(options))
     quirks = quirks_of(parsed)
     keys = key_source(parsed, region_of(parsed))

@@ -234,6 +234,17 @@ class Client:
             refusal = _refusal(exchange)
         raise error_of(refusal, request.what, request.shown)
 
+    def presigned(self, key: str, seconds: int) -> str:
+        """A URL with which everyone can get an object for so long. Raises SecretError where requests are not signed."""
+        keys = self._keys()
+        if keys is None:
+            raise SecretError("a link is signed with credentials, and there are none")
+        endpoint = self._endpoint
+        path = endpoint.target(key)
+        query = presigned_query(path, endpoint.address.authority, keys, self._region, seconds)
+        scheme = "https" if endpoint.address.tls else "http"
+        return f"{scheme}://{endpoint.address.authority}{path}?{query}"
+
     def interrupt(self) -> None:
         """Ends what waits for the server: as a lost connection, and what comes after it with CancelledError."""
         self.pool.interrupt()

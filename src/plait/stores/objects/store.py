@@ -18,6 +18,7 @@ from plait.model.errors import (
 from plait.model.items import Kind, Page, Stat
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
 from plait.stores.content import blocks, check_expected
+from plait.stores.objects.buckets import BucketMethods
 from plait.stores.objects.content_types import content_type_of
 from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
 from plait.stores.objects.failures import Refusal, error_of
@@ -62,10 +63,15 @@ if TYPE_CHECKING:
 
 DELETE_BATCH: Final = 1000
 LARGEST_PUT: Final = 5 << 30
+_TIERED: Final = (
+    *("AWS", "Alibaba", "ArvanCloud", "ChinaMobile", "Liara", "Magalu"),
+    *("OVHcloud", "Qiniu", "Scaleway", "TencentCOS", "us3"),
+)
+"""The providers whose objects have a storage class, as rclone's tables have it."""
 _UNSUPPORTED: Final = "the server does not keep this key exactly"
 
 
-class S3Store:
+class S3Store(BucketMethods):
     """The objects of a bucket whose key begins with `root` ("" or a prefix that ends with `/`)."""
 
     def __init__(
@@ -100,6 +106,11 @@ class S3Store:
         self._lock = Lock()
         self._bucket_exists = options.no_check_bucket
         self._deletes_batches = True
+
+    @property
+    def client(self) -> Client:
+        """What sends the requests to the bucket."""
+        return self._client
 
     @property
     def features(self) -> Features:
@@ -450,6 +461,7 @@ def _features(options: S3Options, quirks: Quirks, identity: str, manner: Manner,
         most_parts=manner.most_parts,
         parts_hash=None if options.disable_checksum else "md5",
         depends_on_network=True,
+        tiers=options.provider in _TIERED,
     )
 
 
