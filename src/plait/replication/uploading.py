@@ -110,13 +110,11 @@ class Uploader:
         return False
 
     def _upload(self, txid: int) -> int:
+        """Upload the file of a transaction, or what stands for it; the last transaction that the replica has then."""
         started = time.monotonic()
         span = Span(txid, txid)
-        if txid <= self.database.found_txid:
-            header = verified(self.database.local, span)
-            if isinstance(header, IntegrityError):
-                self._emit(events.SetAside(self.database.path, self.database.local.set_aside(span), header))
-                raise header
+        if not self._is_usable(span):
+            return self._bridge()
         with _Content(self.database, span) as content:
             self.replica.write(0, span, content.again, content.size, content.timestamp)
         self._emit(
@@ -129,6 +127,24 @@ class Uploader:
             )
         )
         return txid
+
+    def _is_usable(self, span: Span) -> bool:
+        """Whether a local file is there, and, where another run made it, sound."""
+        local = self.database.local
+        if not local.path(span).exists():
+            return False
+        if span.max_txid > self.database.found_txid:
+            return True
+        header = verified(local, span)
+        if isinstance(header, IntegrityError):
+            self._emit(events.SetAside(self.database.path, local.set_aside(span), header))
+            return False
+        return True
+
+    def _bridge(self) -> int:
+        """Let a snapshot stand for what the local files do not lead to; its transaction."""
+        self.database.sync()
+        return write_snapshot(self.database, self.replica).span.max_txid
 
     def _meet(self) -> int:
         """The last transaction of the replica, behind which the local files go on."""
@@ -146,7 +162,7 @@ class Uploader:
             self.database.raise_floor(reached)
             self.database.sync()
             return reached
-        return write_snapshot(self.database, self.replica).span.max_txid
+        return self._bridge()
 
     def _follow(self, newest: File) -> None:
         """Nothing was captured yet: go on where the replica ends."""

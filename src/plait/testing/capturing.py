@@ -136,5 +136,5 @@ class Rig:
     def forget(self) -> None:
         """Delete the local files, as somebody does who wants to begin anew."""
         self.database.close()
-        shutil.rmtree(self.database.local.root)
+        shutil.rmtree(self.database.local.root, ignore_errors=True)
         self.start()
