@@ -23,6 +23,11 @@ _DIRECTORY_MODE = 0o700
 class RepositoryFiles(Protocol):
     """Where the files of a repository are read from. Raises the store's errors."""
 
+    @property
+    def store(self) -> Store:
+        """The store that they are in."""
+        ...
+
     def configuration(self) -> bytes:
         """The file CONFIG. Raises DirectoryNotFoundError where there is no repository."""
         ...

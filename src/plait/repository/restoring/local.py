@@ -164,22 +164,22 @@ class _Descriptors:
 
     def __init__(self, root: Root) -> None:
         self._root = root
-        self._held: OrderedDict[Folder, int] = OrderedDict()
+        self._held: OrderedDict[tuple[str, ...], int] = OrderedDict()
 
     def get(self, folder: Folder) -> int:
         """The descriptor of a directory, good until the next but a few calls. Raises OSError, UnsafeNameError."""
         if folder.parent is None:
             return self._root.descriptor()
-        found = self._held.get(folder)
+        found = self._held.get(folder.parts)
         if found is not None:
-            self._held.move_to_end(folder)
+            self._held.move_to_end(folder.parts)
             return found
-        above = self._held.get(folder.parent)
+        above = self._held.get(folder.parent.parts)
         if above is not None:
             found = os.open(folder.name, NO_FOLLOW, dir_fd=above)
         else:
             found = self._root.open_to_write(folder.parts, folder.key, make=False)
-        self._held[folder] = found
+        self._held[folder.parts] = found
         if len(self._held) > _HELD:
             os.close(self._held.popitem(last=False)[1])
         return found

@@ -37,6 +37,14 @@ class Folder:
         self.key = "/".join(self.parts)
         self.pending = 1
 
+    @classmethod
+    def at(cls, parts: tuple[str, ...]) -> Folder:
+        """A directory by the names that lead to it, of which nothing else is known."""
+        folder = cls(None, "", None)
+        for name in parts:
+            folder = cls(folder, name, None)
+        return folder
+
 
 class Item:
     """Something that is to be restored into a folder."""
