@@ -213,7 +213,8 @@ def _restore_missing(
 
 
 def _tell_unsynced(log: Log, error: PlaitError) -> None:
-    log.write(Level.ERROR, "failed to close database", {"error": _words(error)})
+    """Each database's own line, an error, came before."""
+    log.write(Level.DEBUG, "failed to close database", {"error": _words(error)})
 
 
 def _words(error: PlaitError) -> str:

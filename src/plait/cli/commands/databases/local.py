@@ -13,28 +13,27 @@ from plait.cli.databases.files import HEADINGS, record, row, table
 from plait.cli.databases.local import local_files, local_state
 from plait.cli.databases.local import reset as reset_local
 from plait.cli.databases.showing import ago, print_json, txid_text
-from plait.model.errors import PlaitError
+from plait.model.errors import ConfigurationError, PlaitError
 from plait.model.values.times import NANOSECONDS, parse_rfc3339
 from plait.replication.configuration.directories import all_databases
+from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.settings import DatabaseSettings
 from plait.replication.ltx.names import format_txid
 from plait.replication.replica import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from plait.cli.forms import Invocation
-    from plait.replication.configuration.settings import DatabaseSettings, ReplicaSettings
+    from plait.replication.configuration.settings import ReplicaSettings
 
 
 def status(invocation: Invocation) -> int:
     """Shows how databases are replicated."""
     around = Surroundings(invocation.environment)
     values = invocation.values
-    if invocation.words:
-        databases = [around.database(values, word) for word in invocation.words]
-    else:
-        databases = all_databases(around.configuration(values))
     known = _daemon(invocation)
+    databases = _databases(invocation, around, known)
     kept = records.read_records(invocation.environment)
     found = [_status(around, database, known.get(database.path), kept) for database in databases]
     if values.json:
@@ -87,6 +86,21 @@ def reset(invocation: Invocation) -> int:
     print(f"database: {database.path}")
     print(f"files: {len(files)}")
     return 0
+
+
+def _databases(invocation: Invocation, around: Surroundings, known: Mapping[str, Any]) -> Sequence[DatabaseSettings]:
+    """The databases that are meant: those that are named, else all that are configured or that the daemon has."""
+    try:
+        configured = all_databases(around.configuration(invocation.values))
+    except ConfigurationError:
+        if not known:
+            raise
+        configured = []
+    found = {path: DatabaseSettings(path=path) for path in known} | {one.path: one for one in configured}
+    if not invocation.words:
+        return [found[path] for path in sorted(found)]
+    named = [expand_path(word) for word in invocation.words]
+    return [found[path] if path in found else around.database(invocation.values, path) for path in named]
 
 
 def _daemon(invocation: Invocation) -> dict[str, dict[str, Any]]:
