@@ -34,7 +34,8 @@ class Batches:
         if directory != self._directory:
             taken = self.flush()
             self._directory = directory
-        source = "" if action.source is None else action.source.key.rpartition("/")[0]
+        origin = action.origin or ("" if action.source is None else action.source.key)
+        source = origin.rpartition("/")[0]
         group = action.verb, source
         actions = self._groups.setdefault(group, [])
         actions.append(action)

@@ -27,7 +27,7 @@ from plait.model.errors import (
 )
 from plait.model.items import Item
 from plait.model.values.sizes import show_size_unit
-from plait.stores.base import Copies, CopyRequest, Directories, Outgoing, Renames, SetsAttributes
+from plait.stores.base import Copies, CopyRequest, Directories, MovesBatches, Outgoing, Renames, SetsAttributes
 from plait.stores.content import check_expected
 from plait.stores.local.options import LINK_SUFFIX
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from plait.engine.transfer import Transfer
     from plait.mirror.alternatives import Alternative
     from plait.mirror.keeping import Keeper
+    from plait.mirror.metadata import MetadataRules
     from plait.stores.base import CopyResult, Store
 
 COPIED_NEW = "Copied (new)"
@@ -59,23 +60,21 @@ RESPELLED = "Fixed case by renaming to:"
 
 NOTHING_IN_IT = "nothing was carried into it"
 
-METADATA_OF_ITS_OWN = "mtime"
-"""The metadata key that says what the modification time says; the time itself is carried, not this."""
-
 
 class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to carry.
 
-    `moves`: the source is deleted once its copy has arrived. `metadata`: user metadata of files and directories is
-    carried. `partial_suffix`: what the name of a file that waits for its predecessor to be kept ends with. `transfers`:
-    how many at once, None for as many as the stores take. `hidden`: the filters may hide files of the destination, and
+    `moves`: the source is deleted once its copy has arrived. `metadata`: the rules for
+    metadata of files and directories, None where they are not carried. `partial_suffix`: what the name of a file that
+    waits for its predecessor to be kept ends with. `transfers`: how many at once, None for as many as the stores take.
+    `hidden`: the filters may hide files of the destination, and
     what is new may find one in its place, which it replaces. `unchecked`: so it may, because nobody looked; then it is
     kept as what was seen is. `copied_from`: trees that the destination copies from by itself what they have, too.
     `server_times`: the time at which a store stored an object is its own.
     """
 
     moves: bool = False
-    metadata: bool = False
+    metadata: MetadataRules | None = None
     durable: bool = False
     in_place: bool = False
     partial_suffix: str = ".partial"
@@ -103,14 +102,15 @@ class MirrorCarrier:
         self._keeper = keeper
         self._emit = emit
         self._how = Outgoing(durable=settings.durable, in_place=settings.in_place)
-        self._batches = transfer.batched
+        # A batch gives each file the metadata of its source.
+        self._batches = transfer.batched and not (settings.metadata is not None and settings.metadata.change)
         self._verbs: dict[Verb, Callable[[Sequence[Action], Callable[[], bool]], Iterator[Outcome]]] = {
             Verb.CREATE: self._carry_files,
             Verb.REPLACE: self._carry_files,
             Verb.DELETE: self._delete,
             Verb.DELETE_SOURCE: self._delete_source,
             Verb.TOUCH: self._each(self._touch),
-            Verb.RENAME: self._each(self._rename),
+            Verb.RENAME: self._rename_files,
             Verb.RESPELL: self._each(self._respell),
             Verb.MAKE_DIRECTORY: self._each(self._make_directory),
             Verb.REMOVE_DIRECTORY: self._each(self._remove_directory),
@@ -128,7 +128,7 @@ class MirrorCarrier:
         """True where new files are carried by one call for many, with nothing to be done for a single one."""
         settings = self._settings
         return self._transfer.pages and not (
-            settings.moves or settings.metadata or settings.durable or settings.in_place
+            settings.moves or settings.metadata is not None or settings.durable or settings.in_place
         )
 
     @property
@@ -262,9 +262,10 @@ class MirrorCarrier:
     def _carry_to(self, action: Action, key: str) -> Carriage:
         item = _source(action)
         how = self._how
-        if self._settings.metadata:
-            how = msgspec.structs.replace(how, metadata=self._metadata_of(item))
-        if self._settings.server_times and item.modified is None:
+        belongings = None if self._settings.metadata is None else self._settings.metadata.belongings(item)
+        if belongings is not None:
+            how = msgspec.structs.replace(how, metadata=belongings.metadata, modified=belongings.modified)
+        if self._settings.server_times and item.modified is None and how.modified is None:
             how = msgspec.structs.replace(how, modified=item.stat.stored_at)
         replaces = action.destination.stat if action.destination is not None and key == action.key else None
         # Beside its place stands only what may be thrown away again.
@@ -285,15 +286,6 @@ class MirrorCarrier:
         self._emit(Carried(action, made.size or 0))
         return Carriage(made.stat, Manner.SERVER_SIDE, made.size or 0)
 
-    def _metadata_of(self, item: Item) -> Mapping[str, str] | None:
-        """What the destination can hold of the source's metadata."""
-        if not self._destination.features.metadata:
-            return None
-        metadata = item.stat.metadata
-        if metadata is None:
-            metadata = self._source.stat(item.key).metadata or {}
-        return {name: value for name, value in metadata.items() if name != METADATA_OF_ITS_OWN}
-
     def _arrived(self, action: Action, outcome: Outcome) -> Outcome:
         """The outcome of a file that is right now; a move then deletes its source."""
         if self._settings.moves and not outcome.moved and outcome.status is Status.DONE:
@@ -313,6 +305,20 @@ class MirrorCarrier:
             return self._carry_file(action)
         return self._arrived(action, Outcome(action, Status.DONE, SET_TIME))
 
+    def _rename_files(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
+        store = self._destination
+        left = actions
+        if len(actions) > 1 and isinstance(store, MovesBatches) and store.can_move_from(store):
+            requests = [CopyRequest(action.destination, action.key) for action in actions if action.destination]
+            results = store.move_batch(store, requests, self._how, cancelled)
+            left = []
+            for action, result in zip(actions, results, strict=True):
+                if result is None or result.error is not None:
+                    left.append(action)
+                else:
+                    yield _renamed(action, moved=True)
+        yield from self._each(self._rename)(left, cancelled)
+
     def _rename(self, action: Action) -> Outcome:
         """Renames what was renamed at the source; carries it where that cannot be done, and leaves the old one."""
         old = action.destination
@@ -326,7 +332,7 @@ class MirrorCarrier:
             self._emit(Message(Level.DEBUG, f'Failed to rename to "{old.key}": {error.message}', action.key))
             new = msgspec.structs.replace(action, verb=Verb.CREATE, destination=None)
             return msgspec.structs.replace(self._carry_file(new), action=new)
-        return Outcome(action, Status.DONE, renamed_from(old.key), moved=moved, server_side=not moved)
+        return _renamed(action, moved=moved)
 
     def _respell(self, action: Action) -> Outcome:
         if action.destination is None:
@@ -388,9 +394,11 @@ class MirrorCarrier:
         if not isinstance(self._destination, SetsAttributes):
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
         source = _source(action)
-        metadata = self._metadata_of(source) if self._settings.metadata else None
+        found = None if self._settings.metadata is None else self._settings.metadata.belongings(source)
+        metadata = None if found is None else found.metadata
+        modified = source.modified if found is None or found.modified is None else found.modified
         try:
-            self._destination.set_attributes(action.key, modified=source.modified, metadata=metadata)
+            self._destination.set_attributes(action.key, modified=modified, metadata=metadata)
         except ObjectNotFoundError:
             if action.destination is not None:
                 raise
@@ -401,6 +409,11 @@ class MirrorCarrier:
 def renamed_from(origin: str) -> str:
     """What is said of a file that was renamed at the destination."""
     return f'Renamed from "{origin}"'
+
+
+def _renamed(action: Action, *, moved: bool) -> Outcome:
+    detail = renamed_from(action.origin or "")
+    return Outcome(action, Status.DONE, detail, moved=moved, server_side=not moved)
 
 
 def _remove_empty(store: Store, action: Action) -> Outcome:

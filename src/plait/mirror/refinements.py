@@ -14,7 +14,8 @@ from plait.mirror.renames import RenameTracker, parse_strategy
 from plait.mirror.renaming import can_rename
 from plait.mirror.settings import Mode, comparison_settings
 from plait.mirror.transforms import parse_transforms
-from plait.model.errors import ConfigurationError, FatalError
+from plait.model.errors import ConfigurationError, FatalError, PlaitError
+from plait.stores.base import HashesTogether
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,11 +142,26 @@ class _Identities:
         self._destination = destination
         self._hash = name or ""
 
-    def source_identity(self, item: Item) -> str | None:
-        return hash_of(self._source, item, self._hash)
+    def source_hashes(self, items: Sequence[Item]) -> list[str | None]:
+        return _hashes(self._source, items, self._hash)
 
-    def destination_identity(self, item: Item) -> str | None:
-        return hash_of(self._destination, item, self._hash)
+    def destination_hashes(self, items: Sequence[Item]) -> list[str | None]:
+        return _hashes(self._destination, items, self._hash)
 
     def times(self, source: Item, destination: Item) -> tuple[int | None, int | None]:
         return with_time(self._source, source).modified, with_time(self._destination, destination).modified
+
+
+def _hashes(store: Store, items: Sequence[Item], name: str) -> list[str | None]:
+    """The hashes of files; None for one that has none or cannot be read: it is carried or deleted as it is."""
+    together = store.hash_together(items, name) if isinstance(store, HashesTogether) else [None] * len(items)
+    return [_hash(store, item, name) if found is None else found for item, found in zip(items, together, strict=True)]
+
+
+def _hash(store: Store, item: Item, name: str) -> str | None:
+    try:
+        return hash_of(store, item, name)
+    except PlaitError as error:
+        if error.fatal:
+            raise
+        return None

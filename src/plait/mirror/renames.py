@@ -6,6 +6,7 @@ only once everything was listed. Source of the rules: rclone's manual, "--track-
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from threading import Condition
 from typing import TYPE_CHECKING, Protocol
@@ -18,14 +19,18 @@ from plait.engine.spill import Spill
 from plait.engine.steps import Pair
 from plait.engine.workers import POLL
 from plait.model.actions import Action, Verb
-from plait.model.errors import ConfigurationError, PlaitError
+from plait.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from plait.engine.events import Event
     from plait.model.items import Item
 
+TOGETHER = 256
+"""Files that are looked up together."""
+IN_MEMORY = 25_000
+"""Actions of each kind that are held in memory."""
 HASH, MODTIME, LEAF, SIZE = "hash", "modtime", "leaf", "size"
 MAKING_MAP = "Making map for --track-renames"
 MADE_MAP = "Finished making map for --track-renames"
@@ -51,14 +56,14 @@ def parse_strategy(text: str, window: int | None) -> Strategy:
 
 
 class Identities(Protocol):
-    """What tells two files apart; both methods block and may be called from several threads."""
+    """What tells files apart; all methods block and may be called from several threads."""
 
-    def source_identity(self, item: Item) -> str | None:
-        """The hash of a file of the source, None where it has none."""
+    def source_hashes(self, items: Sequence[Item]) -> list[str | None]:
+        """The hashes of files of the source, None for one that has none or cannot be read."""
         ...
 
-    def destination_identity(self, item: Item) -> str | None:
-        """The same of a file of the destination."""
+    def destination_hashes(self, items: Sequence[Item]) -> list[str | None]:
+        """The same of files of the destination."""
         ...
 
     def times(self, source: Item, destination: Item) -> tuple[int | None, int | None]:
@@ -85,10 +90,10 @@ class RenameTracker:
         self._emit = emit
         self._cancelled = cancelled
         self._subject = subject
-        self._new = Spill()
-        self._extra = Spill()
+        self._new = Spill(IN_MEMORY)
+        self._extra = Spill(IN_MEMORY)
         self._sizes: set[int | None] = set()
-        self._candidates: dict[str, list[Item]] = {}
+        self._candidates: dict[str, deque[Item]] = {}
         self._settled = Condition()
         self._open = 0
 
@@ -106,24 +111,15 @@ class RenameTracker:
         """Renames, and the creations and deletions that are left."""
         self._emit(Message(Level.INFO, MAKING_MAP, self._subject))
         try:
-            for action in self._extra:
-                item = action.destination
-                if item is None or item.size not in self._sizes:
-                    yield action
-                elif self._strategy.hash:
-                    yield self._question(Pair(None, item), partial(self._note, action, item))
-                else:
-                    yield from self._note(action, item)
+            for actions in _chunks(self._extra):
+                candidates = [action for action in actions if _extra(action).size in self._sizes]
+                yield from (action for action in actions if _extra(action).size not in self._sizes)
+                if candidates:
+                    yield self._question(Pair(None, _extra(candidates[0])), partial(self._note, candidates))
             self._wait()
             self._emit(Message(Level.INFO, MADE_MAP, self._subject))
-            for action in self._new:
-                item = action.source
-                if item is None:
-                    yield action
-                elif self._strategy.hash or self._strategy.modtime:
-                    yield self._question(Pair(item, None), partial(self._matched, action, item))
-                else:
-                    yield self._match(action, item)
+            for actions in _chunks(self._new):
+                yield self._question(Pair(_new(actions[0]), None), partial(self._match, actions))
             self._wait()
             for items in self._candidates.values():
                 for item in items:
@@ -152,46 +148,40 @@ class RenameTracker:
             while self._open and not self._cancelled():
                 self._settled.wait(POLL)
 
-    def _note(self, action: Action, item: Item) -> Sequence[Action]:
-        """Makes an extra file one that may have been renamed; its deletion where it cannot be told from others."""
-        try:
-            identity = self._identity(item, self._identities.destination_identity)
-        except PlaitError as error:
-            if error.fatal:
-                raise
-            identity = None
-        if identity is None:
-            return (action,)
+    def _note(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """Makes extra files ones that may have been renamed; the deletions of those that cannot be told from others."""
+        items = [_extra(action) for action in actions]
+        left: list[Action] = []
+        found = self._identified(items, self._identities.destination_hashes)
         with self._settled:
-            self._candidates.setdefault(identity, []).append(item)
-        return ()
+            for action, item, identity in zip(actions, items, found, strict=True):
+                if identity is None:
+                    left.append(action)
+                else:
+                    self._candidates.setdefault(identity, deque()).append(item)
+        return left
 
-    def _match(self, action: Action, item: Item) -> Action:
-        """A rename where the file is there already, else the action itself."""
-        try:
-            identity = self._identity(item, self._identities.source_identity)
-        except PlaitError as error:
-            if error.fatal:
-                raise
-            identity = None
-        old = None if identity is None else self._take(identity, item)
-        if old is None:
-            return action
-        return Action(Verb.RENAME, action.key, item, old, IS_RENAMED, old.key)
+    def _match(self, actions: Sequence[Action]) -> Sequence[Action]:
+        """A rename for each file that is there already, else the action itself."""
+        items = [_new(action) for action in actions]
+        found = self._identified(items, self._identities.source_hashes)
+        matched: list[Action] = []
+        for action, item, identity in zip(actions, items, found, strict=True):
+            old = None if identity is None else self._take(identity, item)
+            renamed = None if old is None else Action(Verb.RENAME, action.key, item, old, IS_RENAMED, old.key)
+            matched.append(renamed or action)
+        return matched
 
-    def _matched(self, action: Action, item: Item) -> Sequence[Action]:
-        return (self._match(action, item),)
-
-    def _identity(self, item: Item, hashed: Callable[[Item], str | None]) -> str | None:
-        parts = [str(item.size)]
-        if self._strategy.hash:
-            found = hashed(item)
-            if found is None:
-                return None
-            parts.append(found)
-        if self._strategy.leaf:
-            parts.append(item.key.rpartition("/")[2])
-        return ",".join(parts)
+    def _identified(
+        self, items: Sequence[Item], hashes: Callable[[Sequence[Item]], list[str | None]]
+    ) -> list[str | None]:
+        """What each file is known by; None for one that is not."""
+        told: Sequence[str | None] = hashes(items) if self._strategy.hash else [""] * len(items)
+        leaf = self._strategy.leaf
+        return [
+            None if found is None else f"{item.size},{found},{item.key.rpartition('/')[2] if leaf else ''}"
+            for item, found in zip(items, told, strict=True)
+        ]
 
     def _take(self, identity: str, item: Item) -> Item | None:
         with self._settled:
@@ -199,12 +189,37 @@ class RenameTracker:
             if not found:
                 return None
             if not self._strategy.modtime:
-                return found.pop(0)
+                return found.popleft()
             for position, candidate in enumerate(found):
                 if self._same_time(item, candidate):
-                    return found.pop(position)
+                    del found[position]
+                    return candidate
             return None
 
     def _same_time(self, source: Item, destination: Item) -> bool:
         ours, theirs = self._identities.times(source, destination)
         return ours is not None and theirs is not None and abs(theirs - ours) < self._strategy.window
+
+
+def _chunks(actions: Iterable[Action]) -> Iterator[list[Action]]:
+    """Actions of one directory after the other, so many together as are looked up at once."""
+    chunk: list[Action] = []
+    for action in actions:
+        chunk.append(action)
+        if len(chunk) == TOGETHER:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _new(action: Action) -> Item:
+    if action.source is None:
+        raise AssertionError("a new file is the source's")
+    return action.source
+
+
+def _extra(action: Action) -> Item:
+    if action.destination is None:
+        raise AssertionError("an extra file is the destination's")
+    return action.destination

@@ -335,6 +335,15 @@ class HashesParts(Protocol):
         ...
 
 
+@runtime_checkable
+class HashesTogether(Protocol):
+    """Stores that hash many items at once for less than one by one."""
+
+    def hash_together(self, items: Sequence[Item], name: str) -> Sequence[str | None]:
+        """One hash for each item, as `hash` gives it; None where only `hash` can tell. Raises nothing of one item."""
+        ...
+
+
 class CopyRequest(msgspec.Struct, frozen=True):
     """One file of a batch: the item as listed, and the key to write (in the same directory for a whole batch)."""
 

@@ -24,6 +24,7 @@ from plait.stores.content import BLOCK, BytesReader
 from plait.stores.hashes import computable, new_digest
 from plait.stores.local.attributes import apply_metadata, kind_of, read_metadata, stat_of, times_of
 from plait.stores.local.copying import Batch
+from plait.stores.local.hashing import hash_small_files
 from plait.stores.local.links import link_stat, make_link, read_link, real_name, stands_for_link
 from plait.stores.local.listing import Walk
 from plait.stores.local.moves import rename_to_new
@@ -42,7 +43,7 @@ from plait.stores.wrappers.base import unwrapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from plait.model.items import Page
+    from plait.model.items import Item, Page
     from plait.stores.base import CopyRequest, CopyResult, Outgoing, PartHashes, Reader, Source, Store, Usage
 
     # `list` is a method below.
@@ -248,6 +249,9 @@ class LocalStore:
             while block := reader.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
+
+    def hash_together(self, items: Sequence[Item], name: str) -> Sequence[str | None]:
+        return hash_small_files(self, items, name)
 
     def hash_parts(
         self, key: str, name: str, part_size: int, *, expected: Stat, cancelled: Callable[[], bool]
