@@ -15,6 +15,7 @@ from plait.model.errors import (
     CancelledError,
     ConfigurationError,
     IntegrityError,
+    ObjectNotFoundError,
     PlaitError,
     SecretError,
 )
@@ -133,7 +134,8 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         return 1
     except PlaitError as error:
         sys.stdout.flush()
-        print(f"{_NAME}: {error.message}")
+        missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
+        print(f"{_NAME}: {'file does not exist' if missing else error.message}")
         return 1
 
 

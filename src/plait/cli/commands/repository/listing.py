@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.output.snapshots import entry_line, entry_record, snapshot_line, snapshot_record
 from plait.cli.repository_options import query
-from plait.model.errors import IntegrityError
+from plait.model.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -33,7 +33,8 @@ def ls(command: RepositoryCommand) -> int:
 def _list_directory(command: RepositoryCommand, word: str) -> int:
     snapshot, path = open_path(command, word)
     values = command.values
-    entry = snapshot.entry(path)
+    entry = snapshot.follow(path)
+    path = entry.path
     below = snapshot.walk(path) if values.recursive else snapshot.children(path)
     for found in below if entry.file_info.is_directory else (entry,):
         command.cancellation.raise_if_cancelled()
@@ -41,6 +42,30 @@ def _list_directory(command: RepositoryCommand, word: str) -> int:
             command.record(entry_record(found))
         else:
             command.output.result(entry_line(found, found.path if values.recursive else found.file_info.name))
+    return 0
+
+
+def locate(command: RepositoryCommand) -> int:
+    """Finds names in the snapshots that are described, or in one."""
+    from plait.repository.locating import locate as locate_in
+    from plait.repository.locating import matcher
+
+    values = command.values
+    try:
+        matchers = [matcher(pattern) for pattern in command.invocation.words]
+    except UsageError as error:
+        error.message = f"locate: {error.message}"
+        raise
+    if values.snapshot and query(values).narrows:
+        command.output.warn("filters narrow the snapshots that are named")
+    asked = query(values, prefixes=(values.snapshot,)) if values.snapshot else query(values)
+    for header in select_now(command, asked):
+        for path in locate_in(command.repository.snapshot(header.identifier), matchers):
+            command.cancellation.raise_if_cancelled()
+            if values.json:
+                command.record({"snapshot": header.identifier.hex(), "path": path})
+            else:
+                command.output.result(f"{header.identifier[:4].hex()}:{path}")
     return 0
 
 

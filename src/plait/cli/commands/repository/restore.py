@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import select_now, split_word
 from plait.cli.commands.repository.trees import open_tree
-from plait.model.errors import DirectoryNotFoundError, ExitCode, ObjectNotFoundError
+from plait.model.errors import DirectoryNotFoundError, ExitCode
 from plait.repository.configured.catalogue import Section
 from plait.repository.selection import Query
 
@@ -45,10 +45,6 @@ def restore(command: RepositoryCommand) -> int:
             listener=command.listener,
             cancellation=command.cancellation,
         )
-    except ObjectNotFoundError as error:
-        if command.is_front:
-            raise ObjectNotFoundError("file does not exist") from error
-        raise
     finally:
         target.close()
     return _end(command, result, word)

@@ -1,0 +1,182 @@
+"""`cat`, `digest` and `diff`: what files in snapshots hold."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from typing import TYPE_CHECKING
+
+from plait.cli.commands.repository.listing import open_path
+from plait.cli.repositories import RefusedError
+from plait.model.errors import ExitCode, IntegrityError, ObjectNotFoundError, PlaitError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from plait.cli.repositories import RepositoryCommand
+    from plait.repository.comparing import Difference, Side
+
+_GZIP = "application/gzip"
+_ALGORITHMS = ("SHA256", "BLAKE3")
+
+
+def cat(command: RepositoryCommand) -> int:
+    """Prints files, one after the other; what cannot be printed is named, and the others still are."""
+    failed = 0
+    for word in command.invocation.words:
+        command.cancellation.raise_if_cancelled()
+        try:
+            _cat(command, word)
+        except PlaitError as error:
+            sys.stdout.flush()
+            command.output.error(f"cat: {error.message}")
+            failed += 1
+    if not failed:
+        return ExitCode.DONE
+    if command.is_front:
+        raise StoreError("errors occurred")
+    return ExitCode.PARTLY if failed < len(command.invocation.words) else ExitCode.FAILED
+
+
+def _cat(command: RepositoryCommand, word: str) -> None:
+    snapshot, path = open_path(command, word)
+    try:
+        entry = snapshot.follow(path)
+    except ObjectNotFoundError:
+        raise ObjectNotFoundError(f"{path}: no such file") from None
+    if not entry.file_info.is_regular:
+        raise StoreError(f"{path}: not a regular file")
+    content: Iterable[bytes] = snapshot.content(entry)
+    if command.values.decompress and entry.content_type == _GZIP:
+        content = _decompressed(content, path)
+    if command.values.highlight and sys.stdout.isatty():
+        _highlight(b"".join(content), path)
+        return
+    sys.stdout.flush()
+    for chunk in content:
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _decompressed(content: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """What gzip compressed (RFC 1952), of one member or several."""
+    rest = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in content:
+            data = chunk
+            while data:
+                yield rest.decompress(data)
+                data = rest.unused_data
+                if data:
+                    rest = zlib.decompressobj(wbits=31)
+        yield rest.flush()
+    except zlib.error as error:
+        raise IntegrityError(f"{path}: {error}") from None
+
+
+def _highlight(content: bytes, path: str) -> None:
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    text = content.decode("utf-8", "replace")
+    Console().print(Syntax(text, Syntax.guess_lexer(path, text), background_color="default"))
+
+
+def digest(command: RepositoryCommand) -> int:
+    """Prints a digest of every regular file at and below the paths; what is damaged or missing is named and fails."""
+    from plait.repository.digests import Digest, digests
+
+    algorithm = command.values.hashing.upper()
+    if algorithm not in _ALGORITHMS:
+        raise RefusedError(f"unsupported hashing algorithm: {algorithm}", hint=f"one of {', '.join(_ALGORITHMS)}")
+    done = failed = 0
+    for word in command.invocation.words:
+        try:
+            snapshot, path = open_path(command, word)
+            for found in digests(snapshot, path, algorithm):
+                command.cancellation.raise_if_cancelled()
+                if not isinstance(found, Digest):
+                    command.output.error(f"digest: {found.path}: {found.reason}")
+                    failed += 1
+                    continue
+                done += 1
+                if command.values.json:
+                    command.record({"path": found.path, "algorithm": found.algorithm, "digest": found.hexadecimal})
+                else:
+                    command.output.result(f"{found.algorithm} ({found.path}) = {found.hexadecimal}")
+        except (ObjectNotFoundError, IntegrityError, PlaitError) as error:
+            command.cancellation.raise_if_cancelled()
+            command.output.error(f"digest: {error.message}")
+            failed += 1
+    if not failed:
+        return ExitCode.DONE
+    if command.is_front:
+        raise StoreError("errors occurred")
+    return ExitCode.PARTLY if done else ExitCode.FAILED
+
+
+def diff(command: RepositoryCommand) -> int:
+    """Shows how two paths differ; the second is that of this machine where it is not named."""
+    from plait.repository.comparing import LocalSide, SnapshotSide, compare
+
+    words = command.invocation.words
+    first, first_path = open_path(command, words[0])
+    second: Side
+    if len(words) == 2:
+        other, second_path = open_path(command, words[1])
+        second = SnapshotSide(other)
+    else:
+        second, second_path = LocalSide(), first_path
+    one = SnapshotSide(first)
+    failed = 0
+    recursive = command.values.recursive
+    try:
+        for found in compare(one, first_path, second, second_path, recursive=recursive):
+            command.cancellation.raise_if_cancelled()
+            failed += _show(command, found)
+    except ObjectNotFoundError as error:
+        if not command.is_front:
+            raise
+        where = f"could not open path {error.key} in snapshot {one.label}"
+        raise ObjectNotFoundError(f"diff: could not diff pathnames: {where}: file does not exist") from error
+    if failed:
+        raise IntegrityError(f"{failed} paths could not be compared")
+    return ExitCode.DONE
+
+
+def _show(command: RepositoryCommand, found: Difference) -> int:
+    """Prints a difference; 1 where it says that something could not be compared."""
+    from plait.repository.comparing import CommonDirectories, ContentsDiffer, KindsDiffer, NotCompared, OnlyIn
+
+    output = command.output
+    match found:
+        case OnlyIn():
+            output.result(f"Only in {found.directory}: {found.name}")
+        case CommonDirectories():
+            paths = (found.first, found.second)
+            names = paths if command.values.recursive else [path.rpartition("/")[2] for path in paths]
+            output.result(f"Common subdirectories: {names[0]} and {names[1]}")
+        case KindsDiffer():
+            output.result(f"File type mismatch: {found.first} vs {found.second}")
+        case ContentsDiffer() if found.lines is None:
+            output.result(f"Binary files {found.first} and {found.second} differ")
+        case ContentsDiffer():
+            _print_lines(command, found.lines or ())
+        case NotCompared():
+            output.error(f"diff: {found.path}: {found.error.message}")
+            return 1
+    return 0
+
+
+def _print_lines(command: RepositoryCommand, lines: tuple[str, ...]) -> None:
+    text = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+    if command.values.highlight and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        Console().print(Syntax(text, "diff", background_color="default"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(text))
+    sys.stdout.buffer.flush()
