@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SWEEP: Final = 15.0
 """Seconds between two looks at databases of which nothing was told."""
+_ABORT_CHECK: Final = 0.1
+"""Seconds after which somebody who waits for the end is heard who does not want to."""
 _STOPPING: Final = 32
 """How many databases are stopped at once."""
 
@@ -57,6 +59,7 @@ class Daemon:
 
     def run(self) -> None:
         """Begin; returns at once."""
+        _raise_limit_of_files()
         self._shop.loop.start()
         self._every(_SWEEP, self._sweep)
         self._every(self._upkeep.l0_retention_check_interval, lambda: self._keep(Managed.retire))
@@ -66,10 +69,11 @@ class Daemon:
         if self._upkeep.validation_interval:
             self._every(self._upkeep.validation_interval, lambda: self._keep(Managed.validate))
 
-    def close(self, timeout: float | None = None) -> list[PlaitError]:
+    def close(self, timeout: float | None = None, aborted: Callable[[], bool] = lambda: False) -> list[PlaitError]:
         """Stop all databases, each with a last sync and upload, within `timeout` seconds (None: the settings').
 
-        Returns what kept databases from being in step; what is missing follows at the next start.
+        Returns what kept databases from being in step; what is missing follows at the next start. Once `aborted()`,
+        nothing more is waited for.
         """
         self._is_closing = True
         limit = self._upkeep.shutdown_sync_timeout if timeout is None else timeout
@@ -78,12 +82,14 @@ class Daemon:
         for managed in self._all():
             answer: Answer[Changed] = Answer()
             answers.append(answer)
-            pool.submit(lambda answer=answer, managed=managed: answer.settle(lambda: managed.stop(limit)))  # type: ignore[misc]
+            pool.submit(lambda answer=answer, managed=managed: answer.settle(lambda: managed.stop(limit, aborted)))  # type: ignore[misc]
         errors = []
         end = time.monotonic() + limit + 1
         for answer in answers:
             try:
-                answer.wait(max(0.0, end - time.monotonic()), "the last upload did not end in time")
+                while not answer.is_settled(_ABORT_CHECK) and not aborted() and time.monotonic() < end:
+                    pass
+                answer.wait(0, "the last upload did not end in time")
             except PlaitError as error:
                 errors.append(error)
         self._shop.loop.stop()
@@ -185,3 +191,11 @@ class Daemon:
             self.later(until_next(time.time_ns(), interval), once)
 
         wait()
+
+
+def _raise_limit_of_files() -> None:
+    """Let this process have as many open files as it may: each database needs five."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -153,6 +153,7 @@ class Managed:
             return False
         self._is_started = True
         self._first_at = None
+        self.database.begin()
         for turn in (*self._turns, self._capture_turn):
             turn.resume()
         self._capture_turn.ask()
@@ -163,10 +164,11 @@ class Managed:
         if self._is_started:
             self._capture_turn.ask()
 
-    def stop(self, timeout: float | None) -> Changed:
+    def stop(self, timeout: float | None, aborted: Callable[[], bool] = lambda: False) -> Changed:
         """End, with a last sync and upload. Raises UnknownOutcomeError where that takes longer than `timeout`.
 
-        Whatever becomes of the last upload, the database is closed and what it lacks follows at the next start.
+        Whatever becomes of the last upload, the database is closed and what it lacks follows at the next start. An
+        upload that failed is not tried again once `aborted()`.
         """
         if not self._is_started:
             return Changed(False, self.database.txid)
@@ -178,7 +180,7 @@ class Managed:
         try:
             if self.database.exists():
                 self.database.sync(_left(deadline))
-                self._upload_all(deadline)
+                self._upload_all(deadline, aborted)
         except PlaitError as failed:
             error = failed
         try:
@@ -381,7 +383,7 @@ class Managed:
             self.keep(level, interval)
         self.keep(SNAPSHOT_LEVEL, self._shop.upkeep.snapshot_interval)
 
-    def _upload_all(self, deadline: float | None) -> None:
+    def _upload_all(self, deadline: float | None, aborted: Callable[[], bool]) -> None:
         """Upload everything, trying again until the deadline."""
         for uploader in self.uploaders:
             while True:
@@ -390,7 +392,7 @@ class Managed:
                     break
                 except PlaitError:
                     left = _left(deadline)
-                    if left is None or left <= self._shop.upkeep.shutdown_sync_interval:
+                    if aborted() or left is None or left <= self._shop.upkeep.shutdown_sync_interval:
                         raise
                     time.sleep(self._shop.upkeep.shutdown_sync_interval)
 

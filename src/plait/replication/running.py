@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 
 class Signals:
-    """SIGINT and SIGTERM, in place of what they would do; the first one asks for the end, `number` is which it was."""
+    """SIGINT and SIGTERM, in place of what they would do; the first one asks for the end, `number` is which it was.
+
+    A second one means that nothing is to be waited for.
+    """
 
     def __init__(self) -> None:
         self.asked = Event()
+        self.hurried = Event()
         self.number: int | None = None
         self.child: subprocess.Popen[bytes] | None = None
 
@@ -37,6 +41,8 @@ class Signals:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
+        if self.number is not None:
+            self.hurried.set()
         self.number = self.number or number
         if self.child is not None:
             self.child.send_signal(number)
@@ -65,7 +71,7 @@ def run_until_asked(daemon: Daemon, signals: Signals, command: str, tell: Callab
         code = signals.child.wait()
     else:
         signals.asked.wait()
-    for error in daemon.close():
+    for error in daemon.close(aborted=signals.hurried.is_set):
         tell(error)
     return 1 if code and signals.number is None else 0
 

@@ -90,6 +90,11 @@ class Answer(Generic[T]):
             self._value, self._error, self._is_there = value, error, True
             self._changed.notify_all()
 
+    def is_settled(self, timeout: float) -> bool:
+        """Whether the call has ended, which is waited for up to `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_there, timeout)
+
     def wait(self, timeout: float | None, late: str) -> T:
         """The result. Raises the error of the call; UnknownOutcomeError, which says `late`, where it does not end."""
         with self._changed:

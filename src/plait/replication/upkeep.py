@@ -19,7 +19,6 @@ from plait.replication.levels import (
 from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
 from plait.replication.ltx.merge import compact
 from plait.replication.ltx.names import Span
-from plait.replication.ltx.plan import File
 from plait.replication.ltx.reader import Reader
 from plait.replication.replica import Chunks
 from plait.replication.snapshots import write_snapshot
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from plait.replication.configuration.settings import UpkeepSettings
+    from plait.replication.ltx.plan import File
     from plait.replication.replica import Replica
     from plait.replication.uploading import Uploader
 
@@ -119,17 +119,7 @@ class Upkeep:
 
     def _below(self, level: int, reached: int) -> list[File]:
         """The files of a level that go further than `reached`."""
-        if level == 0:
-            local = self._local_files(reached)
-            if local and local[0].span.min_txid <= reached + 1:
-                return local
         return [file for file in self._replica.files(level) if file.span.max_txid > reached]
-
-    def _local_files(self, reached: int) -> list[File]:
-        """The local files behind `reached` that are in the replica, too."""
-        uploaded = self._uploader.txid
-        spans = [span for span in self._database.local.spans() if reached < span.max_txid <= uploaded]
-        return [File(0, span, 0, 0) for span in spans]
 
     def _merge(self, level: int, files: Sequence[File]) -> File:
         started = time.monotonic()
@@ -144,8 +134,9 @@ class Upkeep:
         return made
 
     def _chunks(self, file: File) -> Iterator[bytes]:
-        local = self._database.local
-        if file.level == 0 and local.path(file.span).exists():
+        local, joined_at = self._database.local, self._uploader.joined_at
+        is_ours = file.level == 0 and joined_at is not None and file.span.min_txid > joined_at
+        if is_ours and local.path(file.span).exists():
             return local.chunks(file.span)
         return self._whole(file) if file.size < _SMALL else self._replica.chunks(file)
 

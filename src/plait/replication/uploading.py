@@ -52,6 +52,8 @@ class Uploader:
         self._emit = emit
         self._busy = Lock()
         self._position: int | None = None
+        self.joined_at: int | None = None
+        """The transaction behind which this process began to upload: what follows is in the replica as it is here."""
         self.txid = 0
         """The last transaction that the replica was seen to have."""
         self.in_step_at: int | None = None
@@ -96,7 +98,9 @@ class Uploader:
             return False
         if self._position is None:
             self._position = self._meet()
-            self.txid = max(self.txid, self._position)
+            if self.joined_at is None or self._position != self.txid:
+                self.joined_at = self._position
+            self.txid = self._position
         for _ in range(self.settings.max_sync_files):
             if self._position >= self.database.txid:
                 break
@@ -144,7 +148,8 @@ class Uploader:
     def _bridge(self) -> int:
         """Let a snapshot stand for what the local files do not lead to; its transaction."""
         self.database.sync()
-        return write_snapshot(self.database, self.replica).span.max_txid
+        self.joined_at = write_snapshot(self.database, self.replica).span.max_txid
+        return self.joined_at
 
     def _meet(self) -> int:
         """The last transaction of the replica, behind which the local files go on."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from plait.model.errors import IntegrityError, PlaitError, UnknownOutcomeError
+from plait.model.errors import IntegrityError, PlaitError, TemporaryError, UnknownOutcomeError
 from plait.replication import events
 from plait.replication.capture.checkpoints import Policy, Situation, checkpoint, due
 from plait.replication.capture.connections import Connections
@@ -57,6 +57,7 @@ class Database:
         self._opened: tuple[int, int] | None = None
         self._is_fresh = False
         self._readers = 0
+        self._is_ended = False
         self._not_before = 0.0
 
     @property
@@ -148,7 +149,9 @@ class Database:
 
                 def pages() -> Iterator[Page]:
                     image = whole_image(offsets, log.read, file.read, commit=last.commit, page_size=last.page_size)
-                    return unless_restarted(image, log, header)
+                    yield from unless_restarted(image, log, header)
+                    if self._connections is not connections:
+                        raise TemporaryError(f"{self.path} was closed while it was read")
 
                 yield _snapshot_header(last), pages
         finally:
@@ -156,9 +159,17 @@ class Database:
                 self._readers -= 1
 
     def close(self, timeout: float | None = None) -> None:
-        """Close the connections and let the lock go; what is not captured is captured at the next start."""
+        """Close the connections and let the lock go; what is not captured is captured at the next start.
+
+        Nothing opens the database again before `begin`: there may be calls that are only waiting for their turn.
+        """
         with self._alone(timeout):
+            self._is_ended = True
             self._close()
+
+    def begin(self) -> None:
+        """Let the database be opened again after `close`."""
+        self._is_ended = False
 
     @contextmanager
     def _alone(self, timeout: float | None) -> Iterator[None]:
@@ -178,7 +189,7 @@ class Database:
                 return True
             # Another file stands in its place, or none: what was open has no name any more.
             self._close()
-        if not self.exists():
+        if self._is_ended or not self.exists():
             return False
         self._opened = self._identity()
         self.local.acquire(self._real)
