@@ -126,7 +126,7 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
     command.take(own, line.texts)
     try:
         return int(load(front.function)(command))
-    except RefusedError as error:
+    except (RefusedError, SecretError) as error:
         _refuse(error.message)
     except CancelledError:
         _complain(f"{_NAME}: received interrupt signal, stopping gracefully...")

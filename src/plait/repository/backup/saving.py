@@ -17,6 +17,7 @@ import msgspec
 import plait
 from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError, UsageError
+from plait.model.items import Kind
 from plait.repository.backup import known
 from plait.repository.backup.batches import Batches
 from plait.repository.backup.contents import Contents
@@ -214,6 +215,7 @@ class Backup:
             self._settings.workers,
         ) as batches:
             root = batches.nodes.entry(packed.text("/"), self._source.root()).mac
+            self._listener(Done(self.snapshot, "/", ("",), bytes((Kind.DIRECTORY,))))
             for folder in self._source.walk(self._cancellation.cancelled):
                 self._begin(folder, folders, previous, batches)
             batches.finish()

@@ -40,7 +40,11 @@ def cat(command: RepositoryCommand) -> int:
 
 
 def _cat(command: RepositoryCommand, word: str) -> None:
-    snapshot, path = open_path(command, word)
+    try:
+        snapshot, path = open_path(command, word)
+    except PlaitError as error:
+        error.message = f"{word}: {error.message}"
+        raise
     try:
         entry = snapshot.follow(path)
     except ObjectNotFoundError:

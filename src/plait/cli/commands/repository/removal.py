@@ -18,7 +18,7 @@ def rm(command: RepositoryCommand) -> int:
     """Shows which snapshots would be removed, and with `--apply` removes them."""
     values = command.values
     words = command.invocation.words
-    asked = query(values, prefixes=tuple(normal_prefix(word) for word in words))
+    asked = query(values, prefixes=words if command.is_front else tuple(map(normal_prefix, words)))
     if not asked.narrows:
         raise RefusedError("no filter specified, not going to remove everything", hint="name snapshots, or filters")
     found = select_now(command, asked)
