@@ -1,7 +1,8 @@
 """`make demo`: mirrors made before your eyes, on this machine only.
 
 A folder is mirrored to another folder and to an S3 server that is started for the purpose. The plan is shown before
-anything is done, the check comes after, and the real rclone has the last word. Everything lives in a temporary
+anything is done, the check comes after, and the real rclone has the last word. Then a live database is replicated,
+everything is killed, and everything restored, by Plait and by the real litestream. Everything lives in a temporary
 directory, with an empty home, and is removed at the end.
 """
 
@@ -14,9 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import apsw
+
 from plait.testing.servers import S3Endpoint, rclone_binary, seaweedfs
 
 BUCKET = "demo"
+START_SECONDS = 60.0
 PLAIT = Path(sysconfig.get_path("scripts")) / "plait"
 
 
@@ -110,6 +114,63 @@ def ask_rclone(stage: Stage) -> None:
     stage.run(f"rclone check notes s3:{BUCKET}/notes")
 
 
+def replicate_a_database(stage: Stage) -> None:
+    """A live database: written to while it is replicated, everything killed, everything restored."""
+    stage.say("A database that a program writes to, replicated while it does: to a folder and to S3.")
+    path = stage.directory / "shop.db"
+    execute(path, "PRAGMA journal_mode = wal", "CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT)")
+    places = f"backup/shop s3://{BUCKET}/shop"
+    print(f"$ plait replicate --socket shop.sock shop.db {places} &", flush=True)
+    daemon = subprocess.Popen(
+        [PLAIT, "replicate", "--socket", "shop.sock", "--log-level", "warn", "shop.db", *places.split()],
+        cwd=stage.directory,
+        env=stage.environment,
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not (stage.directory / "shop.sock").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stage.run("plait sync -wait -socket shop.sock shop.db")
+        stage.say("The program goes on writing; after each burst, what it wrote is in both replicas.")
+        for count in (1_000, 2_000):
+            execute(path, *["INSERT INTO orders (what) VALUES (hex(randomblob(40)))"] * count)
+            stage.run("plait sync -wait -socket shop.sock shop.db")
+        stage.run("plait database list --socket shop.sock")
+        stage.say("The daemon is killed, and the database is gone.")
+    finally:
+        daemon.kill()
+        daemon.wait()
+    for name in ("shop.db", "shop.db-wal", "shop.db-shm"):
+        (stage.directory / name).unlink()
+    stage.run(f"plait check s3://{BUCKET}/shop")
+    stage.run(f"plait restore s3://{BUCKET}/shop -o shop.db --integrity-check full")
+    stage.say("And what the real litestream restores from the folder.")
+    stage.run("litestream restore -o other.db file://" + str(stage.directory / "backup/shop"))
+    for name in ("shop.db", "other.db"):
+        print(f"{name}: {orders(stage.directory / name)} orders of 3000")
+    if orders(path) != 3_000 or orders(stage.directory / "other.db") != 3_000:
+        sys.exit("demo: orders are missing")
+
+
+def execute(path: Path, *statements: str) -> None:
+    """The program that uses the database."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(30_000)
+    for statement in statements:
+        connection.execute(statement).fetchall()
+    connection.close()
+
+
+def orders(path: Path) -> int:
+    """How many orders a database has."""
+    connection = apsw.Connection(str(path))
+    try:
+        count: int = connection.execute("SELECT count(*) FROM orders").get
+        return count
+    finally:
+        connection.close()
+
+
 def main() -> None:
     """Play the demo; the exit status is not 0 where any step fails."""
     with tempfile.TemporaryDirectory(prefix="plait-demo-") as scratch, seaweedfs() as endpoint:
@@ -120,9 +181,12 @@ def main() -> None:
         mirror_a_folder(stage)
         mirror_to_s3(stage)
         ask_rclone(stage)
+        replicate_a_database(stage)
         stage.say("What was done, as Plait recorded it.")
         stage.run("plait runs")
-        stage.say("Done: two mirrors, planned, made, checked. Nothing is left on this machine.")
+        stage.say(
+            "Done: mirrors, planned, made, checked; a database, lost and brought back. Nothing is left on this machine."
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -25,7 +26,8 @@ RUN = re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b")
 VARIES = (
     (RUN, "RUN"),
     (re.compile(r"\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\dZ?"), "MOMENT"),
-    (re.compile(r"\b\d+\.\d+s\b"), "DURATION"),
+    (re.compile(r"\b\d+\.\d+ ?s\b"), "DURATION"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "TRANSACTION"),
 )
 REMOTE = """\
 [box]
@@ -95,8 +97,11 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Shell:
-    """A shell with Plait, an S3 server with the bucket `holiday`, and the remote `box:` on that server."""
+def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Iterator[Shell]:
+    """A shell with Plait, an S3 server with the bucket `holiday`, and the remote `box:` on that server.
+
+    A daemon whose number is in the file `pid` ends with it.
+    """
     home, work = tmp_path / "home", tmp_path / "work"
     configuration = home / ".config/rclone/rclone.conf"
     configuration.parent.mkdir(parents=True)
@@ -105,10 +110,12 @@ def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Shell:
     with contextlib.suppress(ServerError):
         seaweedfs.make_bucket("holiday")
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-    return Shell(work, os.environ | seaweedfs.environment() | {"HOME": str(home), "PATH": path, "LC_ALL": "C"})
+    yield Shell(work, os.environ | seaweedfs.environment() | {"HOME": str(home), "PATH": path, "LC_ALL": "C"})
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int((work / "pid").read_text()), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "how-to/filters", "how-to/plans"])
+@pytest.mark.parametrize("page", ["tutorial", "how-to/filters", "how-to/plans", "how-to/databases"])
 def test_a_page_shows_what_its_commands_print(page: str, shell: Shell) -> None:
     steps = list(shown(DOCS / f"{page}.md"))
     assert len(steps) > 9

@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
     from plait.cli.forms import Invocation
 
-_SYNCED: Final = {
-    "synced_local": "captured; the replica follows",
-    "synced": "in step: the replica has everything",
-    "no_change": "nothing new",
-}
+_SYNCED: Final = {"synced_local": "captured; the replica follows", "no_change": "nothing new"}
+_IN_STEP: Final = "in step: the replica has everything"
 _MILLISECOND: Final = 10**6
 
 
@@ -36,9 +33,7 @@ def sync(invocation: Invocation) -> int:
     answer["duration_ms"] = (time.monotonic_ns() - began) // _MILLISECOND
     if invocation.values.json:
         return print_json(answer)
-    words = _SYNCED.get(str(answer.get("status")), str(answer.get("status")))
-    if wait and answer.get("status") == "no_change":
-        words = "in step: there was nothing new"
+    words = _IN_STEP if wait else _SYNCED.get(str(answer.get("status")), str(answer.get("status")))
     print(f"status: {words}")
     print(f"database: {answer.get('path')}")
     print(f"txid: {txid_text(answer.get('txid', 0))}")
