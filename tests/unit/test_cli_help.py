@@ -123,7 +123,7 @@ def remotes() -> list[str]:
         (["sync", "--backup-dir", "do"], ["docs:"], "file"),
         (["apply", ""], [], "file"),
         (["completion", "z"], ["zsh"], ""),
-        (["rclone", "s"], ["size", "sync"], ""),
+        (["rclone", "s"], ["sha1sum", "size", "sync"], ""),
         (["rclone", "sync", "--delete-e"], ["--delete-excluded"], ""),
         (["at", "@r", "sy"], ["sync"], ""),
         (["sync", "--", "--dry"], [], "file"),

@@ -1,0 +1,119 @@
+"""The search language of `files.list` and the field masks of the Google Drive API v3, as far as tests need them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TOKENS: Final = re.compile(
+    r"\s*(?:(?P<text>'(?:\\.|[^'\\])*')|(?P<operator><=|>=|!=|=|<|>)|(?P<mark>[()])|(?P<word>[A-Za-z.]+))"
+)
+Condition = tuple[Any, ...]
+
+
+def parse_query(text: str) -> Condition:
+    """A query as nested tuples. Raises ValueError."""
+    tokens = [(found.lastgroup or "", found[found.lastgroup or 0]) for found in _TOKENS.finditer(text)]
+    condition, rest = _either(tokens)
+    if rest:
+        raise ValueError(text)
+    return condition
+
+
+Tokens = list[tuple[str, str]]
+
+
+def _either(tokens: Tokens) -> tuple[Condition, Tokens]:
+    left, rest = _both(tokens)
+    while rest and rest[0] == ("word", "or"):
+        right, rest = _both(rest[1:])
+        left = ("or", left, right)
+    return left, rest
+
+
+def _both(tokens: Tokens) -> tuple[Condition, Tokens]:
+    left, rest = _one(tokens)
+    while rest and rest[0] == ("word", "and"):
+        right, rest = _one(rest[1:])
+        left = ("and", left, right)
+    return left, rest
+
+
+def _one(tokens: Tokens) -> tuple[Condition, Tokens]:
+    if tokens[0] == ("mark", "("):
+        condition, rest = _either(tokens[1:])
+        return condition, rest[1:]
+    if tokens[0] == ("word", "not"):
+        condition, rest = _one(tokens[1:])
+        return ("not", condition), rest
+    (_, left), (_, operator), (_, right), *rest = tokens
+    return (operator, _plain(left), _plain(right)), rest
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith("'") else text
+
+
+_COMPARED: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "=": lambda a, b: a.lower() == b.lower(),
+    "!=": lambda a, b: a.lower() != b.lower(),
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+    "contains": lambda a, b: b.lower() in a.lower(),
+}
+
+
+def matches(condition: Condition, fields: Mapping[str, Any]) -> bool:
+    """True where a file with these fields is meant. Names are compared without regard to case, as the API does."""
+    operator, *parts = condition
+    match operator:
+        case "and":
+            return all(matches(part, fields) for part in parts)
+        case "or":
+            return any(matches(part, fields) for part in parts)
+        case "not":
+            return not matches(parts[0], fields)
+        case "in":
+            return parts[0] in fields.get(parts[1], ())
+    name, wanted = parts
+    value = fields.get(name, False if wanted in {"true", "false"} else "")
+    if isinstance(value, bool):
+        value = str(value).lower()
+    return _COMPARED[operator](str(value), wanted)
+
+
+def selected(value: Any, mask: str) -> Any:
+    """The parts of a value that a field mask names: `id,files(id,name),owners/emailAddress`."""
+    if mask in {"*", ""}:
+        return value
+    found = {}
+    for name, below in _masks(mask):
+        if name == "*":
+            return value
+        if name in value:
+            part = value[name]
+            if below and isinstance(part, list):
+                found[name] = [selected(item, below) for item in part]
+            else:
+                found[name] = selected(part, below) if below else part
+    return found
+
+
+def _masks(mask: str) -> list[tuple[str, str]]:
+    found, depth, start = [], 0, 0
+    for position, character in enumerate(mask + ","):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            part = mask[start:position].strip()
+            start = position + 1
+            if "(" in part:
+                found.append((part[: part.index("(")], part[part.index("(") + 1 : -1]))
+            else:
+                name, _, below = part.partition("/")
+                found.append((name, below))
+    return found
