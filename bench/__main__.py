@@ -2,8 +2,8 @@
 
     python -m bench [CASE ...] [--rounds N] [--scale F] [--directory DIR]
 
-Cases: start, small, big, unchanged, upload-small, download-small, upload-big, download-big, million. `--scale 0.1`
-makes everything ten times smaller, to try the harness.
+Cases: start, small, big, unchanged, upload-small, download-small, upload-big, download-big, renames, buckets,
+unchanged-bucket, check, million. `--scale 0.1` makes everything ten times smaller, to try the harness.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import cases
-from bench.measure import Competitor, compete, run, table
+from bench import cases, more
+from bench.measure import Competitor, compete, table
 from plait.testing.servers import seaweedfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GIBIBYTE = 1 << 30
-S3_CASES = {"upload-small", "download-small", "upload-big", "download-big"}
-ALL = ("start", "small", "big", "unchanged", "upload-small", "download-small", "upload-big", "download-big", "million")
+S3_CASES = {"upload-small", "download-small", "upload-big", "download-big", "buckets", "unchanged-bucket"}
+ALL = (
+    *("start", "small", "big", "unchanged", "upload-small", "download-small", "upload-big", "download-big", "renames"),
+    *("buckets", "unchanged-bucket", "check", "million"),
+)
 
 
 def main() -> None:
@@ -118,13 +121,28 @@ class Bench:
         return f"S3 to local, one file of {size >> 20} MiB", cases.download(self._ground, "downbig", bucket)
 
     def _filled(self, bucket: str, source: Path) -> str:
-        assert self._ground.s3 is not None
-        self._ground.s3.make_bucket(bucket)
-        run(
-            cases.rclone(self._ground, "sync", "--transfers=32", source, f"s3:{bucket}"),
-            {**os.environ, **self._ground.s3.rclone_environment()},
-        )
-        return bucket
+        return more.fill(self._ground, bucket, source)
+
+    def _renames(self) -> tuple[str, list[Competitor]]:
+        count = self._count(20_000)
+        title = f"local to local, {count:,} renamed files of 4 KiB, --track-renames"
+        return title, more.renamed(self._ground, self._small_files(count))
+
+    def _buckets(self) -> tuple[str, list[Competitor]]:
+        count = self._count(5_000)
+        title = f"bucket to bucket on one service, {count:,} objects of 4 KiB"
+        return title, more.between_buckets(self._ground, self._small_files(count))
+
+    def _unchanged_bucket(self) -> tuple[str, list[Competitor]]:
+        count = self._count(50_000)
+        source = cases.lay_files(self._ground.root / f"keys-{count}", count, 16)
+        return f"local to S3, {count:,} objects, nothing to do", more.unchanged_bucket(self._ground, source)
+
+    def _check(self) -> tuple[str, list[Competitor]]:
+        count = self._count(20_000)
+        source = self._small_files(count)
+        title = f"check --download, {count:,} files of 4 KiB"
+        return title, more.checked(self._ground, source, self._ground.root / f"checked-{count}")
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def _tuned(ground: Ground, *words: str | Path) -> Sequence[str | Path]:
 
 def upload(ground: Ground, case: str, source: Path) -> list[Competitor]:
     """A first mirror of `source` into a fresh bucket each time."""
-    s3 = _endpoint(ground)
+    s3 = endpoint(ground)
 
     def bucket(name: str, number: int) -> str:
         return f"{case}-{name}-{number}"
@@ -140,7 +140,7 @@ def upload(ground: Ground, case: str, source: Path) -> list[Competitor]:
             name.replace("-", " "),
             lambda number: command(bucket(name, number)),
             before=lambda number: s3.make_bucket(bucket(name, number)),
-            environment=_environment(s3),
+            environment=environment(s3),
         )
 
     competitors = [
@@ -157,14 +157,14 @@ def upload(ground: Ground, case: str, source: Path) -> list[Competitor]:
 
 def download(ground: Ground, case: str, bucket: str) -> list[Competitor]:
     """A first mirror of a bucket into a fresh directory each time."""
-    s3 = _endpoint(ground)
+    s3 = endpoint(ground)
     (ground.root / "fresh").mkdir(exist_ok=True)
 
     def competitor(name: str, command: Callable[[Path], Sequence[str | Path]]) -> Competitor:
         return Competitor(
             name.replace("-", " "),
             lambda number: command(ground.fresh(f"{case}-{name}-{number}")),
-            environment=_environment(s3),
+            environment=environment(s3),
         )
 
     competitors = [
@@ -190,12 +190,14 @@ def start_up(ground: Ground) -> list[Competitor]:
     ]
 
 
-def _endpoint(ground: Ground) -> S3Endpoint:
+def endpoint(ground: Ground) -> S3Endpoint:
+    """The S3 server of a case that needs one. Raises RuntimeError where there is none."""
     if ground.s3 is None:
         message = "this case needs an S3 server"
         raise RuntimeError(message)
     return ground.s3
 
 
-def _environment(s3: S3Endpoint) -> dict[str, str]:
+def environment(s3: S3Endpoint) -> dict[str, str]:
+    """What all programs find the server by."""
     return {**s3.rclone_environment(), **s3.environment()}
