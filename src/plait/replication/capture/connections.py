@@ -117,10 +117,11 @@ class Connections:
 
         _translated(write)
 
-    def size(self) -> int:
-        """The length in bytes of the database's file."""
-        with self.file() as read:
-            return read.size
+    def rest(self) -> None:
+        """Close the writer until it is needed again: databases are many, and most of them are idle."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close(True)
 
     @contextmanager
     def file(self) -> Iterator[DatabaseFile]:
@@ -134,8 +135,7 @@ class Connections:
     def close(self) -> None:
         """Close the connections; the log stays as it is."""
         self.is_pinned = False
-        if self._writer is not None:
-            self._writer.close(True)
+        self.rest()
         self._reader.close(True)
 
     def _open(self) -> apsw.Connection:

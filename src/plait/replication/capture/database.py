@@ -201,6 +201,7 @@ class Database:
                 has_header = log.size >= WAL_HEADER_SIZE
             if not has_header:
                 self._connections.bump()
+                self._connections.rest()
         except BaseException:
             self._close()
             raise
@@ -278,6 +279,8 @@ class Database:
         except PlaitError as error:
             self._emit(events.CheckpointFailed(self.path, mode, error))
             return
+        finally:
+            self._connections.rest()
         self._is_fresh = False
         self._emit(events.Checkpointed(self.path, mode, restarted, time.monotonic() - now))
 
