@@ -164,7 +164,7 @@ class Blobs:
 
     def object(self, mac: bytes) -> Object:
         """An object. Raises as `read`."""
-        return wire.decode(self.read(Resource.OBJECT, mac), Object)
+        return wire.decode_usual(self.read(Resource.OBJECT, mac), Object)
 
     def chunk(self, mac: bytes, length: int) -> bytes:
         """A chunk of so many bytes. Raises as `read`, IntegrityError where it has not so many."""

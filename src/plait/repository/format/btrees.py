@@ -108,7 +108,7 @@ def read_root(data: bytes) -> Root:
 
 def read_node(data: bytes) -> Node:
     """A node. Raises IntegrityError where it is malformed, or its keys do not fit its pointers or values."""
-    node = wire.decode(data, Node)
+    node = wire.decode_usual(data, Node)
     keys, values, pointers = len(node.keys or ()), len(node.values or ()), len(node.pointers or ())
     fits = values == 0 and pointers == keys + 1 if pointers else values == keys
     if not fits:

@@ -6,12 +6,13 @@ Format, sections 10.5 and 10.8.
 from __future__ import annotations
 
 import posixpath
+import struct
 from typing import Annotated, Final
 
 import msgspec
 
 from plait.model.errors import IntegrityError
-from plait.repository.format import wire
+from plait.repository.format import msgpack, wire
 from plait.repository.format.headers import Classification
 from plait.repository.format.resources import NO_MAC, VERSION_1_0_0
 from plait.repository.format.summaries import Summary
@@ -31,6 +32,8 @@ MODE_PERMISSIONS: Final = 0o777
 _NOT_REGULAR: Final = (
     MODE_DIRECTORY | MODE_SYMLINK | MODE_DEVICE | MODE_FIFO | MODE_SOCKET | MODE_CHARACTER_DEVICE | MODE_IRREGULAR
 )
+
+_NUMBER: Final = struct.Struct(">Bq")
 
 NOT_REGULAR_CONTENT_TYPE: Final = "application/x-not-regular-file"
 
@@ -127,7 +130,7 @@ class ErrorEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(data: bytes) -> Entry:
     """An entry. Raises IntegrityError where it is malformed, or its path is none that a tree can have."""
-    entry = wire.decode(data, Entry)
+    entry = _decode(data)
     name, parent = entry.file_info.name, entry.parent_path
     if name == "/" and parent in {"/", ""}:
         return entry
@@ -136,3 +139,25 @@ def read(data: bytes) -> Entry:
     if not parent.startswith("/") or (parent != "/" and any(part in {"", ".", ".."} for part in parent[1:].split("/"))):
         raise IntegrityError(f"an entry of a snapshot has an impossible parent: {parent!r}")
     return entry
+
+
+_TIME_KEY: Final = b"\xa8mod_time"
+_TIME_FORMS: Final = {b"\xd6\xff": 6, b"\xd7\xff": 10, b"\xc7\x0c": 15}
+"""Beginnings of timestamps, and how long they are."""
+
+
+def _decode(data: bytes) -> Entry:
+    """An entry, the usual way where its only timestamp can be put as the number that it stands for."""
+    start = data.find(_TIME_KEY) + len(_TIME_KEY)
+    size = _TIME_FORMS.get(data[start : start + 2])
+    if size is None or data.find(_TIME_KEY, start) >= 0:
+        return wire.decode(data, Entry)
+    try:
+        time, _ = msgpack.read_time(data, start)
+        number = _NUMBER.pack(0xD3, time)
+    except (IntegrityError, struct.error):
+        return wire.decode(data, Entry)
+    try:
+        return wire.decode_usual(data[:start] + number + data[start + size :], Entry)
+    except IntegrityError:
+        return wire.decode(data, Entry)

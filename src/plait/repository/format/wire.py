@@ -101,11 +101,12 @@ class _OmitEmpty:
 
 OMIT_EMPTY: Final = _OmitEmpty()
 
-U8 = Annotated[int, _fixed(0xCC, "B", 0, 2**8 - 1)]
-U16 = Annotated[int, _fixed(0xCD, "H", 0, 2**16 - 1)]
-U32 = Annotated[int, _fixed(0xCE, "I", 0, 2**32 - 1)]
-U64 = Annotated[int, _fixed(0xCF, "Q", 0, 2**64 - 1)]
-I64 = Annotated[int, _fixed(0xD3, "q", -(2**63), 2**63 - 1)]
+# The marks of msgspec are for `decode_usual`.
+U8 = Annotated[int, _fixed(0xCC, "B", 0, 2**8 - 1), msgspec.Meta(ge=0, le=2**8 - 1)]
+U16 = Annotated[int, _fixed(0xCD, "H", 0, 2**16 - 1), msgspec.Meta(ge=0, le=2**16 - 1)]
+U32 = Annotated[int, _fixed(0xCE, "I", 0, 2**32 - 1), msgspec.Meta(ge=0, le=2**32 - 1)]
+U64 = Annotated[int, _fixed(0xCF, "Q", 0, 2**64 - 1), msgspec.Meta(ge=0)]
+I64 = Annotated[int, _fixed(0xD3, "q", -(2**63), 2**63 - 1), msgspec.Meta(le=2**63 - 1)]
 Int = Annotated[int, Form(msgpack.pack_int, _read_plain_int, 0)]
 """Go's plain `int`: the smallest form."""
 F64 = Annotated[float, Form(lambda value: _DOUBLE.pack(0xCB, value), msgpack.read_float, 0.0)]
@@ -113,8 +114,8 @@ Bool = Annotated[bool, Form(lambda value: b"\xc3" if value else b"\xc2", msgpack
 Text = Annotated[str, Form(msgpack.pack_text, msgpack.read_text, "")]
 """Bytes that are not UTF-8 stand as lone surrogates (surrogateescape)."""
 Bytes = Annotated[bytes, Form(msgpack.pack_bytes, msgpack.read_bytes, b"")]
-Mac = Annotated[bytes, _exactly(MAC_SIZE)]
-Uuid = Annotated[bytes, _exactly(16)]
+Mac = Annotated[bytes, _exactly(MAC_SIZE), msgspec.Meta(min_length=MAC_SIZE, max_length=MAC_SIZE)]
+Uuid = Annotated[bytes, _exactly(16), msgspec.Meta(min_length=16, max_length=16)]
 Time = Annotated[int, Form(msgpack.pack_time, msgpack.read_time, msgpack.ZERO_TIME)]
 """Nanoseconds since the epoch."""
 
@@ -165,6 +166,23 @@ def decode(data: bytes, kind: type[S]) -> S:
     if end != len(data):
         raise IntegrityError(f"{len(data) - end} bytes follow the end of the {kind.__name__}")
     return value
+
+
+def decode_usual(data: bytes, kind: type[S]) -> S:
+    """As `decode`, several times as fast for what the original writes: every key there, or left out where it is empty.
+
+    (A key that is missing though it may not be gets the struct's default.) Not for structs with a Time.
+    """
+    try:
+        decoded: S = _decoder(kind).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode(data, kind)
+    return decoded
+
+
+@cache
+def _decoder(kind: type[S]) -> msgspec.msgpack.Decoder[S]:
+    return msgspec.msgpack.Decoder(kind)
 
 
 def zero(kind: type[S]) -> S:
@@ -271,5 +289,5 @@ def _nested(kind: type[msgspec.Struct]) -> Form:
 
 __all__ = [
     "F64", "I64", "OMIT_EMPTY", "U8", "U16", "U32", "U64",
-    "Bool", "Bytes", "Form", "Int", "Mac", "Text", "Time", "Uuid", "decode", "encode", "zero",
+    "Bool", "Bytes", "Form", "Int", "Mac", "Text", "Time", "Uuid", "decode", "decode_usual", "encode", "zero",
 ]  # fmt: skip
