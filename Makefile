@@ -59,8 +59,9 @@ lint-dependencies: $(READY)
 bench: $(READY) ## measure against rclone, rsync, cp and s5cmd; BENCH="small big --rounds 3" chooses
 	$(PY) -m bench $(BENCH)
 
-soak: $(READY) ## properties with many more examples; takes hours
+soak: $(READY) ## properties with many more examples, replication killed again and again; takes hours
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -n $(WORKERS) --timeout 0 tests/properties
+	$(PY) scripts/soak_replication.py
 
 docs: $(READY) ## build the documentation into site/; any warning fails it
 	$(PY) -m sphinx -q -W --keep-going -b html docs site
