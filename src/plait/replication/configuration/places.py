@@ -192,6 +192,9 @@ class GivenOptions:
         """The options of the place."""
         return overrides
 
+    def save(self, name: str, key: str, value: str) -> None:
+        """A place stands in no file that could be written: what a store learns, it learns for this process only."""
+
 
 def _of_host(host: str) -> dict[str, str]:
     """Bucket, region, endpoint and style by a URL's host."""
