@@ -7,6 +7,12 @@
     max-delete = 100
     exclude = ["*.tmp"]
 
+    [jobs.photos]         # `plait run photos`
+    command = "sync"
+    source = "~/photos"
+    destination = "s3:bucket/photos"
+    max-delete = 100
+
     [secrets.rclone-config]
     command = ["pass", "show", "rclone"]
 
@@ -25,6 +31,8 @@ from plait.cli.binding import Setting
 from plait.cli.directories import configuration_directory
 from plait.cli.forms import Command
 from plait.cli.grammar import did_you_mean
+from plait.cli.jobs import TABLE as JOBS
+from plait.cli.jobs import read_jobs
 from plait.cli.verbs import VERBS
 from plait.model.errors import ConfigurationError, from_os_error
 from plait.model.options import Repeat
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.cli.forms import Form
+    from plait.cli.jobs import Job
     from plait.model.options import Option
 
 DEFAULTS: Final = "defaults"
@@ -64,6 +73,12 @@ def file_settings(command: Command, form: Form, environment: Mapping[str, str]) 
     return settings
 
 
+def configured_jobs(environment: Mapping[str, str]) -> dict[str, Job]:
+    """The named jobs, in the order of the file. Raises ConfigurationError."""
+    path = configuration_file(environment)
+    return read_jobs(read_configuration(path), path, _texts)
+
+
 def secret_source(name: str, environment: Mapping[str, str]) -> Mapping[str, Any] | None:
     """The table `[secrets.NAME]`, None where there is none. Raises ConfigurationError."""
     found: Mapping[str, Any] | None = read_configuration(configuration_file(environment)).get(SECRETS, {}).get(name)
@@ -89,11 +104,13 @@ def read_configuration(path: Path) -> dict[str, dict[str, Any]]:
 
 def _check_table(path: Path, name: str, table: Any) -> None:
     verbs = [verb for verb in VERBS if " " not in verb]
-    known = (DEFAULTS, SECRETS, DATABASES, *verbs)
+    known = (DEFAULTS, SECRETS, DATABASES, JOBS, *verbs)
     if name not in known or not isinstance(table, dict):
         hint = did_you_mean(name, known) or f"options stand in tables: [{DEFAULTS}], [sync] …"
         raise ConfigurationError(f"{path}: there is no table [{name}]", hint=hint)
-    if name == SECRETS:
+    if name == JOBS:
+        read_jobs({JOBS: table}, path, _texts)
+    elif name == SECRETS:
         _check_names(path, name, table, SECRET_NAMES)
     elif name != DATABASES:
         _check_names(path, name, table, _option_names([name] if name != DEFAULTS else verbs))

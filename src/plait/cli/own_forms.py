@@ -39,6 +39,38 @@ when the plan was made. What has changed since is reported and left alone.""",
     examples=(Example("plait apply photos.plan", "do what was planned"),),
     completes=("file",),
 )
+_OF_A_CALL = ("verbose", "quiet", "progress", "log-level", "log-file", "json")
+RUN: Final = Form(
+    "job",
+    "NAME",
+    (1, 1),
+    "plait.cli.commands.jobs:run",
+    COMMON | options.PREVIEW | OptionSet(option for option in options.OUTPUT.options if option.name in _OF_A_CALL),
+    purpose="""\
+Runs a job of plait.toml: a sync, copy, move or check with its locations and options under a name. The options of this
+command line come on top of the job's.
+
+    [jobs.photos]
+    command = "sync"
+    source = "~/photos"
+    destination = "s3:bucket/photos"
+    max-delete = 100
+    exclude = ["*.tmp"]
+
+An option goes by its long name, as elsewhere in plait.toml; `plait jobs` lists what there is.""",
+    examples=(
+        Example("plait run photos", "do what the job says"),
+        Example("plait run --dry-run photos", "show what it would do"),
+    ),
+)
+JOBS: Final = Form(
+    "job",
+    "",
+    (0, 0),
+    "plait.cli.commands.jobs:listing",
+    COMMON | OptionSet((JSON,)),
+    purpose="Lists the jobs of plait.toml, each with the command line that it stands for.",
+)
 RUNS: Final = Form(
     "runs",
     "",

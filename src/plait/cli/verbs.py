@@ -106,6 +106,8 @@ VERBS: Final[dict[str, Verb]] = {
     "plan sync": Verb("Write down what a sync would do", (_MIRROR + "PLAN_SYNC",)),
     "plan show": Verb("Show a written plan", (_OWN + "PLAN_SHOW",)),
     "apply": Verb("Execute a written plan where both sides are still as planned", (_OWN + "APPLY",)),
+    "run": Verb("Run a job that plait.toml names", (_OWN + "RUN",)),
+    "jobs": Verb("List the jobs that plait.toml names", (_OWN + "JOBS",)),
     "runs": Verb("List the runs so far", (_OWN + "RUNS",)),
     "runs show": Verb("Show what one run did, item by item", (_OWN + "RUNS_SHOW",)),
     "completion": Verb("Print a completion script for a shell", (_OWN + "COMPLETION",)),
