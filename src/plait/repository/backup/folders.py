@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 class Gathered:
     """What is known of one folder so far.
 
-    `waiting`: pieces of work and folders below that are not done yet. `changed`: its own list of entries is, or may be,
-    another one than before. `made`: the names of entries that are not taken over. `is_settled`: nothing of
-    it has to be looked at again next time. `below`: the summaries of the folders below that are not as they were.
+    `waiting`: pieces of work and folders below that are not done yet; all are counted once it `is_begun`. `changed`:
+    its own list of entries is, or may be, another one than before. `made`: the names of entries that are not taken
+    over. `is_settled`: nothing of it has to be looked at again next time. `below`: the summaries of the folders below
+    that are not as they were.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class Gathered:
         "changed",
         "errors",
         "frames",
+        "is_begun",
         "is_settled",
         "made",
         "path",
@@ -49,7 +51,8 @@ class Gathered:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.waiting = 1
+        self.waiting = 0
+        self.is_begun = False
         self.changed = True
         self.is_settled = True
         self.signature = b""
@@ -109,13 +112,20 @@ class Folders:
         with self._lock:
             folder.waiting += pieces
 
+    def begun(self, folder: Gathered) -> None:
+        """The folder itself was handed out, and all of its pieces are expected; those below it may be done already."""
+        with self._lock:
+            folder.is_begun = True
+            folder.waiting += 1
+        self.done(folder)
+
     def done(self, folder: Gathered) -> None:
         """A piece of the folder's work is done; the folder is finished with the last one, and so on upwards."""
         current: Gathered | None = folder
         while current is not None:
             with self._lock:
                 current.waiting -= 1
-                if current.waiting:
+                if current.waiting or not current.is_begun:
                     return
                 del self._open[current.path]
             current = self._finish(current)

@@ -442,27 +442,28 @@ def _info(name: str, row: Row, *, named: bool) -> FileInfo:
     return FileInfo(
         name=name,
         size=row.size,
-        mode=_mode(row.mode),
+        mode=go_mode(row.mode),
         mod_time=row.modified,
         device=row.device % _WORDS,
         inode=row.inode % _WORDS,
         uid=row.uid,
         gid=row.gid,
         links=min(row.links, 0xFFFF),
-        user=_user(row.uid) if named else "",
-        group=_group(row.gid) if named else "",
+        user=user_name(row.uid) if named else "",
+        group=group_name(row.gid) if named else "",
     )
 
 
 @cache
-def _mode(mode: int) -> int:
+def go_mode(mode: int) -> int:
     """A mode in Go's bits."""
     kind = _KINDS.get(modes.S_IFMT(mode), entries.MODE_IRREGULAR)
     return kind | mode & 0o777 | sum(ours for bit, ours in _SPECIAL_BITS if mode & bit)
 
 
 @cache
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """The name of a user, empty where there is none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -470,7 +471,8 @@ def _user(uid: int) -> str:
 
 
 @cache
-def _group(gid: int) -> str:
+def group_name(gid: int) -> str:
+    """The name of a group, empty where there is none."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

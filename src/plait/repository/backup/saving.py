@@ -83,7 +83,7 @@ class BackupResult(NamedTuple):
     errors: Mapping[str, str]
     written: int
     unchanged: int
-    """Files that were not read."""
+    """Paths that are as they were in the snapshot before; files among them were not read."""
 
     @property
     def snapshot(self) -> bytes:
@@ -237,7 +237,7 @@ class Backup:
             folders.expect(gathered, len(folder.subfolders))
             self._tell_unchanged(folder, names)
             folder.release()
-            folders.done(gathered)
+            folders.begun(gathered)
             return
         gathered.before = previous.frames(folder.path)
         same = folder.unchanged(signature) & gathered.before.keys() if signature else frozenset()
@@ -250,7 +250,7 @@ class Backup:
         for part in parts:
             batches.start(part)
         folder.release()
-        folders.done(gathered)
+        folders.begun(gathered)
 
     def _take(self, folders: Folders, batch: Batch, outcome: Outcome) -> None:
         """Takes in the entries of a batch."""
