@@ -36,6 +36,10 @@ class RepositoryFiles(Protocol):
         """The files of a kind: their keys by name. What is no file of a repository is left out."""
         ...
 
+    def packfile_sizes(self) -> dict[bytes, int]:
+        """The bytes of every packfile that is there, by name."""
+        ...
+
     def read(self, key: str) -> bytes:
         """A whole file."""
         ...
@@ -89,6 +93,21 @@ class StoredFiles:
         if folder is Folder.STATES and any(key.count("/") == 1 for key in found.values()):
             self._layout = FLAT
         return found
+
+    def packfile_sizes(self) -> dict[bytes, int]:
+        """As in `RepositoryFiles`."""
+        sizes = {}
+        try:
+            for page in self._store.list(Folder.PACKFILES.prefix):
+                if page.error is not None:
+                    raise page.error
+                for index, name in enumerate(page.names):
+                    identifier = name_of(name)
+                    if identifier is not None and page.kinds[index] == Kind.FILE:
+                        sizes[identifier] = page.stat(index).size or 0
+        except DirectoryNotFoundError:
+            return {}
+        return sizes
 
     def read(self, key: str) -> bytes:
         """As in `RepositoryFiles`."""
@@ -187,10 +206,9 @@ class ArchivedFiles:
         """The store that the archive is in."""
         return self._store
 
-    @property
-    def packfile_size(self) -> int:
-        """Bytes of the packfile."""
-        return self._layout.packfile.length
+    def packfile_sizes(self) -> dict[bytes, int]:
+        """As in `RepositoryFiles`."""
+        return {archives.PACKFILE_NAME: self._layout.packfile.length}
 
     def configuration(self) -> bytes:
         """As in `RepositoryFiles`."""

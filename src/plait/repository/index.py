@@ -14,7 +14,9 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import tempfile
+import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -105,19 +107,21 @@ class StoredIndex:
     """The index of a repository, as of its last `refresh`. Threads may share it.
 
     `circular_states`: names of states whose parents run in a circle; they are read all the same, the original does not.
+    `damaged_states`: keys of states that cannot be read, and why; what only they know is missing here.
     """
 
     def __init__(self, files: RepositoryFiles, codec: Codec, identity: bytes, cache: Path | None) -> None:
         """`identity`: of the store, and of the repository in it. `cache`: a directory; None for one of its own.
 
-        Raises IntegrityError where a state is damaged, NotSupportedError for a newer version, NoSpaceError and the
-        like where no directory can be written, and the store's errors.
+        Raises NotSupportedError for a state of a newer version, NoSpaceError and the like where no directory can be
+        written, and the store's errors.
         """
+        self.damaged_states: dict[str, str] = {}
         self._files = files
         self._codec = codec
         self._identity = identity
         self._lock = Lock()
-        self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._remove: Callable[[], object] = lambda: None
         self._states: dict[bytes, _State] = {}
         self._segments: list[tuple[_Segment, Segment]] = []
         self._view = _View(Holdings(), frozenset(), ())
@@ -138,15 +142,17 @@ class StoredIndex:
                 # A cache is a help only: without one everything is read from the store.
                 pass
         try:
-            self._own = tempfile.TemporaryDirectory(prefix="plait-index-")
+            own = tempfile.mkdtemp(prefix="plait-index-")
         except OSError as error:
             raise from_os_error(error, "failed to make a temporary directory for the index") from None
-        return Path(self._own.name)
+        self._remove = weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
+        return Path(own)
 
     def refresh(self) -> None:
         """Takes in what the store lists now. Raises as the constructor."""
         keys = self._files.keys(Folder.STATES)
-        if self._states.keys() == keys.keys():
+        self.damaged_states = {key: reason for key, reason in self.damaged_states.items() if key in keys.values()}
+        if {name for name, key in keys.items() if key not in self.damaged_states} == self._states.keys():
             return
         with self._lock, self._changing():
             self._catch_up()
@@ -218,15 +224,19 @@ class StoredIndex:
         """Frees its files. Repeated calls do nothing."""
         self._segments = []
         self._view = _View(Holdings(), frozenset(), ())
-        if self._own is not None:
-            self._own.cleanup()
-            self._own = None
+        self._remove()
 
     def _take_in(self, keys: dict[bytes, str]) -> None:
         try:
             gathering = Gathering()
             for name, data in self._read_states(keys):
-                self._states[name] = self._decoded(name, keys[name], data, gathering)
+                try:
+                    version, payload = self._codec.unwrap(data, Resource.STATE, STATE_VERSION)
+                    read = states.read_runs(self._codec.decode(payload), version)
+                    self._states[name] = _sorted_out(name, read, gathering)
+                except IntegrityError as error:
+                    # The blobs of a malformed one do not count, as no state that is known names their packfile.
+                    self.damaged_states[keys[name]] = str(error)
                 if len(gathering.records) >= _GATHERED:
                     self._append(gathering)
                     gathering = Gathering()
@@ -236,13 +246,6 @@ class StoredIndex:
             # What was gathered is lost, so that the states it came from are not known after all.
             self._forget()
             raise
-
-    def _decoded(self, name: bytes, key: str, data: bytes, gathering: Gathering) -> _State:
-        try:
-            version, payload = self._codec.unwrap(data, Resource.STATE, STATE_VERSION)
-            return _sorted_out(name, states.read_runs(self._codec.decode(payload), version), gathering)
-        except IntegrityError as error:
-            raise IntegrityError(f"a state of the repository is damaged: {error}", key=key) from None
 
     def _read_states(self, keys: dict[bytes, str]) -> Iterator[tuple[bytes, bytes]]:
         """Names and bytes of states, several of them read at once."""

@@ -13,7 +13,9 @@ from plait.repository.format import btrees, configuration, states, wire
 from plait.repository.format.headers import Header
 from plait.repository.format.merging import Holdings, Lineage, order
 from plait.repository.format.resources import Resource
+from plait.repository.index import StoredIndex
 from plait.repository.layout import Folder
+from plait.repository.recovering import RecoveredIndex
 from plait.repository.snapshots import SnapshotReader
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class RepositoryReader:
     """A repository, opened and unlocked. Several threads may share it.
 
     `circular_states`: names of states whose parents run in a circle; they are read all the same, the original does not.
+    `damaged_states`: keys of states that cannot be read, and why. Packfiles that only they name are read all the same,
+    by what they say themselves; removals that only they tell of are not known.
     """
 
     def __init__(
@@ -57,6 +61,9 @@ class RepositoryReader:
         self.circular_states: tuple[bytes, ...] = ()
         if index is None:
             index, self.circular_states = merged(files, self.codec)
+        self.damaged_states: dict[str, str] = dict(index.damaged_states) if isinstance(index, StoredIndex) else {}
+        if self.damaged_states:
+            index = RecoveredIndex(index, files, self.codec, files.packfile_sizes())
         self.holdings: BlobIndex = index
         self.blobs = Blobs(files, self.codec, index)
         self._nodes = _Nodes()

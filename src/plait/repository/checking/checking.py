@@ -11,12 +11,12 @@ import msgspec
 from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError, ObjectNotFoundError
 from plait.repository.checking.directories import DirectoryCheck, Outcome, packfiles_of
-from plait.repository.checking.files import check_packfile, check_states_and_locks, packfile_sizes
+from plait.repository.checking.files import check_packfile, check_states_and_locks
 from plait.repository.checking.findings import Checked, CheckedSnapshot, CheckSettings, DamagedFile
 from plait.repository.checking.trees import TreesCheck
 from plait.repository.crew import crew_for
 from plait.repository.events import Begun, Done, Ended, Failed, Warned, Work, silent
-from plait.repository.files import StoredFiles
+from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import btrees
 from plait.repository.format.headers import DIRPACK_INDEX
 from plait.repository.layout import Folder
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from plait.repository.checking.findings import Damage
     from plait.repository.crew import Crew
     from plait.repository.events import Event, Listener
-    from plait.repository.files import ArchivedFiles
     from plait.repository.reading import RepositoryReader
     from plait.repository.snapshots import SnapshotReader
 
@@ -95,8 +94,10 @@ class _Checking:
         self._cancellation = cancellation or Cancellation()
         self._result = Checked()
         self._received = 0
-        named = set(repository.holdings.packfiles())
-        self._sizes = packfile_sizes(files, named) if settings.fast or settings.files else {}
+        self._sizes = files.packfile_sizes() if settings.fast or settings.files else {}
+        if isinstance(files, ArchivedFiles):
+            # The only packfile goes by any name.
+            self._sizes = dict.fromkeys(repository.holdings.packfiles(), *self._sizes.values())
         self._known: set[int] = set()
         self._damaged: dict[int, list[Damage]] = {}
         self._under_way: dict[str, int] = {}
@@ -109,7 +110,10 @@ class _Checking:
         )
 
     def run(self) -> Checked:
-        if self._settings.files and not self._settings.fast:
+        if not self._settings.files or self._settings.fast:
+            damaged = self._repository.damaged_states.items()
+            self._result.files += [DamagedFile(key, reason) for key, reason in damaged]
+        else:
             self._result.files += check_states_and_locks(self._files, self._repository.codec)
             self._packfiles.extend(self._sizes.items())
             for name in set(self._repository.holdings.packfiles()) - set(self._sizes):

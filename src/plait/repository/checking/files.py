@@ -5,36 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
-from plait.model.items import Kind
 from plait.repository.checking.findings import DamagedFile
-from plait.repository.files import StoredFiles
-from plait.repository.format import archives, frames, locks, packfiles, states
+from plait.repository.format import frames, locks, packfiles, states
 from plait.repository.format.resources import VERSION_1_0_0, Resource
-from plait.repository.layout import Folder, name_of
+from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plait.repository.files import ArchivedFiles
+    from plait.repository.files import ArchivedFiles, StoredFiles
     from plait.repository.format.codec import Codec
 
 _BLOCK: Final = 4 << 20
-
-
-def packfile_sizes(files: StoredFiles | ArchivedFiles, named: set[bytes]) -> dict[bytes, int]:
-    """The bytes of every packfile that is there; `named` are those that states speak of. Raises the store's errors."""
-    if not isinstance(files, StoredFiles):
-        # An archive has one, which goes by any name.
-        return dict.fromkeys(named or {archives.PACKFILE_NAME}, files.packfile_size)
-    sizes = {}
-    for page in files.store.list(Folder.PACKFILES.prefix):
-        if page.error is not None:
-            raise page.error
-        for index, name in enumerate(page.names):
-            identifier = name_of(name)
-            if identifier is not None and page.kinds[index] == Kind.FILE:
-                sizes[identifier] = page.stat(index).size or 0
-    return sizes
 
 
 def check_packfile(
