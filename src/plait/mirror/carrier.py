@@ -32,7 +32,7 @@ from plait.stores.content import check_expected
 from plait.stores.local.options import LINK_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from plait.engine.events import Event
     from plait.engine.transfer import Transfer

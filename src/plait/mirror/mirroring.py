@@ -28,6 +28,7 @@ from plait.engine.workers import Cancellation
 from plait.mirror import settings
 from plait.mirror.carrier import MirrorCarrier
 from plait.mirror.lookups import StoreLookups
+from plait.mirror.metadata import Sides, metadata_rules, typed
 from plait.mirror.names import inside
 from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
@@ -118,6 +119,7 @@ class Mirror:
         self.values = values
         self.around = around
         self.selection = compile_selection(values, around)
+        self._typed = (typed(source), typed(destination))
         self._closing = ExitStack()
         self._stores: dict[Root, Store] = {}
         chosen = replace(opening, notices=self.selection.includes_path)
@@ -255,8 +257,10 @@ class Mirror:
         emit = self.around.events.emit
         hidden = self.selection.active or self._refined.looks_away
         carrying = settings.carrier_settings(self.mode, self.values, hidden=hidden)
+        sides = Sides(self.source.store, self._typed[0], self.destination.store, self._typed[1])
+        rules = metadata_rules(self.values, sides, lambda text: emit(Message(Level.DEBUG, text)))
         carrying = msgspec.structs.replace(
-            carrying, copied_from=self._refined.copied_from(emit), unchecked=self._refined.looks_away
+            carrying, metadata=rules, copied_from=self._refined.copied_from(emit), unchecked=self._refined.looks_away
         )
         return MirrorCarrier(transfer, carrying, self._keeper, emit)
 

@@ -117,6 +117,14 @@ def _hash_name(text: str) -> str:
     return name
 
 
+def _pair(text: str) -> tuple[str, str]:
+    """`KEY=VALUE`; the key in lower case, as metadata have it."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"failed to parse {text!r} as metadata key=value")
+    return key.lower(), value
+
+
 def choice(metavar: str, *words: str) -> ValueType:
     """One of `words`, in any case; the value is the word as declared."""
     folded = {word.lower(): word for word in words}
@@ -147,5 +155,6 @@ AGE = ValueType("AGE", _age, _show_age)
 """A duration before now or a point in time; None for `off`."""
 BANDWIDTH = ValueType("RATE", _bandwidth)
 HASH = ValueType("HASH", _hash_name)
+PAIR = ValueType("KEY=VALUE", _pair, "=".join)
 COMMAND = ValueType("COMMAND", _words, " ".join)
 """A program and its arguments."""

@@ -124,7 +124,6 @@ def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSett
     """How a mirror's actions are carried out; `hidden`: filters may hide files of the destination."""
     return CarrierSettings(
         moves=mode is Mode.MOVE,
-        metadata=values.metadata,
         durable=values.durable,
         in_place=values.inplace,
         partial_suffix=values.partial_suffix,

@@ -151,8 +151,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     stored etag is this one. `modified`: modification time to keep, ns. `metadata`: user metadata. `durable`: on
     return, content and name survive a power loss. `hashes`: expected hashes of the content, checked where the store
     can. `part_hashes`: those of its parts, by which `Parts` may know them beforehand. `fingerprint`: equal for equal
-    content only, so that `Parts` may go on where they were interrupted. `in_place`: write the final name directly (not atomic;
-    only where a person asked for it). `mode`: POSIX permission bits for a new file where `Features.posix`.
+    content only, so that `Parts` may go on where they were interrupted. `in_place`: write the final name directly (not
+    atomic; only where a person asked for it). `mode`: POSIX permission bits for a new file where `Features.posix`.
     """
 
     if_absent: bool = False
@@ -382,9 +382,9 @@ class CopiesBatches(Protocol):
         """Carries requests whose items share one directory and whose keys share one directory.
 
         Each file by itself atomic and checked like `write` (size as listed, source unchanged before and after);
-        `how.modified` is ignored: each file keeps its own item's time. `carried` is told of bytes as they are copied,
-        for files large enough that a person may be waiting. Requests not begun when `cancelled()` turns true, and a
-        large one under way, end with CancelledError.
+        `how.modified` counts only beside `how.metadata`, which is what each file gets then: else it keeps its own
+        item's. `carried` is told of bytes as they are copied, for files large enough that a person may be waiting.
+        Requests not begun when `cancelled()` turns true, and a large one under way, end with CancelledError.
         """
         ...
 

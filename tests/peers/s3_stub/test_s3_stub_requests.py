@@ -17,6 +17,7 @@ from plait.model.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
+from plait.stores.network import Network
 from plait.stores.objects import open_s3
 from plait.testing.generators import as_source, content
 from plait.testing.s3_stub import QUICK, SECRET, Stub, certificate, options, refusal, reply
@@ -108,7 +109,7 @@ def test_speaks_tls_with_those_it_trusts_only(tmp_path: Path) -> None:
         stranger.stat("key")
     assert not isinstance(caught.value, TemporaryError)
     stranger.close()
-    friend = open_s3(options(stub), "bucket", deadlines=QUICK, tls=ssl.create_default_context(cafile=str(path)))
+    friend = open_s3(options(stub), "bucket", deadlines=QUICK, network=Network(certificates=(str(path),)))
     with friend.read("key") as reader:
         assert reader.read() == b"abc"
     large = content(3 << 20)

@@ -10,6 +10,7 @@ import msgspec
 from plait.engine.events import Level
 from plait.engine.parallel import run_together
 from plait.mirror.lookups import hash_of
+from plait.mirror.metadata import shown_metadata
 from plait.mirror.names import inside
 from plait.model.errors import CancelledError, PlaitError
 from plait.model.items import Item, Kind
@@ -140,8 +141,8 @@ class Entries:
     def _directory_size(self, key: str) -> int:
         """The size that a file system gives a directory, -1 elsewhere."""
         if self._local is None:
-            # Rclone gives what a bucket's keys imply a size of 0, and a bucket none.
-            return -1 if self._of_buckets or self._store.features.directories else 0
+            # Rclone gives a bucket no size, and every other directory 0.
+            return -1 if self._of_buckets else 0
         try:
             return os.stat(os.path.join(self._local, key)).st_size  # noqa: PTH116, PTH118  (bytes that are no UTF-8)
         except OSError:
@@ -162,7 +163,7 @@ class Entries:
             hashes=self._hashes(item) if wanted.hashes else None,
             identifier=stat.identifier,
             tier=self._tier(stat.tier) if wanted.tiers else "",
-            metadata=stat.metadata if wanted.metadata else None,
+            metadata=shown_metadata(stat, self._store.features) if wanted.metadata else None,
         )
 
     def _tier(self, tier: str) -> str:

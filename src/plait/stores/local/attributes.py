@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from plait.model.items import Kind, Posix, Stat
+from plait.stores.local.births import birth_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,8 +74,9 @@ def read_metadata(found: os.stat_result, descriptor: int | None) -> dict[str, st
     metadata["atime"] = format_time(found.st_atime_ns)
     metadata["mtime"] = format_time(found.st_mtime_ns)
     born = getattr(found, "st_birthtime", None)
-    if born is not None:
-        metadata["btime"] = format_time(int(born * _BILLION))
+    moment = int(born * _BILLION) if born is not None else None if descriptor is None else birth_of(descriptor)
+    if moment is not None:
+        metadata["btime"] = format_time(moment)
     return metadata
 
 
@@ -86,11 +88,10 @@ def apply_metadata(
     What has no sense, is not permitted or not known to the file system is only warned of. Raises OSError else.
     """
     _write_extended(descriptor, {name: value for name, value in metadata.items() if name.lower() not in SYSTEM}, warn)
-    owner = _number(metadata, "uid", 10, warn)
-    group = _number(metadata, "gid", 10, warn)
-    if owner is not None or group is not None:
+    owner, group = _owner(metadata, warn)
+    if (owner, group) != (-1, -1):
         try:
-            os.chown(descriptor, -1 if owner is None else owner, -1 if group is None else group)
+            os.chown(descriptor, owner, group)
         except PermissionError as error:
             warn(f"failed to change ownership: {(error.strerror or '').lower()}")
     mode = _number(metadata, "mode", 8, warn)
@@ -98,6 +99,25 @@ def apply_metadata(
         # After the owner, because a change of owner clears the special bits.
         bits = modes.S_IMODE(mode)
         os.fchmod(descriptor, bits if special_bits else bits & ~_SPECIAL_BITS)
+
+
+def own_link(directory: int, leaf: str, metadata: Mapping[str, str], warn: Callable[[str], None]) -> None:
+    """Gives a symbolic link itself its owner; it has no other metadata (Linux). Raises OSError.
+
+    What is not permitted is only warned of.
+    """
+    owner, group = _owner(metadata, warn)
+    if (owner, group) != (-1, -1):
+        try:
+            os.chown(leaf, owner, group, dir_fd=directory, follow_symlinks=False)
+        except PermissionError as error:
+            warn(f"failed to change ownership: {(error.strerror or '').lower()}")
+
+
+def _owner(metadata: Mapping[str, str], warn: Callable[[str], None]) -> tuple[int, int]:
+    """The user and group of metadata; -1 leaves one as it is."""
+    owner, group = (_number(metadata, name, 10, warn) for name in ("uid", "gid"))
+    return -1 if owner is None else owner, -1 if group is None else group
 
 
 def times_of(

@@ -210,6 +210,8 @@ class Batch:
         if self._is_link(work):
             with self._source.read(request.item.key, expected=request.item.stat) as reader:
                 how = msgspec.structs.replace(self._how, modified=reader.stat.modified)
+                if how.metadata is None and self._destination.options.metadata:
+                    how = msgspec.structs.replace(how, metadata=reader.stat.metadata)
                 return self._destination.write(request.key, reader, reader.stat.size, how)
         descriptor = self._open_source(source, work)
         try:
@@ -268,8 +270,10 @@ class Batch:
         target = self._destination.target(destination, work.leaf, request.key)
         how = msgspec.structs.replace(self._how, modified=found.st_mtime_ns)
         if self._source.options.metadata and self._destination.options.metadata:
-            read = read_metadata(found, descriptor)
-            how = msgspec.structs.replace(how, metadata={**read, **(self._how.metadata or {})})
+            given = self._how.metadata
+            how = msgspec.structs.replace(how, metadata=read_metadata(found, descriptor) if given is None else given)
+            if given is not None and self._how.modified is not None:
+                how = msgspec.structs.replace(how, modified=self._how.modified)
         size = found.st_size
         if how.in_place:
             with in_place(target, how) as written:

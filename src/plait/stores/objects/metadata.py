@@ -15,7 +15,7 @@ from plait.model.errors import ConfigurationError, NotSupportedError
 from plait.model.items import Kind, Stat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 PREFIX: Final = "x-amz-meta-"
 MTIME: Final = "mtime"
@@ -135,16 +135,22 @@ def metadata_headers(
     md5: str | None,
     content_type: str,
     key: str,
+    dropped: Callable[[str, str], None] | None = None,
 ) -> dict[str, str]:
     """The headers that make an object carry all this; `md5` (hex) only where the etag will not be it.
 
-    Raises NotSupportedError for metadata that a header cannot hold.
+    Metadata that a header cannot hold is left out, and `dropped` is told, with the key. Without it, raises
+    NotSupportedError.
     """
     headers = {"content-type": content_type}
     for name, value in (metadata or {}).items():
         lower = name.lower()
         if _NAME.fullmatch(lower) is None or not _sendable(value):
-            raise NotSupportedError(f"S3 cannot hold the metadata {name!r}", key=key)
+            if dropped is None:
+                raise NotSupportedError(f"S3 cannot hold the metadata {name!r}", key=key)
+            part = "key" if _NAME.fullmatch(lower) is None else "value for key"
+            dropped(key, f'Dropping invalid metadata {part} "{name}"')
+            continue
         if lower == "content-type":
             headers["content-type"] = value
         elif lower in SYSTEM or lower == TAGGING:

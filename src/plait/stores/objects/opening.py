@@ -10,8 +10,7 @@ import msgspec
 from plait.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from plait.stores.base import Deadlines
@@ -28,7 +27,15 @@ def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) ->
     if not bucket:
         return _open_account(options, opening), ""
     notes = None if opening.state is None else opening.state / "uploads"
-    store = open_s3(options, bucket, prefix, deadlines=opening.deadlines, network=opening.network, notes=notes)
+    store = open_s3(
+        options,
+        bucket,
+        prefix,
+        deadlines=opening.deadlines,
+        network=opening.network,
+        notes=notes,
+        notice=opening.notice,
+    )
     return store, root
 
 
@@ -50,16 +57,16 @@ def open_s3(
     *,
     deadlines: Deadlines | None = None,
     description: str | None = None,
-    tls: ssl.SSLContext | None = None,
     network: Network | None = None,
     notes: Path | None = None,
+    notice: Callable[[str, str], None] | None = None,
 ) -> S3Store:
     """The store of the objects of `bucket` below `prefix`.
 
     `options` are those of a remote of type s3 in `rclone.conf`, secrets revealed; `prefix` has no slash at its ends or
     is "". `description` is the location as a person knows it. `notes` is a directory
-    in which uploads are noted, so that one that is interrupted is gone on with. `tls` replaces what `network` says of
-    trust. Nothing is sent before the first call.
+    in which uploads are noted, so that one that is interrupted is gone on with. `notice(key, text)` is told of metadata
+    that are left out, for which a write fails without it. Nothing is sent before the first call.
 
     Raises ConfigurationError for options that cannot be, MissingExtraError and SecretError where credentials are to be
     found and are not.
@@ -67,7 +74,14 @@ def open_s3(
     if not bucket:
         raise ConfigurationError("s3: the location names no bucket", hint="write REMOTE:BUCKET/PATH")
     return _store(
-        options, bucket, prefix, deadlines=deadlines, description=description, tls=tls, network=network, notes=notes
+        options,
+        bucket,
+        prefix,
+        deadlines=deadlines,
+        description=description,
+        network=network,
+        notes=notes,
+        notice=notice,
     )
 
 
@@ -78,9 +92,9 @@ def _store(
     *,
     deadlines: Deadlines | None = None,
     description: str | None = None,
-    tls: ssl.SSLContext | None = None,
     network: Network | None = None,
     notes: Path | None = None,
+    notice: Callable[[str, str], None] | None = None,
 ) -> S3Store:
     from plait.stores.base import Deadlines
     from plait.stores.network import Network
@@ -99,7 +113,9 @@ def _store(
     if network.proxies is None:
         network = msgspec.structs.replace(network, proxies=proxies_of(os.environ))
     upload_headers(network.upload_headers)
-    client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), tls=tls, network=network)
+    client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), network=network)
     root = f"{prefix}/" if prefix else ""
     shown = description or f"s3://{bucket}/{prefix}".rstrip("/")
-    return S3Store(client, parsed, quirks, root, identity=identity_of(parsed), description=shown, notes=notes)
+    return S3Store(
+        client, parsed, quirks, root, identity=identity_of(parsed), description=shown, notes=notes, notice=notice
+    )

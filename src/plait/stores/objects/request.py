@@ -97,9 +97,9 @@ class Exchange:
 class Pool:
     """Kept connections to one address at a time, the last used first."""
 
-    def __init__(self, deadlines: Deadlines, tls: ssl.SSLContext | None, network: Network) -> None:
+    def __init__(self, deadlines: Deadlines, network: Network) -> None:
         self._deadlines = deadlines
-        self._tls = tls
+        self._tls: ssl.SSLContext | None = None
         self._network = network
         self._proxies = network.proxies or NO_PROXIES
         self._idle: list[Connection] = []
@@ -186,12 +186,11 @@ class Client:
         keys: KeySource,
         deadlines: Deadlines,
         *,
-        tls: ssl.SSLContext | None = None,
         network: Network | None = None,
     ) -> None:
         self.bucket = bucket
         self.network = network or Network()
-        self.pool = Pool(deadlines, tls, self.network)
+        self.pool = Pool(deadlines, self.network)
         self._numbers = count(1)
         self._options = options
         self._quirks = quirks

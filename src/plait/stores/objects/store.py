@@ -84,6 +84,7 @@ class S3Store(BucketMethods):
         identity: str,
         description: str,
         notes: Path | None = None,
+        notice: Callable[[str, str], None] | None = None,
     ) -> None:
         self._client = client
         self._options = options
@@ -91,6 +92,7 @@ class S3Store(BucketMethods):
         self._root = root
         self._description = description
         self._notes = notes
+        self._notice = notice
         self._lister = Lister(
             client,
             root,
@@ -294,6 +296,7 @@ class S3Store(BucketMethods):
             md5=how.hashes.get("md5") if keeps_md5 else None,
             content_type=how.content_type or content_type_of(key),
             key=key,
+            dropped=self._notice,
         )
         headers |= upload_headers(self._client.network.upload_headers)
         self._ensure_bucket()
@@ -335,6 +338,7 @@ class S3Store(BucketMethods):
                 md5=stat.hashes.get("md5") if MD5 in user or large else None,
                 content_type=how.content_type or stat.content_type or content_type_of(key),
                 key=key,
+                dropped=self._notice,
             )
         copying = Copying(original, full, key, headers, replaces, self._manner.secrets)
         etag = (
