@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plait.replication.ltx.plan import File
     from plait.replication.replica import Replica
 
-PART_SIZE: Final = 4 << 20
+PART_SIZE: Final = 2 << 20
 """Bytes that are fetched at once; memory is bounded by this, times the number of workers and two."""
 _AHEAD: Final = 2
 _POLL: Final = 0.2

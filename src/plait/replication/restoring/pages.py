@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plait.replication.ltx.frames import Frame
     from plait.replication.ltx.reader import Reader
 
-_QUEUE: Final = 8
+_QUEUE: Final = 4
 _MOST_BUFFERS: Final = 1024
 """As many as one call of `pwritev` takes (IOV_MAX of Linux)."""
 
