@@ -128,6 +128,8 @@ def _integer(text: str) -> int:
 def _unfit(node: Node, wanted: str) -> ConfigurationError:
     tag = _SHORT.get(node.tag, "!!" + node.tag.rpartition(":")[2])
     value = f" `{str(node.value)[:10]}`" if isinstance(node, yaml.ScalarNode) else ""
-    return ConfigurationError(
-        f"yaml: unmarshal errors:\n  line {node.start_mark.line + 1}: cannot unmarshal {tag}{value} into {wanted}"
-    )
+    fault = f"cannot unmarshal {tag}{value} into {wanted}"
+    if node.start_mark is None:
+        # It was no YAML, and has no lines.
+        return ConfigurationError(fault)
+    return ConfigurationError(f"yaml: unmarshal errors:\n  line {node.start_mark.line + 1}: {fault}")
