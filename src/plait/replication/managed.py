@@ -132,6 +132,7 @@ class Managed:
         spacing = min((_spacing(uploader) for uploader in self.uploaders), default=settings.monitor_interval)
         self._spacing = min(spacing, settings.monitor_interval)
         self._interval = self._spacing
+        self._forgotten = 0
         self._fruitless = 0
         self._fruitful_at = 0.0
         self._capture_turn = Turn(shop.loop, shop.capturing, self._capture, self._spacing)
@@ -258,18 +259,21 @@ class Managed:
         for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
             if self._is_started and uploader.is_met:
                 self._guarded(uploader, level, lambda upkeep=upkeep: upkeep.keep(level, interval))  # type: ignore[misc]
+                upkeep.rest()
 
     def retire(self) -> None:
         """Delete what is no longer needed of level 0, in the replicas and here."""
         for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
             if self._is_started and uploader.is_met:
                 self._guarded(uploader, 0, upkeep.retire)
+            upkeep.rest()
         self.forget_local()
 
     def forget_local(self) -> None:
         """Delete the local files that retention deleted in all replicas; the newest stays."""
         retired = min((upkeep.retired for upkeep in self.upkeeps), default=0)
-        if retired:
+        if retired > self._forgotten:
+            self._forgotten = retired
             local = self.database.local
             local.remove([span for span in local.spans()[:-1] if span.max_txid <= retired])
 
@@ -373,7 +377,10 @@ class Managed:
             if not self.is_kept and not more and self.database.txid:
                 self.is_kept = True
                 self._shop.keeping.submit(self._keep_first)
-            return 0.0 if more else None
+            if more:
+                return 0.0
+            self.upkeeps[number].rest()
+            return None
 
         return Turn(self._shop.loop, pool, upload, _spacing(uploader))
 

@@ -83,13 +83,22 @@ class Upkeep:
 
     def validate(self) -> None:
         """Tell where files of a level do not follow each other."""
-        for level in range(len(self._settings.levels) + 1):
-            self._tell_gaps(level, self._replica.files(level))
+        with self._busy:
+            for level in range(len(self._settings.levels) + 1):
+                self._tell_gaps(level, self._replica.files(level))
 
     def retire_snapshots(self) -> None:
         """Delete the snapshots that are too old, and what only they needed."""
         with self._busy:
             self._retire_snapshots()
+
+    def rest(self) -> None:
+        """Let go what the replica's directory holds open, unless somebody works with it: databases are many."""
+        if self._busy.acquire(blocking=False):
+            try:
+                self._uploader.rest()
+            finally:
+                self._busy.release()
 
     def forget(self) -> None:
         """Find out anew what the replica has."""

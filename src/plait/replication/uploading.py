@@ -93,6 +93,14 @@ class Uploader:
         self.error = None
         return more
 
+    def rest(self) -> None:
+        """Let go what the replica's directory holds open, unless somebody is uploading."""
+        if self.replica.store.features.directories and self._busy.acquire(blocking=False):
+            try:
+                self.replica.close()
+            finally:
+                self._busy.release()
+
     def _run(self) -> bool:
         if not self.database.is_open:
             return False

@@ -30,6 +30,7 @@ _BUMP: Final = "INSERT INTO _litestream_seq (id, seq) VALUES (1, 1) ON CONFLICT 
 _PIN: Final = "SELECT COUNT(1) FROM _litestream_seq"
 
 _NO_LIMIT: Final = -1
+_CANNOT_OPEN: Final = "may this user read and write it, and are descriptors left? a database takes five (ulimit -n)"
 
 
 class Backfill(msgspec.Struct, frozen=True):
@@ -219,4 +220,5 @@ def _from_sqlite(error: apsw.Error) -> PlaitError:
         apsw.PermissionsError: PermissionDeniedError,
         apsw.ReadOnlyError: PermissionDeniedError,
     }
-    return kinds.get(type(error), StoreError)(f"SQLite says: {error}")
+    hint = _CANNOT_OPEN if isinstance(error, apsw.CantOpenError) else None
+    return kinds.get(type(error), StoreError)(f"SQLite says: {error}", hint=hint)
