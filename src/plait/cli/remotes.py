@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from plait.mirror import options
 from plait.mirror.backend_options import backend_flags
 from plait.model.errors import ConfigurationError, PlaitError
 from plait.model.options import Values
-from plait.stores.rclone_config import ConfiguredRemotes, candidates, read_configuration
+from plait.stores.rclone_config import ConfiguredRemotes, candidates, change_configuration, read_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,12 @@ def configured_remotes(
             return {}
         return read_configuration(path, lambda: rclone_config_password(values, environment))
 
-    return ConfiguredRemotes(load, environment, backend_flags(values))
+    def write(name: str, key: str, value: str) -> None:
+        path = configuration_path(values, environment)
+        password = partial(rclone_config_password, values, environment)
+        change_configuration(path, password, lambda document: document.set(name, key, value))
+
+    return ConfiguredRemotes(load, environment, backend_flags(values), write)
 
 
 def known_names(environment: Mapping[str, str]) -> list[str]:

@@ -19,10 +19,10 @@ from plait.engine.listing import TreeListing
 from plait.engine.merge import merge
 from plait.engine.planning import decide
 from plait.engine.protocols import Question
-from plait.engine.steps import Pair, Side
+from plait.engine.steps import Duplicate, Pair, Side
 from plait.mirror import settings
 from plait.mirror.comparison import common_hash
-from plait.mirror.lookups import hash_of
+from plait.mirror.lookups import hash_of, tell_duplicate
 from plait.mirror.mirroring import Surroundings, compile_selection
 from plait.model.errors import PlaitError
 from plait.model.items import Item, Kind, Stat
@@ -221,6 +221,8 @@ class Checker:
 
     def plan(self, step: Step) -> Iterable[Action | Question]:
         """Counts what stands on one side only; asks about the rest."""
+        if isinstance(step, Duplicate):
+            tell_duplicate(step, self._emit)
         if not isinstance(step, Pair):
             return ()
         source, destination = step.source, step.destination

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from plait.engine.events import Checking, Level, Message
+from plait.engine.steps import Side
 from plait.mirror.comparison import HashAnswer, Need, compare
 from plait.model.errors import PlaitError
 from plait.stores.base import Hashes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plait.engine.events import Event
-    from plait.engine.steps import Pair
+    from plait.engine.steps import Duplicate, Pair
     from plait.mirror.comparison import ComparisonSettings, Decision
     from plait.model.items import Item, Stat
     from plait.stores.base import Store
@@ -121,3 +122,10 @@ def with_time(store: Store, item: Item, *, server: bool = False) -> Stat:
     stat = store.stat(item.key)
     modified = stat.stored_at if stat.modified is None else stat.modified
     return msgspec.structs.replace(item.stat, modified=modified)
+
+
+def tell_duplicate(step: Duplicate, emit: Callable[[Event], None]) -> None:
+    """Says that an item stands there a second time, and is passed over."""
+    what = "directory" if step.item.is_directory else "object"
+    side = "source" if step.side is Side.SOURCE else "destination"
+    emit(Message(Level.NOTICE, f"Duplicate {what} found in {side} - ignoring", step.item.key))

@@ -13,7 +13,7 @@ import msgspec
 
 from plait.engine.events import Compared, ComparedRun, Level, Message
 from plait.engine.protocols import Question
-from plait.engine.steps import Duplicate, Leave, New, Pair, Same, Side
+from plait.engine.steps import Duplicate, Leave, New, Pair, Same
 from plait.mirror.comparison import (
     CANNOT_SET_TIME,
     TIMESTAMP_MISMATCH,
@@ -23,7 +23,7 @@ from plait.mirror.comparison import (
     Verdict,
     compare,
 )
-from plait.mirror.lookups import look_up
+from plait.mirror.lookups import look_up, tell_duplicate
 from plait.model.actions import Action, Creations, Verb
 from plait.model.errors import NoRetryError, PlaitError
 from plait.model.items import Item, Kind
@@ -111,7 +111,7 @@ class MirrorPlanner:
             case Leave():
                 return self._plan_leave(step)
             case Duplicate():
-                self._tell_duplicate(step)
+                tell_duplicate(step, self._emit)
         return ()
 
     def _plan_pair(self, pair: Pair) -> Iterable[Action | Question]:
@@ -294,11 +294,6 @@ class MirrorPlanner:
     def _leave_out(self, item: Item) -> None:
         """What is neither file nor directory is no part of a mirror; stores show what is as one of them."""
         self._emit(Message(Level.NOTICE, NO_FILE, item.key))
-
-    def _tell_duplicate(self, step: Duplicate) -> None:
-        what = "directory" if step.item.is_directory else "object"
-        side = "source" if step.side is Side.SOURCE else "destination"
-        self._emit(Message(Level.NOTICE, f"Duplicate {what} found in {side} - ignoring", step.item.key))
 
     def _place(self, directory: _Directory, source: Item) -> str:
         """Where a new item goes: into the matched directory, whose name may be spelled otherwise than the source's."""

@@ -188,7 +188,7 @@ class ConfiguredRemotes:
 
     `environment` overrides sections by `RCLONE_CONFIG_NAME_KEY` and backends by `RCLONE_BACKEND_KEY`; `flags` maps a
     backend to what the command line says of it. `load` gives the sections; it is called once, when a remote is looked
-    up.
+    up. `write` sets a key of a section in the file.
     """
 
     def __init__(
@@ -196,11 +196,18 @@ class ConfiguredRemotes:
         load: Callable[[], Mapping[str, Mapping[str, str]]],
         environment: Mapping[str, str],
         flags: Mapping[str, Mapping[str, str]],
+        write: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._load = load
+        self._write = write
         self._environment = environment
         self._flags = flags
         self._sections: Mapping[str, Mapping[str, str]] | None = None
+
+    def save(self, name: str, key: str, value: str) -> None:
+        """Writes a key of a remote into the configuration, where the remote is in one. Raises ConfigurationError."""
+        if self._write is not None and name in self._configured():
+            self._write(name, key, value)
 
     def names(self) -> list[str]:
         """The names of all remotes, sorted."""

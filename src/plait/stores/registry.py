@@ -6,7 +6,9 @@ the entry-point group `plait.stores`. Nothing is imported before it is opened.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,9 +17,9 @@ import msgspec
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, ObjectNotFoundError
 from plait.model.items import Kind
 from plait.stores.base import Deadlines
-from plait.stores.network import Network
 from plait.stores.local.options import LocalOptions
 from plait.stores.location import LocationKind, join_root, parse_rclone_location
+from plait.stores.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +32,7 @@ ENTRY_POINTS = "plait.stores"
 LONGEST_ALIAS_CHAIN = 16
 
 OPENERS: Mapping[str, str] = {
+    "drive": "plait.stores.drive.opening:open_drive",
     "local": "plait.stores.local.opening:open_local",
     "memory": "plait.stores.memory:open_memory",
     "s3": "plait.stores.objects.opening:open_s3_location",
@@ -47,7 +50,6 @@ KNOWN_ELSEWHERE = frozenset(
         "combine",
         "compress",
         "crypt",
-        "drive",
         "dropbox",
         "fichier",
         "filelu",
@@ -111,6 +113,10 @@ class Remotes(Protocol):
         """The options of a remote ("" for one on the fly) by rclone's precedence; obscured values stay obscured."""
         ...
 
+    def save(self, name: str, key: str, value: str) -> None:
+        """Writes a key of a remote where the remote is configured, if that is a file: a token that was renewed."""
+        ...
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -118,7 +124,8 @@ class Opening:
 
     `state` is a directory of Plait's own, where a store may remember what it is at. `local` holds the command line's
     wishes for local stores. `notice(key, text)` is told what a listing leaves out, of the keys that `notices` holds
-    for. `wrap` puts the wrappers round each store that is opened (retries, limits).
+    for. `wrap` puts the wrappers round each store that is opened (retries, limits). `save(key, value)` writes a key of
+    the remote that is being opened.
     """
 
     remotes: Remotes
@@ -129,6 +136,7 @@ class Opening:
     notice: Callable[[str, str], None] = lambda _, __: None
     notices: Callable[[str], bool] = lambda _: True
     wrap: Callable[[Store], Store] = lambda store: store
+    save: Callable[[str, str], None] = lambda _, __: None
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -217,7 +225,8 @@ def _open(location: Location, opening: Opening, text: str, aliases: int) -> Open
     backend, options = _backend(location, opening)
     if backend == "alias":
         return _open_alias(location, options, opening, text, aliases)
-    store, root = _opener(backend)(location.path, options, opening)
+    saving = dataclasses.replace(opening, save=partial(opening.remotes.save, location.name))
+    store, root = _opener(backend)(location.path, options, saving)
     return Opened(opening.wrap(store), text, _remote(location, backend), root)
 
 

@@ -344,7 +344,7 @@ class Handler(BaseHTTPRequestHandler):
             if held.fields["id"] != ROOT
             and held.fields["id"] not in drive.drives
             and (query.get("corpora") != "drive" or held.fields.get("driveId") == query.get("driveId"))
-            and (wanted is None or matches(wanted, held.fields))
+            and (wanted is None or matches(wanted, held.fields, ROOT))
         ]
         start = int(query.get("pageToken") or 0)
         size = min(int(query.get("pageSize") or 100), drive.page_size)
@@ -535,10 +535,12 @@ def _parts(body: bytes, content_type: str) -> tuple[dict[str, Any], bytes, str]:
     if found is None:
         raise ValueError(content_type)
     _, first, second, *_ = body.split(b"--" + found[1].encode())
-    first_body = first.partition(b"\r\n\r\n")[2]
-    head, _, content = second.partition(b"\r\n\r\n")
+    # Google's own library ends lines with line feeds alone.
+    end = b"\r\n" if b"\r\n\r\n" in first else b"\n"
+    first_body = first.partition(end + end)[2]
+    head, _, content = second.partition(end + end)
     kind = re.search(rb"(?i)content-type: *([^\r\n;]+)", head)
-    return json.loads(first_body), content.removesuffix(b"\r\n"), kind[1].decode() if kind else ""
+    return json.loads(first_body), content.removesuffix(end), kind[1].decode() if kind else ""
 
 
 _FILES: Final = "/drive/v3/files"

@@ -68,18 +68,21 @@ _COMPARED: Final[Mapping[str, Callable[[str, str], bool]]] = {
 }
 
 
-def matches(condition: Condition, fields: Mapping[str, Any]) -> bool:
-    """True where a file with these fields is meant. Names are compared without regard to case, as the API does."""
+def matches(condition: Condition, fields: Mapping[str, Any], root: str = "root") -> bool:
+    """True where a file with these fields is meant; `root` is what the word `root` stands for.
+
+    Names are compared without regard to case, as the API does.
+    """
     operator, *parts = condition
     match operator:
         case "and":
-            return all(matches(part, fields) for part in parts)
+            return all(matches(part, fields, root) for part in parts)
         case "or":
-            return any(matches(part, fields) for part in parts)
+            return any(matches(part, fields, root) for part in parts)
         case "not":
-            return not matches(parts[0], fields)
+            return not matches(parts[0], fields, root)
         case "in":
-            return parts[0] in fields.get(parts[1], ())
+            return (root if parts[0] == "root" else parts[0]) in fields.get(parts[1], ())
     name, wanted = parts
     value = fields.get(name, False if wanted in {"true", "false"} else "")
     if isinstance(value, bool):

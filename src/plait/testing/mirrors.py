@@ -241,6 +241,9 @@ class NoRemotes:
         del name, backend
         return overrides
 
+    def save(self, name: str, key: str, value: str) -> None:
+        raise ValueError(name)
+
 
 def _replaced(flag: str, places: Mapping[str, str]) -> str:
     for word, place in places.items():

@@ -27,6 +27,8 @@ def with_description(location: Location, remotes: Remotes) -> Location:
             return replace(location, text=f"Local file system at {clean_local_path(location.path)}")
         case LocationKind.REMOTE if remotes.backend(location.name) == "s3":
             return replace(location, text=_bucket(location.path))
+        case LocationKind.REMOTE if remotes.backend(location.name) == "drive":
+            return replace(location, text=f"Google drive root '{location.path.strip('/')}'")
         case LocationKind.BACKEND if location.backend == "s3":
             return replace(location, text=_bucket(location.path))
     return location
@@ -68,6 +70,10 @@ class TellingRemotes:
         """The options of a remote."""
         self._tell()
         return self._remotes.options(name, backend, overrides)
+
+    def save(self, name: str, key: str, value: str) -> None:
+        """Writes a key of a remote."""
+        self._remotes.save(name, key, value)
 
     def _tell(self) -> None:
         if self._path and not Path(self._path).exists():
