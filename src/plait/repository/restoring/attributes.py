@@ -8,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from plait.repository.format import entries
+from plait.stores.local.attributes import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from plait.repository.format.entries import FileInfo
+    from plait.repository.format.entries import Entry, FileInfo
     from plait.repository.restoring.target import Attributes
 
 _SPECIAL: Final = (
@@ -20,6 +21,8 @@ _SPECIAL: Final = (
     (entries.MODE_SETGID, stat.S_ISGID),
     (entries.MODE_STICKY, stat.S_ISVTX),
 )
+_YEAR_1: Final = -62_135_596_800 * 10**9
+_YEAR_10000: Final = 253_402_300_800 * 10**9
 _GREATEST_ID: Final = 2**32 - 2
 """The one after it stands for "leave as it is"."""
 
@@ -31,6 +34,16 @@ def permission_bits(mode: int) -> int:
         if mode & theirs:
             bits |= ours
     return bits
+
+
+def posix_metadata(entry: Entry) -> dict[str, str]:
+    """What rclone keeps of a local file or directory, under the names that it uses."""
+    info = entry.file_info
+    kind = stat.S_IFDIR if info.is_directory else stat.S_IFREG
+    metadata = {"mode": f"{kind | permission_bits(info.mode):o}", "uid": str(info.uid), "gid": str(info.gid)}
+    if _YEAR_1 <= info.mod_time < _YEAR_10000:
+        metadata["mtime"] = format_time(info.mod_time)
+    return metadata
 
 
 class Dresser:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plait.model.errors import NotSupportedError
-from plait.repository.restoring.attributes import permission_bits
+from plait.repository.chunk_source import ChunkSource
+from plait.repository.restoring.attributes import permission_bits, posix_metadata
 from plait.stores.base import Directories, Outgoing, SetsAttributes
-from plait.stores.local.attributes import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from plait.repository.format.entries import Entry
     from plait.repository.restoring.settings import RestoreSettings
     from plait.repository.restoring.target import Folder, Item
     from plait.stores.base import Store
 
-_REGULAR = 0o100000
 _MOST_WORKERS = 8
 """Each may hold a chunk of some megabytes, twice."""
 
@@ -44,10 +42,10 @@ class StoreTarget:
         how = Outgoing(
             modified=None if features.time_precision is None else info.mod_time,
             mode=permission_bits(info.mode) if features.posix and self._permissions else None,
-            metadata=_metadata(item.entry) if features.metadata and self._permissions else None,
+            metadata=posix_metadata(item.entry) if features.metadata and self._permissions else None,
             content_type=item.entry.content_type or None,
         )
-        self._store.write(item.key, _Chunks(iter(chunks)), size, how)
+        self._store.write(item.key, ChunkSource(iter(chunks)), size, how)
 
     def link(self, item: Item, first: Item) -> None:
         """As in `Target`."""
@@ -68,36 +66,3 @@ class StoreTarget:
 
     def close(self) -> None:
         """As in `Target`; the store is the caller's."""
-
-
-class _Chunks:
-    """Chunks as content to be written."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def read(self, size: int = -1, /) -> bytes:
-        if size < 0:
-            rest = b"".join((self._rest, *self._chunks))
-            self._rest = memoryview(b"")
-            return rest
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._rest = memoryview(chunk)
-        data = bytes(self._rest[:size])
-        self._rest = self._rest[size:]
-        return data
-
-
-def _metadata(entry: Entry) -> dict[str, str]:
-    """What rclone keeps of a local file under the names that it uses."""
-    info = entry.file_info
-    return {
-        "mode": f"{_REGULAR | permission_bits(info.mode):o}",
-        "uid": str(info.uid),
-        "gid": str(info.gid),
-        "mtime": format_time(info.mod_time),
-    }
