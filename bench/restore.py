@@ -70,7 +70,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plait-bench-")))
         environment = dict(os.environ)
         # With it, this release of Litestream refuses S3.
-        environment.pop("AWS_CA_BUNDLE", None)
+        environment["AWS_CA_BUNDLE"] = ""
         url = f"file://{folder}/replica"
         if arguments.s3:
             endpoint = stack.enter_context(seaweedfs(folder))

@@ -5,10 +5,11 @@ Everything goes through the protocol of stores. What a kind of store needs to ca
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from plait.engine.parallel import run_together
 from plait.model.errors import (
     AlreadyExistsError,
     BusyError,
@@ -40,6 +41,10 @@ LEVELS: Final = tuple(range(SNAPSHOT_LEVEL, -1, -1))
 CONTENT_TYPE: Final = "application/octet-stream"
 _MILLISECOND: Final = 10**6
 _TIMES_AT_ONCE: Final = 16
+_LISTINGS_AT_ONCE: Final = 5
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 class Replica:
@@ -97,10 +102,13 @@ class Replica:
     def all_files(self, levels: Iterable[int] = LEVELS) -> list[File]:
         """The files of several levels, those of the snapshots first.
 
-        Levels are listed one after another, so that a replica that is written to meanwhile may seem to have gaps: its
-        higher levels are listed first, since compaction writes them before what they hold is deleted below.
+        Levels are not listed at one moment, so that a replica that is written to meanwhile may seem to have gaps: higher
+        levels are begun with, since compaction writes them before what they hold is deleted below.
         """
-        return [file for level in levels for file in self.files(level)]
+        chosen = list(levels)
+        workers = _LISTINGS_AT_ONCE if self.store.features.depends_on_network else 1
+        found = _each(self.files, chosen, workers)
+        return [file for level in found for file in level]
 
     def newest(self, level: int) -> File | None:
         """The file of a level that reaches furthest."""
@@ -113,15 +121,7 @@ class Replica:
         """
         if self.layout.timestamp_name is None or not files:
             return list(files)
-        from plait.engine.parallel import run_together
-
-        found: dict[int, File] = {}
-
-        def look(index: int, _: Callable[[], bool]) -> None:
-            found[index] = self._with_timestamp(files[index])
-
-        run_together(look, range(len(files)), min(_TIMES_AT_ONCE, len(files)), lambda: False)
-        return [found[index] for index in range(len(files))]
+        return _each(self._with_timestamp, files, _TIMES_AT_ONCE)
 
     def open(self, file: File, offset: int = 0, length: int | None = None) -> Reader:
         """The content of a file, from `offset` on. Raises ObjectNotFoundError."""
@@ -213,6 +213,17 @@ class Replica:
                 return _equal(stored, content)
         except ObjectNotFoundError:
             return False
+
+
+def _each(work: Callable[[In], Out], items: Sequence[In], workers: int) -> list[Out]:
+    """What `work` gives for each item, in their order, with so many at once."""
+    found: dict[int, Out] = {}
+
+    def look(index: int, _: Callable[[], bool]) -> None:
+        found[index] = work(items[index])
+
+    run_together(look, range(len(items)), min(workers, len(items)), lambda: False)
+    return [found[index] for index in range(len(items))]
 
 
 def _equal(left: Source, right: Source) -> bool:
