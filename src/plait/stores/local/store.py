@@ -186,8 +186,8 @@ class LocalStore:
 
     def rename(self, origin: str, key: str, *, replace: bool = False, durable: bool = False) -> None:
         old, new = place(origin), place(key)
-        if stands_for_link(old.leaf, self.options) != stands_for_link(new.leaf, self.options):
-            raise NotSupportedError("a symbolic link stays one when it is renamed", key=key)
+        if stands_for_link(new.leaf, self.options) and not stands_for_link(old.leaf, self.options):
+            raise NotSupportedError("a file does not become a symbolic link when it is renamed", key=key)
         durable = durable or self.options.durable
         with ExitStack() as opened:
             try:

@@ -19,7 +19,7 @@ from plait.model.errors import (
 from plait.native import allocate
 from plait.stores.content import blocks
 from plait.stores.hashes import Digests
-from plait.stores.local.attributes import apply_metadata, stat_of, times_of
+from plait.stores.local.attributes import apply_metadata, own_link, stat_of, times_of
 from plait.stores.local.moves import rename_to_new
 from plait.stores.local.partials import WRITERS, lock, partial_name, remove_left_over
 
@@ -201,10 +201,13 @@ def finish_in_place(descriptor: int, size: int, how: Outgoing, target: Target) -
 
 
 def write_link(target: Target, text: bytes, how: Outgoing) -> None:
-    """Makes a symbolic link to `text`, atomically, with its own modification time."""
+    """Makes a symbolic link to `text`, atomically, with its own modification time, and (with metadata) owner."""
     with system_errors("failed to create the symbolic link", target.key):
         name = _new_link(target, os.fsdecode(text))
     try:
+        if how.metadata is not None and target.options.metadata:
+            with system_errors("failed to change the link's owner", target.key):
+                own_link(target.directory, name, how.metadata, target.warn)
         if how.modified is not None and not target.options.no_set_modtime:
             with system_errors("failed to set the link's time", target.key):
                 times = (how.modified, how.modified)
