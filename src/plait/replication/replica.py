@@ -102,8 +102,8 @@ class Replica:
     def all_files(self, levels: Iterable[int] = LEVELS) -> list[File]:
         """The files of several levels, those of the snapshots first.
 
-        Levels are not listed at one moment, so that a replica that is written to meanwhile may seem to have gaps: higher
-        levels are begun with, since compaction writes them before what they hold is deleted below.
+        Levels are not listed at one moment, so that a replica that is written to meanwhile may seem to have gaps: the
+        higher levels come first, since compaction writes them before what they hold is deleted below.
         """
         chosen = list(levels)
         workers = _LISTINGS_AT_ONCE if self.store.features.depends_on_network else 1

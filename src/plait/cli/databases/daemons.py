@@ -112,6 +112,9 @@ def _once(
     for database in databases:
         _announce(log, database)
         log.write(Level.INFO, "syncing database", {"path": database.path})
+        for message, asked in (("taking snapshot", run.force_snapshot), ("enforcing retention", run.enforce_retention)):
+            if asked:
+                log.write(Level.INFO, message, {"path": database.path})
     failed = replicate_once(
         databases,
         settings.upkeep,
