@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RUN = re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b")
+NAME = re.compile(r"\b(?:\d{8}T\d{6}Z-[0-9a-f]{6}|[0-9a-f]{8})\b")
+"""What the program calls a run or a snapshot."""
 VARIES = (
-    (RUN, "RUN"),
+    (NAME, "NAME"),
+    (re.compile(r"in \d[\d.]*(?:ms|µs|s) \(in: .*? out: .*?\)"), "FIGURES"),
     (re.compile(r"\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\dZ?"), "MOMENT"),
     (re.compile(r"\b\d+\.\d+ ?s\b"), "DURATION"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "TRANSACTION"),
@@ -75,11 +77,11 @@ class Shell:
         self.directory = directory
         self._environment = environment
         self._status = 0
-        self._runs: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
     def run(self, step: Shown) -> list[str]:
-        """The lines that the command prints. Identifiers of runs are those of this shell, not the page's."""
-        command = RUN.sub(lambda found: self._runs.get(found[0], found[0]), step.command)
+        """The lines that the command prints. Names are those of this shell, not the page's."""
+        command = NAME.sub(lambda found: self._names.get(found[0], found[0]), step.command)
         done = subprocess.run(
             ["/bin/bash", "-c", f"(exit {self._status})\n{command}"],
             cwd=self.directory,
@@ -92,7 +94,7 @@ class Shell:
         )
         self._status = done.returncode
         lines = done.stdout.splitlines()
-        self._runs |= zip(RUN.findall("\n".join(step.output)), RUN.findall(done.stdout), strict=False)
+        self._names |= zip(NAME.findall("\n".join(step.output)), NAME.findall(done.stdout), strict=False)
         return lines
 
 
@@ -115,7 +117,7 @@ def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Iterator[Shell]:
         os.kill(int((work / "pid").read_text()), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "how-to/filters", "how-to/plans", "how-to/databases"])
+@pytest.mark.parametrize("page", ["tutorial", "how-to/filters", "how-to/plans", "how-to/databases", "how-to/snapshots"])
 def test_a_page_shows_what_its_commands_print(page: str, shell: Shell) -> None:
     steps = list(shown(DOCS / f"{page}.md"))
     assert len(steps) > 9
