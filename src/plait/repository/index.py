@@ -353,6 +353,8 @@ class StoredIndex:
     def _changing(self) -> Iterator[None]:
         """Keeps other processes from changing the directory. Raises the catalogue's error for an OSError inside."""
         try:
+            # A cache may be deleted at any time.
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self._directory / _LOCK).open("ab") as lock:
                 with suppress(OSError):
                     # A file system without locks: files are renamed into place all the same; a lost one is made again.

@@ -14,7 +14,7 @@ from plait.model.errors import IntegrityError, NotSupportedError, SecretError
 from plait.repository.events import silent
 from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import configuration as configurations
-from plait.repository.format.configuration import CompressionSettings, Configuration, Hashing
+from plait.repository.format.configuration import CompressionSettings, Configuration, Hashing, PackfileSizes
 from plait.repository.format.hashing import plain_checksum
 from plait.repository.index import StoredIndex
 from plait.repository.reading import RepositoryReader
@@ -40,11 +40,13 @@ if TYPE_CHECKING:
 class NewRepository(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided once, when a repository is made.
 
-    `hashing`: BLAKE3 or SHA256. `compression`: LZ4, GZIP or None.
+    `hashing`: BLAKE3 or SHA256. `compression`: LZ4, GZIP or None. `packfile_size`: bytes at which a packfile is closed,
+    at the latest.
     """
 
     hashing: str = "BLAKE3"
     compression: str | None = "LZ4"
+    packfile_size: int = 64 << 20
 
 
 class Repository:
@@ -90,6 +92,7 @@ class Repository:
         config = Configuration(
             timestamp=time.time_ns(),
             repository=uuid4().bytes,
+            packfile=PackfileSizes(max_size=settings.packfile_size),
             hashing=Hashing(settings.hashing),
             compression=None if settings.compression is None else CompressionSettings(settings.compression),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from plait.engine.workers import Cancellation, Workers
 from plait.repository.backup.contents import Contents
@@ -44,6 +44,13 @@ class Batch(NamedTuple):
     folder: Folder
     gathered: Gathered
     names: Sequence[str]
+    are_directories: bool = False
+
+    @property
+    def before(self) -> Mapping[str, Frame]:
+        """The entries that may be taken over."""
+        gathered = self.gathered
+        return gathered.before if self.are_directories or gathered.goes_by_times else {}
 
 
 class Outcome(NamedTuple):
@@ -63,6 +70,15 @@ class _Task(NamedTuple):
     with_xattrs: bool
     names: Sequence[str]
     before: Mapping[str, tuple[bytes, bytes]]
+
+
+class _Remote(NamedTuple):
+    """A batch in another process."""
+
+    folder: OpenDirectory
+    names: Sequence[str]
+    before: Mapping[str, Frame]
+    are_directories: bool = False
 
 
 class _Result(NamedTuple):
@@ -106,13 +122,20 @@ class Batches:
 
     def add(self, folder: Folder, gathered: Gathered, names: Sequence[str]) -> list[Batch]:
         """The batches that some nodes of a folder come in; `start` is to be called for each."""
+        subfolders = frozenset(folder.subfolders)
+        directories = [name for name in names if name in subfolders] if subfolders else []
+        names = [name for name in names if name not in subfolders] if subfolders else names
         weights = folder.weights(names)
         long = [[name] for name, weight in zip(names, weights, strict=True) if weight > _LONG]
-        return [Batch(folder, gathered, part) for part in (*_parts(names, weights), *long)]
+        found = [Batch(folder, gathered, part) for part in (*_parts(names, weights), *long)]
+        return [Batch(folder, gathered, directories, are_directories=True), *found] if directories else found
 
     def start(self, batch: Batch) -> None:
         """Has a batch made, now or soon; takes in what others have finished. Raises what storing raises."""
         batch.folder.hold()
+        if batch.are_directories:
+            self._work(batch)
+            return
         identity = batch.folder.identity
         # Processes are forked before a thread of ours does anything: it might hold a lock that they would wait for.
         self._crew.start()
@@ -120,7 +143,7 @@ class Batches:
             if not self._threads.submit(batch):
                 batch.folder.release()
             return
-        before = batch.gathered.before
+        before = batch.before
         self._number += 1
         self._sent[self._number] = batch
         frames = {name: before[name][:2] for name in batch.names if name in before} if before else {}
@@ -154,7 +177,7 @@ class Batches:
     def _work(self, batch: Batch) -> None:
         """Makes a batch in a thread."""
         try:
-            outcome = make(self.nodes, batch.folder, batch.names, batch.gathered.before, self._cancellation.cancelled)
+            outcome = make(self.nodes, batch, self._cancellation.cancelled)
         finally:
             batch.folder.release()
         self._cancellation.raise_if_cancelled()
@@ -170,17 +193,33 @@ class Batches:
         self._threads.finish()
 
 
-def make(
-    nodes: Nodes, folder: NodeReader, names: Sequence[str], before: Mapping[str, Frame], stopping: Callable[[], bool]
-) -> Outcome:
-    """Makes the entries of some nodes of a folder; ends early once `stopping`. Raises what storing raises."""
+class _Nodes(Protocol):
+    """What `make` needs of a batch, in this process or in another."""
+
+    @property
+    def folder(self) -> NodeReader: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    @property
+    def before(self) -> Mapping[str, Frame]: ...
+
+    @property
+    def are_directories(self) -> bool: ...
+
+
+def make(nodes: Nodes, batch: _Nodes, stopping: Callable[[], bool]) -> Outcome:
+    """Makes the entries of a batch; ends early once `stopping`. Raises what storing raises."""
     outcome = Outcome([], [], [])
+    folder, before = batch.folder, batch.before
+    directories = batch.are_directories
     parent = packed.text(folder.path)
-    for name in names:
+    for name in batch.names:
         if stopping():
             break
         try:
-            outcome.made.append(nodes.make(folder, parent, name, before.get(name), outcome.errors))
+            outcome.made.append(nodes.make(folder, parent, name, before.get(name), outcome.errors, directories))
         except Vanished:
             outcome.vanished.append(f"{folder.path.rstrip('/')}/{name}")
         except Failure as failure:
@@ -203,7 +242,7 @@ class _Helper:
         try:
             with OpenDirectory.at(task.path, task.identity, with_xattrs=task.with_xattrs) as folder:
                 before = dict(self._frames(task.before))
-                outcome = make(self._nodes, folder, task.names, before, self.stopping)
+                outcome = make(self._nodes, _Remote(folder, task.names, before), self.stopping)
         except OSError:
             # The directory has been moved away since it was listed, and what is in it with it.
             outcome = Outcome([], [], [f"{task.path.rstrip('/')}/{name}" for name in task.names])

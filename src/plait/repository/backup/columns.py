@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from plait.native import Scan
 
+UNSETTLED: Final = b"!"
+"""Behind a signature, of a folder of which something has to be looked at again though nothing in it changes."""
+
 _COUNT: Final = struct.Struct("<II")
 _DETAILS: Final = 9
 _CHANGED, _ACCESSED = 0, 1
@@ -72,7 +75,8 @@ def rows_of(signature: bytes) -> dict[str, tuple[int, ...]]:
     count, length = _COUNT.unpack_from(signature)
     start = _COUNT.size + length
     numbers = 2 + len(_KEPT)
-    if len(signature) != start + count * (1 + 8 * numbers) or not count:
+    size = start + count * (1 + 8 * numbers)
+    if len(signature) not in {size, size + len(UNSETTLED)} or not count:
         return {}
     names = signature[_COUNT.size : start].decode("utf-8", "surrogateescape").split("\0")
     kinds = signature[start : start + count]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from plait.repository.backup.columns import UNSETTLED
 from plait.repository.backup.trees import Tree
 from plait.repository.format import btrees, dirpacks, summaries, wire
 from plait.repository.format.entries import MODE_DIRECTORY, XattrEntry
@@ -29,8 +30,9 @@ class Gathered:
 
     `waiting`: pieces of work and folders below that are not done yet; all are counted once it `is_begun`. `changed`:
     its own list of entries is, or may be, another one than before. `made`: the names of entries that are not taken
-    over. `is_settled`: nothing of it has to be looked at again next time. `below`: the summaries of the folders below
-    that are not as they were.
+    over. `goes_by_times`: an entry that says the same of a file is taken over with its content; else what the signature
+    does not show to be unchanged is read. `is_settled`: nothing of it has to be looked at again next time. `below`: the
+    summaries of the folders below that are not as they were.
     """
 
     __slots__ = (
@@ -39,6 +41,7 @@ class Gathered:
         "changed",
         "errors",
         "frames",
+        "goes_by_times",
         "is_begun",
         "is_settled",
         "made",
@@ -54,6 +57,7 @@ class Gathered:
         self.waiting = 0
         self.is_begun = False
         self.changed = True
+        self.goes_by_times = True
         self.is_settled = True
         self.signature = b""
         self.subfolders: Sequence[str] = ()
@@ -146,7 +150,9 @@ class Folders:
                 summary = None
         if folder.changed:
             self._store_list(folder)
-        signature = folder.signature if folder.is_settled and not folder.errors else b""
+        signature = folder.signature
+        if signature and (folder.errors or not folder.is_settled):
+            signature += UNSETTLED
         with self._gathering:
             self._remembering.add(path, signature, packed)
         if path == "/":

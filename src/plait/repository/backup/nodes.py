@@ -70,9 +70,15 @@ class Nodes:
         self._links: dict[tuple[int, int], tuple[int, int, Saved]] = {}
 
     def make(
-        self, folder: NodeReader, parent: bytes, name: str, before: Frame | None, errors: list[Unreadable]
+        self,
+        folder: NodeReader,
+        parent: bytes,
+        name: str,
+        before: Frame | None,
+        errors: list[Unreadable],
+        is_directory: bool,  # noqa: FBT001  (called for every path)
     ) -> Made:
-        """Makes the entry of a node; `parent` is the folder's path, packed.
+        """Makes the entry of a node; `parent` is the folder's path, packed, `is_directory` what its listing said.
 
         What of the node's attributes cannot be read is added to `errors`. Raises Failure, Vanished, and what storing
         raises.
@@ -81,6 +87,9 @@ class Nodes:
         try:
             node = folder.node(name)
             info = node.info
+            if info.is_directory != is_directory:
+                # It took another's place, too late for what is in it to be saved, or early enough to be saved already.
+                raise Vanished
             packed_info = packed.info(info)
             kept = before if before is not None and before.glance.info == packed_info else None
             if info.is_regular:

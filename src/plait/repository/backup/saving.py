@@ -240,6 +240,7 @@ class Backup:
             folders.begun(gathered)
             return
         gathered.before = previous.frames(folder.path)
+        gathered.goes_by_times = not signature
         same = folder.unchanged(signature) & gathered.before.keys() if signature else frozenset()
         if same:
             gathered.frames.update((name, gathered.before[name]) for name in names if name in same)
