@@ -54,6 +54,11 @@ def of_entry(settings: Mapping[str, str], values: Values, environment: Mapping[s
     """
     if values.keyfile:
         return Passphrase(from_key_file(values.keyfile))
+    return of_settings(settings, environment)
+
+
+def of_settings(settings: Mapping[str, str], environment: Mapping[str, str]) -> Passphrase:
+    """That of a repository by its entry, else by the environment. Raises ConfigurationError where a command fails."""
     if "passphrase" in settings:
         return Passphrase(settings["passphrase"])
     if "passphrase_cmd" in settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -23,6 +24,7 @@ from plait.cli.output.summary import counts, summary_line, summary_record
 from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
 from plait.cli.remotes import configuration_path, configured_remotes
 from plait.cli.signals import Signals
+from plait.cli.trees import tree_opener
 from plait.engine.events import EventStream, Failed, Level
 from plait.engine.statistics import Statistics
 from plait.engine.workers import Cancellation
@@ -129,7 +131,7 @@ class Session:
 
     def opening(self) -> Opening:
         """How locations are opened."""
-        return opening(
+        made = opening(
             self.values,
             self._remotes(),
             events=self.events,
@@ -139,6 +141,7 @@ class Session:
             limited_by=self._limiters.append,
             state=state_directory(self.invocation.environment),
         )
+        return dataclasses.replace(made, trees=tree_opener(self.invocation.environment))
 
     def location(self, word: str) -> Location:
         """The location that a word names, as `locations` has it."""

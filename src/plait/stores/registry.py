@@ -118,6 +118,11 @@ class Remotes(Protocol):
         ...
 
 
+def _no_trees(location: Location, _: Opening) -> tuple[Store, str]:
+    """Where nobody knows of repositories."""
+    raise NotSupportedError(f"{location.text}: no repository can be opened here")
+
+
 @dataclass(frozen=True)
 class Opening:
     """What is known when locations are opened.
@@ -125,7 +130,7 @@ class Opening:
     `state` is a directory of Plait's own, where a store may remember what it is at. `local` holds the command line's
     wishes for local stores. `notice(key, text)` is told what a listing leaves out, of the keys that `notices` holds
     for. `wrap` puts the wrappers round each store that is opened (retries, limits). `save(key, value)` writes a key of
-    the remote that is being opened.
+    the remote that is being opened. `trees` opens a tree in a repository, as an `Opener` does.
     """
 
     remotes: Remotes
@@ -137,6 +142,7 @@ class Opening:
     notices: Callable[[str], bool] = lambda _: True
     wrap: Callable[[Store], Store] = lambda store: store
     save: Callable[[str, str], None] = lambda _, __: None
+    trees: Callable[[Location, Opening], tuple[Store, str]] = _no_trees
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -222,6 +228,9 @@ def _split(location: Location) -> tuple[str, str]:
 
 
 def _open(location: Location, opening: Opening, text: str, aliases: int) -> Opened:
+    if location.kind is LocationKind.SNAPSHOT:
+        store, root = opening.trees(location, opening)
+        return Opened(opening.wrap(store), text, f"@{location.name}", root)
     backend, options = _backend(location, opening)
     if backend == "alias":
         return _open_alias(location, options, opening, text, aliases)
@@ -245,8 +254,6 @@ def _backend(location: Location, opening: Opening) -> tuple[str, Mapping[str, st
     if location.kind is LocationKind.REMOTE:
         backend = opening.remotes.backend(location.name)
         return backend, opening.remotes.options(location.name, backend, location.options)
-    if location.kind is LocationKind.SNAPSHOT:
-        raise NotSupportedError(f"{location.text}: snapshots as trees are not in this version yet")
     return location.backend, opening.remotes.options("", location.backend, location.options)
 
 
