@@ -540,6 +540,20 @@ class Shares(Protocol):
 
 
 @runtime_checkable
+class HasCommands(Protocol):
+    """Stores with commands of their own (`backend COMMAND` on the command line)."""
+
+    @property
+    def commands(self) -> Sequence[str]:
+        """The names of the commands."""
+        ...
+
+    def command(self, name: str, options: Mapping[str, str]) -> object:
+        """Runs a command, and gives what JSON can show; None for nothing. Raises ConfigurationError for bad options."""
+        ...
+
+
+@runtime_checkable
 class CleansUp(Protocol):
     """Stores that keep what was deleted, or what was begun, and can be told to let it go."""
 

@@ -45,13 +45,14 @@ def link(invocation: Invocation) -> int:
 
 def backend(invocation: Invocation) -> int:
     """Runs a command of a store; `features` is what it can do."""
+    values = invocation.values
     with working(invocation) as work:
         opened = work.task.either(work.session.location(invocation.words[1]))
 
         def run() -> None:
             name = invocation.words[0]
-            if name != "features":
-                raise facts.unknown_command(name)
-            print(go_json(facts.features(opened), indent="\t"))
+            found = facts.features(opened) if name == "features" else facts.command(opened, name, values.option)
+            if found is not None:
+                print(go_json(found, indent="\t"))
 
         return work.attempt(run)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plait.model.errors import CancelledError, NotSupportedError, ObjectNotFoundError, PlaitError, StoreError
 from plait.model.values.sizes import show_count, show_size_unit
-from plait.stores.base import CleansUp, Copies, Duplicates, Renames, Shares, TellsUsage, Usage
+from plait.stores.base import CleansUp, Copies, Duplicates, HasCommands, Renames, Shares, TellsUsage, Usage
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from plait.stores.registry import Opened
 
@@ -99,6 +99,10 @@ def features(opened: Opened) -> dict[str, Any]:
     }
 
 
-def unknown_command(name: str) -> StoreError:
-    """The error of a backend command that there is not."""
-    return StoreError(f'"{name}" command not found')
+def command(opened: Opened, name: str, options: Sequence[str]) -> object:
+    """Runs a command of the store, with options `NAME=VALUE` or `NAME`. Raises StoreError where there is none."""
+    store = offered(opened.store, HasCommands)
+    if store is None or name not in store.commands:
+        raise StoreError(f'"{name}" command not found')
+    pairs = (option.partition("=") for option in options)
+    return store.command(name, {key: value for key, _, value in pairs})

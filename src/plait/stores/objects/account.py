@@ -11,6 +11,7 @@ from plait.model.errors import NotSupportedError, ObjectNotFoundError
 from plait.model.items import Kind, Page, Stat
 from plait.stores.base import PLAIN
 from plait.stores.objects.buckets import list_buckets
+from plait.stores.objects.commands import NAMES
 from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
@@ -65,6 +66,19 @@ class S3Account:
         name, _, below = prefix.partition("/")
         for page in self._bucket(name).list_level(below):
             yield _below(name + "/", page)
+
+    @property
+    def commands(self) -> Sequence[str]:
+        """See `plait.stores.base.HasCommands`."""
+        return NAMES
+
+    def command(self, name: str, options: Mapping[str, str]) -> object:
+        """Runs a command for every bucket; see `plait.stores.base.HasCommands`."""
+        results: dict[str, object] = {}
+        for bucket, _ in list_buckets(self._client):
+            found = self._bucket(bucket).command(name, options)
+            results |= found if isinstance(found, dict) else {}
+        return results or None
 
     def stat(self, key: str) -> Stat:
         if not key:

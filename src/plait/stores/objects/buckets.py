@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from plait.model.errors import DirectoryNotFoundError, NotSupportedError, ObjectNotFoundError, StoreError
+from plait.model.errors import DirectoryNotFoundError, NotSupportedError, StoreError
 from plait.model.items import Kind, Page, Stat
-from plait.stores.objects.multipart import uploads_under_way
+from plait.stores.objects.commands import NAMES, end_uploads, run, seconds_of
 from plait.stores.objects.request import Request
 from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import parse_buckets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from plait.stores.objects.listing import Lister
     from plait.stores.objects.request import Client
 
 LONGEST_LINK: Final = 7 * 86400
 """Seconds that a signed link may be valid (Amazon S3 API Reference, "Sharing objects with presigned URLs")."""
-ABANDONED: Final = 86400
-"""Seconds after which an upload that was begun and not ended counts as abandoned."""
 
 
 class Bucketed(Protocol):
@@ -82,17 +78,16 @@ class BucketMethods:
 
     def clean_up(self: Bucketed) -> None:
         """Ends the uploads in parts below the root that were begun more than a day ago."""
-        now = time.time()
-        for upload in list(uploads_under_way(self._client, self._root)):
-            begun = _seconds(upload.initiated)
-            if begun is not None and now - begun > ABANDONED:
-                query = [("uploadId", upload.identifier)]
-                what = "failed to end an abandoned upload"
-                try:
-                    self._client.call(Request(method="DELETE", what=what, key=upload.key, query=query))
-                except ObjectNotFoundError:
-                    # Ended by somebody else meanwhile.
-                    continue
+        end_uploads(self._client, self._root)
+
+    @property
+    def commands(self) -> Sequence[str]:
+        """See `plait.stores.base.HasCommands`."""
+        return NAMES
+
+    def command(self: Bucketed, name: str, options: Mapping[str, str]) -> object:
+        """See `plait.stores.base.HasCommands`."""
+        return run(self._client, self._root, name, options)
 
 
 def list_buckets(client: Client) -> list[tuple[str, Stat]]:
@@ -104,14 +99,7 @@ def list_buckets(client: Client) -> list[tuple[str, Stat]]:
         raise StoreError(f"failed to list buckets: {error}") from None
     stats = []
     for name, created in found:
-        seconds = _seconds(created)
+        seconds = seconds_of(created)
         modified = None if seconds is None else int(seconds) * 10**9
         stats.append((name, Stat(Kind.DIRECTORY, modified=modified)))
     return sorted(stats, key=lambda named: named[0].encode())
-
-
-def _seconds(stamp: str) -> float | None:
-    try:
-        return datetime.fromisoformat(stamp).timestamp()
-    except ValueError:
-        return None
