@@ -82,6 +82,7 @@ class Writer:
         self._added: list[tuple[bytes, bytes, list[Packed]]] = []
         self._parent = b""
         self._publishing = Lock()
+        self._in_between = True
         self._changed = Condition()
         self._queue: deque[Packing] = deque()
         self._uploading = 0
@@ -121,11 +122,16 @@ class Writer:
         if self.claim(resource, mac):
             self.add(resource, mac, plain)
 
-    def publish(self, records: Sequence[Writable] = ()) -> None:
+    def publish(self, records: Sequence[Writable] = (), last: tuple[int, bytes, bytes] | None = None) -> None:
         """Makes everything that was added part of the repository, and `records` with it, in one state.
 
-        Raises LockLostError, and what the storing raised; nothing of it is part of the repository then.
+        `last`: kind, identifier and bytes of a blob that refers to the others: no state has it before all of them are
+        stored. Raises LockLostError, and what the storing raised; then that blob is not part of the repository.
         """
+        with self._publishing:
+            self._in_between = False
+        if last is not None:
+            self.put(*last)
         for lane in (self._chunks, self._others):
             with lane.lock:
                 full, lane.packing = lane.packing, Packing()
@@ -138,6 +144,7 @@ class Writer:
         with self._publishing:
             self._publish(records)
             self._settle()
+            self._in_between = True
 
     def _is_due(self) -> bool:
         """Whether it is time for a state in between; looked at where a blob is added, lest a slow source delays it."""
@@ -179,7 +186,7 @@ class Writer:
         with self._publishing:
             self._stored.append(packed)
             self.written += packed.size
-            if self._is_due() or not self._interval:
+            if self._in_between and (self._is_due() or not self._interval):
                 self._publish(())
 
     def _publish(self, records: Sequence[Writable]) -> None:
