@@ -2,7 +2,7 @@
 
 A folder is mirrored to another folder and to an S3 server that is started for the purpose. The plan is shown before
 anything is done, the check comes after, and the real rclone has the last word. Then the folder is kept as snapshots,
-one of which is damaged and found out. Then a live database is replicated, everything is killed, and everything restored,
+one of which is damaged and found out. Then a live database is replicated, everything is killed, and restored,
 by Plait and by the real litestream. Everything lives in a temporary directory, with an empty home, and is removed.
 """
 
