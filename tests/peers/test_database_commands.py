@@ -223,7 +223,7 @@ def test_restores_refuse_what_cannot_be_meant(place: Place) -> None:
         (("restore", "rep", "-o", "x.db", "--follow", "--txid", "1"), 2, "goes on from the last transaction"),
         (("restore", "rep", "-o", "x.db", "--timestamp", "10y"), 4, "no matching backup files available"),
         (("restore", "app.db"), 1, "no databases are configured"),
-        (("restore", str(place.directory)), 2, "holds neither a repository nor a replica"),
+        (("restore", str(place.directory)), 3, "holds neither a repository nor a replica"),
         (("replicate", "app.db"), 2, "needs a replica"),
         (("replicate", "--once", "--exec", "true", "app.db", "rep"), 2, "contradict each other"),
         (("replicate", "--force-snapshot", "app.db", "rep"), 2, "needs --once"),
@@ -233,7 +233,7 @@ def test_restores_refuse_what_cannot_be_meant(place: Place) -> None:
         assert (found, said in err) == (code, True), (words, err)
     assert not (place.directory / "x.db").exists()
     assert place.plait("restore", "rep", "-o", "app.db", "--if-db-not-exists")[0] == 0
-    assert place.plait("restore", "--as", "replica", "none", "-o", "x.db", "--if-replica-exists")[0] == 0
+    assert place.plait("restore", "none/", "-o", "x.db", "--if-replica-exists")[0] == 0
 
 
 def test_a_replica_that_hangs_holds_up_no_sync(place: Place) -> None:

@@ -63,9 +63,10 @@ def decide_check(situation: Situation) -> Choice:
 
 
 def decide_kept(situation: Situation) -> Choice:
-    """The form of a verb that takes one location, and without one the default repository. Raises UsageError.
+    """The form of a verb that takes one location, and without one the default repository.
 
-    A local file, also one that is no longer there, can only be meant as a database.
+    A local file, also one that is no longer there, can only be meant as a database. Raises UsageError, and
+    DirectoryNotFoundError for a tree.
     """
     if situation.at is None and not situation.line.words:
         return Choice(REPOSITORY)
@@ -73,7 +74,9 @@ def decide_kept(situation: Situation) -> Choice:
     words = situation.line.texts
     if choice.form == TREE and len(words) == 1:
         if ":" in words[0].partition("/")[0] or words[0].endswith("/") or situation.is_directory(words[0]):
-            raise UsageError(
+            if any(given.name == "if-replica-exists" for given in situation.line.given):
+                return Choice(REPLICA)
+            raise DirectoryNotFoundError(
                 f"{words[0]} holds neither a repository nor a replica", hint="to copy a tree: plait copy SOURCE DEST"
             )
         return Choice(DATABASE)

@@ -69,8 +69,7 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         return _once(databases, settings, run, open_replica, reporter, log)
     daemon = Daemon(settings.upkeep, open_replica, reporter)
     with ExitStack() as closing:
-        if settings.socket.enabled:
-            _open_socket(settings, daemon, run, log, closing)
+        server = _open_socket(settings, daemon, run, log, closing) if settings.socket.enabled else None
         for database in databases:
             _announce(log, database)
         if not databases and not settings.directories:
@@ -81,6 +80,9 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
             _start_heartbeat(settings, daemon, log, closing)
         _announce_upkeep(log, settings)
         begin(daemon, settings, reporter)
+        if server is not None:
+            # Not before: who connects early waits, and then finds the databases.
+            server.start()
         code = run_until_asked(daemon, signals, settings.exec, lambda error: _tell_unsynced(log, error))
     log.write(Level.INFO, f"{run.name} shut down")
     return code
@@ -132,8 +134,8 @@ def _once(
     return 1 if failed else 0
 
 
-def _open_socket(settings: Settings, daemon: Daemon, run: Run, log: Log, closing: ExitStack) -> None:
-    """Opens the control socket; without one, replication goes on."""
+def _open_socket(settings: Settings, daemon: Daemon, run: Run, log: Log, closing: ExitStack) -> Server | None:
+    """Opens the control socket, which does not answer yet; None where that fails, and replication goes on."""
 
     def settings_of(path: str, url: str) -> DatabaseSettings:
         return DatabaseSettings(path=path, replicas=(ReplicaSettings(place=run.place_of(url)),))
@@ -144,11 +146,11 @@ def _open_socket(settings: Settings, daemon: Daemon, run: Run, log: Log, closing
     except PlaitError as error:
         hint = {"hint": error.hint} if error.hint else {}
         log.write(Level.WARN, "failed to start control socket", {"system": "server", "error": error, **hint})
-        return
+        return None
     server = Server(listener, endpoints.answer, settings.socket.path)
     closing.callback(server.close)
-    server.start()
     log.write(Level.INFO, "control socket listening", {"system": "server", "path": settings.socket.path})
+    return server
 
 
 def _serve_metrics(address: str, daemon: Daemon, reporter: Reporter, log: Log, closing: ExitStack) -> None:
