@@ -154,7 +154,7 @@ def beyond_the_lock_page(litestream: Path, folder: Path, page_size: int) -> None
     application = opened(path, page_size=page_size)
     job = Job(databases={str(path): [f"file://{replica}"]}, upkeep=_BRISK)
     with Process(job, folder / "log") as daemon:
-        for size in (500, 500, 60, 1):
+        for size in (500, 550, 100, 1):
             run(application, "BEGIN")
             for _ in range(size):
                 run(application, "INSERT INTO t (v) VALUES (zeroblob(1000000) || randomblob(1000))")
