@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from plait.model.errors import (
+    ConfigurationError,
     NotSupportedError,
     SecretError,
     TemporaryError,
@@ -166,3 +167,37 @@ def test_a_role_that_is_refused_is_told_without_secrets(stub: Stub, monkeypatch:
         store.stat("key")
     assert SECRET not in str(caught.value)
     store.close()
+
+
+def test_locks_go_with_every_object_and_the_leave_to_break_them_with_deletions(stub: Stub) -> None:
+    more = {
+        "object_lock_mode": "governance",
+        "object_lock_retain_until_date": "2031-02-03T04:05:06Z",
+        "object_lock_legal_hold_status": "on",
+        "bypass_governance_retention": "true",
+    }
+    store = open_s3(options(stub, **more), "bucket", deadlines=QUICK)
+    stub.answer = lambda seen: reply(200, etag=f'"{hashlib.md5(seen.body).hexdigest()}"')
+    store.write("key", as_source(b"x"), 1)
+    list(store.delete(["key"]))
+    store.close()
+    put, delete = (seen.headers for seen in stub.seen)
+    assert put["x-amz-object-lock-mode"] == "GOVERNANCE"
+    assert put["x-amz-object-lock-retain-until-date"] == "2031-02-03T04:05:06Z"
+    assert put["x-amz-object-lock-legal-hold"] == "ON"
+    assert "content-md5" in put
+    assert delete["x-amz-bypass-governance-retention"] == "true"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"object_lock_mode": "forever"},
+        {"object_lock_mode": "copy"},
+        {"object_lock_mode": "COMPLIANCE", "object_lock_retain_until_date": "some day"},
+        {"object_lock_legal_hold_status": "maybe"},
+    ],
+)
+def test_locks_that_cannot_be_are_refused(stub: Stub, more: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"object_lock|object locks"):
+        open_s3(options(stub, **more), "bucket")

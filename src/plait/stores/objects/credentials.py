@@ -132,7 +132,8 @@ def _assumed(options: S3Options, region: str) -> Any:
         extra["DurationSeconds"] = _seconds(options.role_session_duration)
 
     def client(service: str, **credentials: Any) -> Any:
-        return session.create_client(service, region_name=region, **credentials)
+        endpoint = options.sts_endpoint or None
+        return session.create_client(service, region_name=region, endpoint_url=endpoint, **credentials)
 
     fetcher = AssumeRoleCredentialFetcher(client, base, options.role_arn, extra_args=extra)
     return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")

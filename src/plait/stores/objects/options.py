@@ -74,6 +74,11 @@ class S3Options(msgspec.Struct, frozen=True, kw_only=True):
     use_already_exists: bool | None = None
     bucket_object_lock_enabled: bool = False
     directory_bucket: bool = False
+    object_lock_mode: str = ""
+    object_lock_retain_until_date: str = ""
+    object_lock_legal_hold_status: str = ""
+    bypass_governance_retention: bool = False
+    sts_endpoint: str = ""
 
     def __repr__(self) -> str:
         return f"S3Options(provider={self.provider!r}, endpoint={self.endpoint!r}, …)"
@@ -183,12 +188,11 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "use_unsigned_payload": "uploads carry Content-MD5",
     "use_x_id": "that parameter is never sent",
     "list_versions_oldest_first": "old versions are not listed",
-    "object_lock_supported": "object locks are not set",
+    "object_lock_supported": "object locks are set where options ask for them",
 }
 """Options that change nothing here, and why."""
 
 REFUSED: Final[Mapping[str, str]] = {
-    "bypass_governance_retention": "locked objects are left alone",
     "decompress": "content is taken as it is stored",
     "directory_markers": "directories are implied by keys",
     "download_url": "content comes from the endpoint",
@@ -196,11 +200,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "ibm_iam_endpoint": "IBM's tokens are not spoken",
     "ibm_resource_instance_id": "IBM's tokens are not spoken",
     "no_system_metadata": "headers such as Cache-Control are kept as such",
-    "object_lock_legal_hold_status": "object locks are not set",
-    "object_lock_mode": "object locks are not set",
-    "object_lock_retain_until_date": "object locks are not set",
-    "object_lock_set_after_upload": "object locks are not set",
-    "sts_endpoint": "the endpoint of the region is asked",
+    "object_lock_set_after_upload": "object locks go with the upload",
     "v2_auth": "requests are signed with version 4",
     "version_at": "the newest version is what there is",
     "version_deleted": "the newest version is what there is",
@@ -284,5 +284,12 @@ def _check(options: S3Options) -> None:
     if bool(options.access_key_id) != bool(options.secret_access_key):
         missing = "secret_access_key" if options.access_key_id else "access_key_id"
         raise ConfigurationError(f"s3: {missing} not found")
+    for value in (
+        options.object_lock_mode,
+        options.object_lock_retain_until_date,
+        options.object_lock_legal_hold_status,
+    ):
+        if value == "copy":
+            raise ConfigurationError("s3: object locks of the source are not copied")
     if options.sse_customer_key and options.sse_customer_key_base64:
         raise ConfigurationError("s3: can't use sse_customer_key and sse_customer_key_base64 at the same time")

@@ -23,6 +23,7 @@ from plait.stores.objects.content_types import content_type_of
 from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
 from plait.stores.objects.failures import Refusal, error_of
 from plait.stores.objects.listing import Lister
+from plait.stores.objects.locks import deletion_headers, lock_headers
 from plait.stores.objects.metadata import (
     MD5,
     MTIME,
@@ -411,7 +412,10 @@ class S3Store(BucketMethods):
             method="POST",
             what="failed to delete",
             query=(("delete", ""),),
-            headers={"content-md5": md5_to_base64(md5(body, usedforsecurity=False).hexdigest())},
+            headers={
+                "content-md5": md5_to_base64(md5(body, usedforsecurity=False).hexdigest()),
+                **deletion_headers(self._options),
+            },
             body=(body,),
         )
         try:
@@ -434,7 +438,14 @@ class S3Store(BucketMethods):
     def _delete_one(self, key: str) -> Deleted:
         try:
             self._client.call(
-                Request(method="DELETE", what="failed to delete", key=self._root + key, shown=key, accepted=(404,))
+                Request(
+                    method="DELETE",
+                    what="failed to delete",
+                    key=self._root + key,
+                    shown=key,
+                    headers=deletion_headers(self._options),
+                    accepted=(404,),
+                )
             )
         except PlaitError as error:
             return Deleted(key, error)
@@ -477,6 +488,7 @@ def _manner(options: S3Options, quirks: Quirks) -> Manner:
         "x-amz-server-side-encryption-aws-kms-key-id": options.sse_kms_key_id,
     }
     headers = {name: value for name, value in said.items() if value}
+    headers |= lock_headers(options)
     secrets = _customer_key(options)
     return Manner(
         headers={**headers, **secrets},
