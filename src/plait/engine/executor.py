@@ -33,7 +33,7 @@ from plait.engine.settings import Cutoff, DeleteWhen, ExecutionSettings, Result
 from plait.engine.spill import Spill
 from plait.engine.workers import Cancellation, Workers
 from plait.model.actions import Action, Created, Creations, Outcome, Status, Verb
-from plait.model.errors import CancelledError, PlaitError, StoreError
+from plait.model.errors import CancelledError, PlaitError, StoreError, TransferLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -140,6 +140,7 @@ class _Attempt:
         self._times: dict[int, Spill] = {}
         self._respellings: dict[int, Spill] = {}
         self._complete = False
+        self._limit_told = False
         self._refused: tuple[Action, PlaitError] | None = None
         self._lock = Lock()
         self._counts: dict[Status, dict[str, int]] = {status: {} for status in Status}
@@ -150,7 +151,7 @@ class _Attempt:
         """Executes everything and says what was done."""
         settings = self._settings
         seconds = self._limits.seconds_left
-        timer = None if seconds is None else Timer(seconds, lambda: self.abort(duration_error()))
+        timer = None if seconds is None else Timer(seconds, self._end_of_time)
         if timer is not None:
             timer.daemon = True
             timer.start()
@@ -185,6 +186,11 @@ class _Attempt:
             for spill in (self._late, self._deletions, *self._spilled()):
                 spill.close()
         return self._result()
+
+    def _end_of_time(self) -> None:
+        error = duration_error()
+        self._tell_limit(error)
+        self.abort(error)
 
     def abort(self, error: PlaitError) -> None:
         """Ends the attempt, and what is under way with it."""
@@ -264,7 +270,7 @@ class _Attempt:
             return
         failed = errors.count > 0 if settings.delete_when is DeleteWhen.AFTER else errors.source_listing_failed
         if self._stop.cancelled() or not self._complete or (failed and not settings.ignore_errors):
-            if errors.count:
+            if errors.count or self._limit_told:
                 self._events.emit(Message(Level.ERROR, NOT_DELETING_FILES, settings.subject))
             self._skip(self._deletions, GATE_CLOSED)
             return
@@ -278,7 +284,7 @@ class _Attempt:
         closed = self._stop.cancelled() or not self._complete or (errors.count > 0 and not settings.ignore_errors)
         never = settings.delete_when is DeleteWhen.NEVER
         if closed:
-            if errors.count and (self._removals or not never):
+            if (errors.count or self._limit_told) and (self._removals or not never):
                 self._events.emit(Message(Level.ERROR, NOT_DELETING_DIRECTORIES, settings.subject))
             for level in self._removals.values():
                 self._skip(level, GATE_CLOSED)
@@ -343,7 +349,9 @@ class _Attempt:
         )
         # What waits for all comparisons is ordered as a whole.
         backlog = sys.maxsize if settings.check_first else settings.max_backlog
-        return Workers(self._execute, self._concurrency, backlog, self._stop, "transfer", ordered=queue, held=settings.check_first)
+        return Workers(
+            self._execute, self._concurrency, backlog, self._stop, "transfer", ordered=queue, held=settings.check_first
+        )
 
     def _crew(self, name: str) -> Workers[Sequence[Action] | Creations]:
         return Workers(self._execute, self._concurrency, self._settings.max_backlog, self._stop, name)
@@ -423,9 +431,23 @@ class _Attempt:
         for position, action in enumerate(actions):
             error = self._limits.begin(action)
             if error is not None:
+                self._tell_limit(error)
                 self._stop.cancel(error)
                 return actions[:position]
         return actions
+
+    def _tell_limit(self, error: PlaitError) -> None:
+        """Says, once, that a limit ends the transfers."""
+        with self._lock:
+            told, self._limit_told = self._limit_told, True
+        if told:
+            return
+        if isinstance(error, TransferLimitError) and self._settings.cutoff is not Cutoff.HARD:
+            self._events.emit(Message(Level.NOTICE, f"{error.message} - stopping transfers"))
+        elif isinstance(error, TransferLimitError):
+            self._events.emit(Message(Level.ERROR, f"Cancelling sync due to fatal error: {error.message}"))
+        else:
+            self._events.emit(Message(Level.ERROR, error.message, self._settings.subject))
 
     # Accounts
 

@@ -337,8 +337,9 @@ class MirrorCarrier:
     def _respell(self, action: Action) -> Outcome:
         if action.destination is None:
             raise AssertionError("only what is there is respelled")
-        respell(self._destination, action.destination, action.key, durable=self._settings.durable)
-        return Outcome(action, Status.DONE, f"{RESPELLED} {action.key}", moved=True)
+        moved = respell(self._destination, action.destination, action.key, durable=self._settings.durable)
+        detail = f"{RESPELLED} {action.key}"
+        return Outcome(action, Status.DONE, detail, moved=moved, server_side=not moved)
 
     def _time_of(self, item: Item) -> int | None:
         return with_time(self._source, item, server=self._settings.server_times).modified

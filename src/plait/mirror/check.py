@@ -19,23 +19,24 @@ from plait.engine.listing import TreeListing
 from plait.engine.merge import merge
 from plait.engine.planning import decide
 from plait.engine.protocols import Question
-from plait.engine.steps import Duplicate, Pair, Side
+from plait.engine.steps import Duplicate, ListingFailed, Pair, Side
 from plait.mirror import settings
 from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of, tell_duplicate
 from plait.mirror.mirroring import Surroundings, compile_selection
-from plait.model.errors import PlaitError
+from plait.model.errors import DirectoryNotFoundError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
 from plait.stores.registry import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from plait.engine.events import Event
     from plait.engine.selection import Selection
     from plait.engine.steps import Step
     from plait.model.actions import Action
+    from plait.model.items import Page
     from plait.model.options import Values
     from plait.stores.base import Reader, Store
     from plait.stores.location import Location
@@ -80,7 +81,8 @@ def check(
 ) -> CheckResult:
     """Compares two trees, or (`--checkfile`) the destination with a file of sums.
 
-    Raises ConfigurationError for a bad rule or location, DirectoryNotFoundError where the source is missing.
+    A source that is missing is the error of the result. Raises ConfigurationError for a bad rule or location, and
+    DirectoryNotFoundError where the file of sums is missing.
     """
     around = around or Surroundings()
     filters = compile_selection(values, around)
@@ -106,7 +108,8 @@ def check(
                 listing(opened, side, selection, around, any_name=any_name).pages
                 for side, opened in zip(Side, (ours, theirs), strict=True)
             ]
-            steps = merge(*pages, names=settings.matching_names(values, theirs.store.features))
+            names = settings.matching_names(values, theirs.store.features)
+            steps = _without_source(merge(*pages, names=names), merge(_nothing, pages[1], names=names))
             difference = difference_of(ours.store, theirs.store, values)
             common = common_hash(ours.store.features, theirs.store.features)
             if common is not None and not values.download:
@@ -126,6 +129,20 @@ def check(
         for _ in decide(steps, checker, around.events, errors, around.cancellation, checkers=checkers, ordered=False):
             raise AssertionError("a check plans no action")
         return checker.result(errors)
+
+
+def _without_source(steps: Iterator[Step], alone: Iterator[Step]) -> Iterator[Step]:
+    """The steps; where the source is missing, that, and `alone`: those of the destination alone."""
+    try:
+        yield from steps
+    except DirectoryNotFoundError as error:
+        yield ListingFailed(Side.SOURCE, "", error)
+        yield from alone
+
+
+def _nothing(_prefix: str, _descend: Callable[[str], bool]) -> Iterable[Page]:
+    """The listing of a source that is missing."""
+    return ()
 
 
 def listing(

@@ -34,8 +34,8 @@ def rename(store: Store, item: Item, key: str, *, durable: bool) -> bool:
     return False
 
 
-def respell(store: Store, item: Item, key: str, *, durable: bool) -> None:
-    """Gives a file or directory a name that differs from its own in spelling only.
+def respell(store: Store, item: Item, key: str, *, durable: bool) -> bool:
+    """Gives a file or directory a name that differs from its own in spelling only. Returns as `rename` does.
 
     Raises AlreadyExistsError where something else has that name, and as `rename`.
     """
@@ -46,13 +46,12 @@ def respell(store: Store, item: Item, key: str, *, durable: bool) -> None:
             if not _is_same(store, item.key, key):
                 raise
             store.rename(item.key, key, replace=True, durable=durable)
-        return
+        return True
     try:
         store.stat(key)
     except ObjectNotFoundError:
-        rename(store, item, key, durable=durable)
-    else:
-        raise AlreadyExistsError("a file with this spelling exists already", key=key)
+        return rename(store, item, key, durable=durable)
+    raise AlreadyExistsError("a file with this spelling exists already", key=key)
 
 
 def _is_same(store: Store, one: str, other: str) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plait.cli.session import Session, naming
+from plait.cli.session import Session, located, naming
 from plait.mirror.check import check
 from plait.mirror.status import exit_code
+from plait.model.errors import DirectoryNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,9 @@ def run(invocation: Invocation, words: Sequence[str] | None = None) -> int:
         source, destination = session.locations(words)
         with naming(source, invocation.face):
             result = check(source, destination, session.values, session.opening(), session.around)
+        error = result.error
+        if invocation.face == "plait" and isinstance(error, DirectoryNotFoundError):
+            error = located(error, source)
         session.end(
             {
                 "matches": result.matches,
@@ -29,6 +33,6 @@ def run(invocation: Invocation, words: Sequence[str] | None = None) -> int:
                 "unhashed": result.unhashed,
             },
             result.errors,
-            result.error,
+            error,
         )
-        return exit_code(result.error)
+        return exit_code(error)

@@ -121,7 +121,7 @@ class Lines:
             case Failed():
                 yield Line(Level.ERROR, event.error.message, event.subject)
             case AttemptEnded():
-                if self._transfers and not self._transferred and not self._root_missing:
+                if self._transfers and not self._transferred and not event.errors:
                     yield Line(Level.INFO, "There was nothing to transfer")
                 yield from self._attempt(event)
                 self._root_missing = False
