@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from plait.repository.files import StoredFiles
     from plait.repository.format.codec import Codec
 
-LARGEST: Final = 40 << 20
-"""Bytes of blobs after which a packfile is closed, whatever more the repository allows: they are held in memory."""
+LARGEST: Final = 24 << 20
+"""Bytes of blobs after which a packfile is closed, whatever more the repository allows: up to four are in memory."""
 _ATTEMPTS: Final = 4
 _FIRST_PADDING: Final = 4 << 10
 _PIECE: Final = 1 << 20

@@ -14,7 +14,7 @@ from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from plait.repository.format import states
-from plait.repository.format.resources import NO_MAC, Resource
+from plait.repository.format.resources import NO_MAC, STATE_VERSION, Resource
 from plait.repository.format.states import End, Packfile
 from plait.repository.layout import Folder
 from plait.repository.packing import LARGEST, Packing
@@ -36,7 +36,7 @@ _PUBLISH_SHARE: Final = 20
 _KEPT_PENDING: Final = 300_000
 """Blobs that are looked up in memory."""
 _CHUNK: Final = int(Resource.CHUNK)
-_REMOTE_LARGEST: Final = 24 << 20
+_REMOTE_LARGEST: Final = 16 << 20
 _REMOTE_UPLOADS: Final = 3
 
 
@@ -79,7 +79,7 @@ class Writer:
         self._chunks, self._others = _Lane(), _Lane()
         self._pending: dict[bytes, object] = {}
         self._stored: list[Packed] = []
-        self._added: list[tuple[bytes, bytes, list[Packed]]] = []
+        self._added: list[tuple[bytes, bytes]] = []
         self._parent = b""
         self._publishing = Lock()
         self._in_between = True
@@ -209,18 +209,19 @@ class Writer:
         self._files.put(Folder.STATES, name, data)
         self.written += len(data)
         self._parent = name
-        self._added.append((name, stream, stored))
+        self._added.append((name, stream))
         if len(self._pending) > _KEPT_PENDING:
             self._settle()
         self._published = time.monotonic()
 
     def _settle(self) -> None:
         """Hands what was published over to the index; until then it is looked up in memory, which is faster."""
-        for name, stream, stored in self._added:
+        for name, stream in self._added:
             self._index.add_state(name, stream)
-            for packed in stored:
-                for blob in packed.blobs:
-                    self._pending.pop(blob.mac + bytes((blob.resource,)), None)
+            for run in states.read_runs(stream, STATE_VERSION)[1]:
+                if isinstance(run, memoryview):
+                    for _, _, resource, _, mac, *_ in states.LOCATION_RECORD.iter_unpack(run):
+                        self._pending.pop(mac + bytes((resource,)), None)
         self._added.clear()
 
     def _fail(self, error: BaseException) -> None:
