@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plait.cli.repositories import RepositoryCommand
+    from plait.repository.backup.excludes import Excludes
     from plait.repository.backup.saving import BackupResult, BackupSettings
     from plait.repository.backup.sources import Source
 
@@ -86,7 +87,7 @@ def _patterns(files: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return [*found, *patterns]
 
 
-def _source(command: RepositoryCommand, excludes: object) -> Source:
+def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
     """The tree of all places together."""
     from plait.repository.backup.local import LocalSource
 
@@ -98,7 +99,7 @@ def _source(command: RepositoryCommand, excludes: object) -> Source:
     if first.store is None:
         return LocalSource(
             [tree.root for tree in trees],
-            excludes=excludes,  # type: ignore[arg-type]
+            excludes=excludes,
             with_xattrs=not command.values.no_xattr,
             skips=command.repository.own_directories(),
         )
