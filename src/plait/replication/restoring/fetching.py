@@ -44,7 +44,9 @@ class Fetching:
         self._ahead = max(1, parallelism) + _AHEAD
         self._is_closed = False
         self._changed = Condition()
-        count = min(max(1, parallelism), len(self._parts))
+        # A local disk answers one reader as fast as several, and small files are faster without them.
+        most = 1 if replica.store.features.batched else max(1, parallelism)
+        count = min(most, len(self._parts))
         self._threads = [Thread(target=self._run, name=f"fetch-{number}", daemon=True) for number in range(count)]
 
     def __enter__(self) -> Self:
