@@ -116,6 +116,7 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         _resolve(command)
     try:
         own, line = parse(rest, front.options)
+        _refuse_second_tag(command.invocation.command, own)
     except FlagError as error:
         lines = _command_usage(front)
         _complain("\n".join(lines if error.wants_help else [error.message, *lines]))
@@ -137,6 +138,13 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
         print(f"{_NAME}: {'file does not exist' if missing else error.message}")
         return 1
+
+
+def _refuse_second_tag(name: str, values: Values) -> None:
+    """The tags of a backup are one list. Raises FlagError."""
+    if name == "backup" and len(values.tag) > 1:
+        reason = "tags should be specified only once, as a comma-separated list"
+        raise FlagError(f'invalid value "{values.tag[1]}" for flag -tag: {reason}')
 
 
 def _load_configuration(command: RepositoryCommand) -> None:
@@ -208,6 +216,7 @@ def _help(words: list[str]) -> int:
     found = [name for name in FRONT if name == words[0] or name.startswith(words[0] + " ")]
     if not found:
         _complain(f"unknown command: {words[0]}")
+        print(f"{_NAME}: open docs/plakar-{words[0]}.md: file does not exist")
         return 1
     print("\n".join(_command_usage(FRONT[found[0]])))
     return 0

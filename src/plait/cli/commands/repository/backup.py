@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.trees import open_tree
 from plait.cli.repositories import RefusedError
-from plait.model.errors import ConfigurationError, ExitCode, from_os_error
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ExitCode, from_os_error
 from plait.model.items import Kind
 from plait.repository.configured.catalogue import Section
 from plait.repository.events import Done, Failed, Warned
@@ -18,6 +18,7 @@ from plait.repository.events import Done, Failed, Warned
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plait.cli.commands.repository.trees import Tree
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.backup.excludes import Excludes
     from plait.repository.backup.saving import BackupResult, BackupSettings
@@ -92,7 +93,7 @@ def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
     from plait.repository.backup.local import LocalSource
 
     words = command.invocation.words or (os.getcwd(),)  # noqa: PTH109  (text is wanted)
-    trees = [open_tree(command, word, Section.SOURCES) for word in words]
+    trees = [_tree(command, word) for word in words]
     if len({(tree.kind, tree.origin) for tree in trees}) > 1:
         raise ConfigurationError("multi-source backup not supported yet", hint="save each place by a run of its own")
     first = trees[0]
@@ -108,6 +109,24 @@ def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
     from plait.repository.backup.stored import StoreSource
 
     return StoreSource(first.store, first.kind, first.origin, first.root, excludes=excludes)
+
+
+def _tree(command: RepositoryCommand, word: str) -> Tree:
+    """A place that is there. Raises DirectoryNotFoundError, ConfigurationError."""
+    try:
+        tree = open_tree(command, word, Section.SOURCES)
+    except ConfigurationError as error:
+        if command.is_front and error.message.startswith("backend "):
+            raise ConfigurationError(
+                f"failed to create an importer for {word}: unsupported importer protocol"
+            ) from error
+        raise
+    if tree.store is None and not os.path.lexists(tree.root):
+        message = f"there is no {tree.root}"
+        if command.is_front:
+            message = f"failed to create an importer for {word}: lstat {tree.root}: no such file or directory"
+        raise DirectoryNotFoundError(message)
+    return tree
 
 
 def _rehearse(command: RepositoryCommand, source: Source) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import select_now, split_word
 from plait.cli.commands.repository.trees import open_tree
-from plait.model.errors import DirectoryNotFoundError, ExitCode
+from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError
 from plait.repository.configured.catalogue import Section
 from plait.repository.selection import Query
 
@@ -26,6 +26,8 @@ def restore(command: RepositoryCommand) -> int:
 
     values = command.values
     words = command.invocation.words
+    if len(words) > 1:
+        raise UsageError("multiple snapshots found, please specify one")
     repository = command.repository
     prefix, path = split_word(words[0] if words else "")
     found = select_now(command, _query(command, prefix))

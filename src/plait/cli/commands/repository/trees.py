@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from plait.repository.configured.catalogue import Section
 from plait.repository.configured.names import resolve
 from plait.repository.places import open_place, split_scheme
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
-    from plait.repository.configured.catalogue import Section, Settings
+    from plait.repository.configured.catalogue import Settings
     from plait.stores.base import Store
+
+
+_ORIGINAL_WORDS: Final = {Section.SOURCES: "importer", Section.DESTINATIONS: "exporter"}
 
 
 class Tree(NamedTuple):
@@ -34,7 +38,8 @@ def open_tree(command: RepositoryCommand, word: str, section: Section) -> Tree:
     """
     settings: Settings
     if word.startswith("@"):
-        settings = resolve(word, command.catalogue.places(section), section.word)
+        what = _ORIGINAL_WORDS[section] if command.is_front else section.word
+        settings = resolve(word, command.catalogue.places(section), what)
     else:
         settings = {"location": word}
     settings |= dict(command.values.option if not command.is_front else command.values.o)
