@@ -44,7 +44,7 @@ def test_all_holds_every_other_extra() -> None:
     extras = _project()["project"]["optional-dependencies"]
     (everything,) = extras.pop("all")
     assert everything == f"plait[{','.join(extras)}]"
-    assert set(extras) == {"s3", "gcs", "azure", "sftp", "more", "fsspec", "service", "mount", "cluster"}
+    assert set(extras) == {"s3", "gcs", "azure", "drive", "sftp", "more", "fsspec", "service", "mount", "cluster"}
 
 
 def test_every_package_has_a_layer() -> None:

@@ -230,6 +230,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile = self.connection.makefile("wb")
         self.close_connection = False
 
+    def finish(self) -> None:
+        """Ends the connection, the tunnel's too, which the server does not know of."""
+        super().finish()
+        self.connection.close()
+
     def _answer(self) -> None:
         drive = self.server.drive
         length = int(self.headers.get("content-length") or 0)

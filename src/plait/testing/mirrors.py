@@ -242,7 +242,7 @@ class NoRemotes:
         return overrides
 
     def save(self, name: str, key: str, value: str) -> None:
-        raise ValueError(name)
+        raise ValueError(name, key, value)
 
 
 def _replaced(flag: str, places: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from plait.model.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from plait.stores.base import Deadlines, Source
     from plait.stores.drive.options import DriveOptions
+    from plait.stores.hashes import Digests
     from plait.stores.network import Network
 
 HOST: Final = "www.googleapis.com"
@@ -47,6 +49,30 @@ def missing_extra() -> MissingExtraError:
     )
 
 
+@cache
+def library() -> Any:
+    """What makes requests, from the description of the API that Google's library carries; the same for every client.
+
+    Raises MissingExtraError where the library is not installed.
+    """
+    try:
+        from googleapiclient.discovery import build
+    except ImportError:
+        raise missing_extra() from None
+    # Each request is sent through a client of its own: this one would send none.
+    return build("drive", "v3", http=_Nobody(), cache_discovery=False, static_discovery=True)
+
+
+class _Nobody:
+    """Sends nothing."""
+
+    def request(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("a request without a client")
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
 class DriveClient:
     """Sends requests for one remote; used by any number of threads."""
 
@@ -58,17 +84,13 @@ class DriveClient:
         save: Callable[[str, str], None],
     ) -> None:
         """Raises MissingExtraError, ConfigurationError, SecretError."""
-        try:
-            from googleapiclient.discovery import build
-        except ImportError:
-            raise missing_extra() from None
+        self.service = library()
         from plait.stores.drive.credentials import open_access
 
         self.options = options
         self._network = network
         self._pool = _pool(deadlines, network)
         self._access = open_access(options, self._ask_for_token, save)
-        self.service: Any = build("drive", "v3", http=self, cache_discovery=False, static_discovery=True)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -245,14 +267,22 @@ def _said(content: bytes) -> tuple[str, str]:
         return "", ""
 
 
+def stream_upload(content: Source, size: int | None, mime_type: str, chunk: int, digests: Digests, key: str) -> Any:
+    """Content for a resumable upload, as Google's library wants it."""
+    from googleapiclient.http import MediaUpload
+
+    kind = type("StreamUpload", (StreamUpload, MediaUpload), {})
+    return kind(content, size, mime_type, chunk, digests, key)
+
+
 class StreamUpload:
-    """Content for a resumable upload, read one chunk ahead: so the last chunk is known for the last.
+    """Content that is read one chunk ahead: so the last chunk is known for the last, and checked before it is sent."""
 
-    It has the methods of `googleapiclient.http.MediaUpload`.
-    """
-
-    def __init__(self, content: Source, size: int | None, mime_type: str, chunk: int, key: str) -> None:
+    def __init__(
+        self, content: Source, size: int | None, mime_type: str, chunk: int, digests: Digests, key: str
+    ) -> None:
         self._content = content
+        self._digests = digests
         self._expected = size
         self._type = mime_type
         self._chunk = chunk
@@ -292,6 +322,8 @@ class StreamUpload:
         if over or short:
             words = f"expected {self._expected}, content {'goes on' if over else f'ended at {known}'}"
             raise IntegrityError(f"corrupted on transfer: sizes differ: {words}", key=self._key)
+        if not self._ahead:
+            self._digests.check(self._key)
         return self._held[begin - self._start :][:length]
 
     def _read(self) -> bytes:
@@ -299,5 +331,6 @@ class StreamUpload:
         wanted = self._chunk
         while wanted and (block := self._content.read(wanted)):
             parts.append(block)
+            self._digests.update(block)
             wanted -= len(block)
         return b"".join(parts)

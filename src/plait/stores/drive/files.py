@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from plait.model.errors import ConfigurationError, IntegrityError
+from plait.model.errors import ConfigurationError, NotSupportedError, UnsafeNameError
 from plait.model.items import Kind, Stat
 
 if TYPE_CHECKING:
@@ -192,12 +192,21 @@ def to_key(name: str) -> str:
     return name.replace("/", _SLASH)
 
 
-def to_name(part: str) -> str:
-    """The inverse of `to_key`. Raises IntegrityError for what is no text."""
+def checked(key: str) -> str:
+    """The key, which is a path. Raises UnsafeNameError where it is none, NotSupportedError for what is no text."""
+    if any(part in {"", ".", ".."} for part in key.split("/")):
+        raise UnsafeNameError("a name that is no name: empty, . or ..", key=key)
     try:
-        part.encode()
+        key.encode()
     except UnicodeEncodeError:
-        raise IntegrityError("Google Drive keeps names in UTF-8 only", key=part) from None
+        raise NotSupportedError("Google Drive keeps names in UTF-8 only", key=key) from None
+    if "\0" in key:
+        raise NotSupportedError("Google Drive keeps no NUL in names", key=key)
+    return key
+
+
+def to_name(part: str) -> str:
+    """The inverse of `to_key`."""
     kept = part.replace(_QUOTE + _SLASH, "\0")
     return kept.replace(_SLASH, "/").replace("\0", _SLASH)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from plait.model.errors import (
@@ -17,13 +17,15 @@ from plait.model.errors import (
 from plait.model.items import Item, Kind, Stat, order_bytes
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing, Usage
 from plait.stores.content import BytesReader, blocks, check_expected
-from plait.stores.drive.client import API, DriveClient, StreamUpload
+from plait.stores.drive.client import API, DriveClient, stream_upload
 from plait.stores.drive.credentials import account_of
 from plait.stores.drive.duplicates import DuplicateMethods
-from plait.stores.drive.files import FIELDS, HASHES, Found, link_content, show_time, to_name
+from plait.stores.drive.files import FIELDS, HASHES, Found, checked, link_content, show_time, to_name
 from plait.stores.drive.listing import Walk
+from plait.stores.drive.locks import KeyLocks
 from plait.stores.drive.reading import DriveReader
 from plait.stores.drive.tree import Tree
+from plait.stores.hashes import Digests
 from plait.stores.objects.content_types import content_type_of
 from plait.stores.wrappers.base import unwrapped
 
@@ -37,6 +39,14 @@ _UPLOAD: Final = "failed to upload"
 _MILLISECOND: Final = 1_000_000
 
 
+class Outbound(NamedTuple):
+    """Content on its way: its size where it is known, and the digests that it must have."""
+
+    content: Source
+    size: int | None
+    digests: Digests
+
+
 class DriveStore(DuplicateMethods):
     """Files, folders and documents below one folder; of several with one name, every call means the first."""
 
@@ -44,6 +54,7 @@ class DriveStore(DuplicateMethods):
         self._client = client
         self._place = place
         self._tree = Tree(client, place, notice)
+        self._writing = KeyLocks()
         options = client.options
         self._features = Features(
             scheme="drive",
@@ -114,20 +125,20 @@ class DriveStore(DuplicateMethods):
             raise NotSupportedError("Google Drive does not write on a condition", key=key)
         if how.metadata:
             raise NotSupportedError("metadata is not kept on Google Drive", key=key)
-        above, _, name = key.rpartition("/")
-        if not name:
-            raise NotSupportedError("a file needs a name", key=key)
+        above, _, name = checked(key).rpartition("/")
         title = to_name(name)
         parent = self._tree.make(above)
-        old = self._present(key)
-        if old is not None and old.is_folder:
-            raise StoreError("a directory has this name", key=key)
-        if old is not None and old.export is not None:
-            raise NotSupportedError("a Google document is not replaced by a file", key=key)
         body: dict[str, Any] = {"name": title, "mimeType": how.content_type or content_type_of(key)}
         if how.modified is not None:
             body["modifiedTime"] = show_time(how.modified)
-        answer = self._sent(body, parent, old, content, size, key)
+        # One at a time: two that find nothing under a name would both make it.
+        with self._writing.of(key):
+            old = self._present(key)
+            if old is not None and old.is_folder:
+                raise StoreError("a directory has this name", key=key)
+            if old is not None and old.export is not None:
+                raise NotSupportedError("a Google document is not replaced by a file", key=key)
+            answer = self._sent(body, parent, old, Outbound(content, size, Digests(how.hashes)), key)
         return self._checked(answer, how, key)
 
     def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
@@ -214,6 +225,8 @@ class DriveStore(DuplicateMethods):
         try:
             identifier = self._tree.folder(key)
         except (ObjectNotFoundError, DirectoryNotFoundError):
+            if key and self._present(key) is not None:
+                raise StoreError("is no directory", key=key) from None
             return
         if not self._tree.is_empty(identifier):
             raise StoreError("directory not empty", key=key)
@@ -337,7 +350,7 @@ class DriveStore(DuplicateMethods):
         return DriveReader(answer, found.stat, key, length, exact=False, skip=offset)
 
     def _sent(
-        self, body: dict[str, Any], parent: str, old: Found | None, content: Source, size: int | None, key: str
+        self, body: dict[str, Any], parent: str, old: Found | None, sent: Outbound, key: str
     ) -> Mapping[str, Any]:
         from io import BytesIO
 
@@ -345,12 +358,14 @@ class DriveStore(DuplicateMethods):
 
         options = self._client.options
         media: Any
-        small = size is not None and size < options.upload_cutoff
+        small = sent.size is not None and sent.size < options.upload_cutoff
         if small:
-            data = b"".join(blocks(content, size, key))
+            data = b"".join(blocks(sent.content, sent.size, key))
+            sent.digests.update(data)
+            sent.digests.check(key)
             media = MediaIoBaseUpload(BytesIO(data), mimetype=body["mimeType"], resumable=False)
         else:
-            media = StreamUpload(content, size, body["mimeType"], options.chunk_size, key)
+            media = stream_upload(sent.content, sent.size, body["mimeType"], options.chunk_size, sent.digests, key)
         common = {
             "media_body": media,
             "fields": FIELDS,

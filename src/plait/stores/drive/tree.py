@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError
-from plait.stores.drive.files import FIELDS, FOLDER, SHORTCUT, Files, Found, below, named, to_name
+from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, StoreError
+from plait.stores.drive.files import FIELDS, FOLDER, SHORTCUT, Files, Found, below, checked, named, to_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ class Tree:
         known = self.root() if not key else self._folders.get(key)
         if known is not None:
             return known
-        above, _, name = key.rpartition("/")
+        above, _, name = checked(key).rpartition("/")
         found = self._child(self.folder(above), name, folders=True)
         if found is None:
             raise ObjectNotFoundError("directory not found", key=key)
@@ -78,7 +78,7 @@ class Tree:
 
     def find(self, key: str) -> Found:
         """The file, folder or document of a key. Raises ObjectNotFoundError, DirectoryNotFoundError."""
-        above, _, name = key.rpartition("/")
+        above, _, name = checked(key).rpartition("/")
         found = self._child(self.folder(above), name, folders=False)
         if found is None:
             raise ObjectNotFoundError("object not found", key=key)
@@ -89,6 +89,8 @@ class Tree:
         known = self._folders.get(key)
         if known is not None:
             return known
+        if key:
+            checked(key)
         # One at a time: two that miss a folder would both make it, and it would be there twice.
         with self._making:
             return self._make(key)
@@ -110,6 +112,8 @@ class Tree:
         return identifier
 
     def _made(self, parent: str, name: str) -> str:
+        if self._child(parent, name, folders=False) is not None:
+            raise StoreError("a file has the name of the directory")
         body = {"name": to_name(name), "mimeType": FOLDER, "parents": [parent]}
         request = self.client.service.files().create(body=body, fields="id", supportsAllDrives=True)
         return str(self.client.execute(request, "failed to make the directory")["id"])
