@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from plait.cli.grammar import Line
+    from plait.model.options import Values
 
 _ROOT = OptionSet((HELP, VERSION))
 CONFIG = "config"
@@ -108,8 +109,9 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
             f"{verb_usage(verb)}\nCommand {name} needs {bound}: you provided {count} non flag arguments: [{words}]"
         )
         return ExitCode.USAGE
-    if values.verbose and values.quiet:
-        log.critical("Can't set -v and -q")
+    contradiction = _contradiction(values)
+    if contradiction:
+        log.critical(contradiction)
         return ExitCode.FAILED
     if dumped(values):
         log.write(Level.NOTICE, "Automatically setting -vv as --dump is enabled")
@@ -121,6 +123,16 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         return _fatal_usage(error.message, verb)
     except PlaitError as error:
         return _end(name, error, log)
+
+
+def _contradiction(values: Values) -> str:
+    """Rclone's words for options of the log that contradict each other, "" where none do."""
+    if values.verbose and values.quiet:
+        return "Can't set -v and -q"
+    for given, letter in ((values.verbose, "v"), (values.quiet, "q")):
+        if given and values.was_given("log_level"):
+            return f"Can't set -{letter} and --log-level"
+    return ""
 
 
 def exit_code(error: PlaitError) -> int:

@@ -7,7 +7,7 @@ methods come from mixins, chosen when it is made, so that `isinstance(store, Cop
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast, runtime_checkable
 
 from plait.stores.base import (
     PLAIN,
@@ -25,6 +25,7 @@ from plait.stores.base import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from types import TracebackType
 
     from plait.model.items import Item, Page, Stat
     from plait.stores.base import (
@@ -277,3 +278,23 @@ def wrapping(kind: type[W], inner: Store) -> type[W]:
 @cache
 def _combined(kind: Any, mixins: tuple[type[Wrapper], ...]) -> type[Wrapper]:
     return type(kind.__name__, (*mixins, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+
+
+class WrappedReader:
+    """A reading round another one, `_reader`, that is closed with it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.stat = reader.stat
+
+    def close(self) -> None:
+        """Closes the reading under way."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self.close()

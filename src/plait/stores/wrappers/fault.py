@@ -12,17 +12,16 @@ import signal
 import time
 from enum import StrEnum
 from threading import Lock
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from plait.model.errors import PlaitError, TemporaryError, UnknownOutcomeError
 from plait.stores.base import PLAIN, CopyResult
-from plait.stores.wrappers.base import Wrapper, unwrapped, wrapping
+from plait.stores.wrappers.base import WrappedReader, Wrapper, unwrapped, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from plait.model.items import Stat
     from plait.stores.base import CopyRequest, Outgoing, PartialWrite, Reader, Source, Store
@@ -185,16 +184,15 @@ class FaultySource:
         return _befall(fault, lambda: self._content.read(size))
 
 
-class FaultyReader:
+class FaultyReader(WrappedReader):
     """A reading from a faulty store; `broken` breaks it after `half` bytes."""
 
     def __init__(self, reader: Reader, key: str, script: Script, broken: Fault | None, half: int) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._key = key
         self._script = script
         self._broken = broken
         self._left = half
-        self.stat = reader.stat
 
     def read(self, size: int = -1, /) -> bytes:
         """As the reader does, failing by the script."""
@@ -213,18 +211,6 @@ class FaultyReader:
         data = _befall(fault, lambda: self._reader.read(wanted))
         self._left -= len(data)
         return data
-
-    def close(self) -> None:
-        """As the reader does."""
-        self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
 
 
 class FaultyPartial:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
 from plait.model.errors import CancelledError
 from plait.model.values.bandwidths import Timetable
 from plait.stores.base import PLAIN
-from plait.stores.wrappers.base import Wrapper, unwrapped, wrapping
+from plait.stores.wrappers.base import WrappedReader, Wrapper, unwrapped, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from plait.model.items import Stat
     from plait.model.values.bandwidths import Bandwidth
@@ -277,7 +276,7 @@ class LimitedContent:
         return b"".join(found)
 
 
-class LimitedReader(LimitedContent):
+class LimitedReader(LimitedContent, WrappedReader):
     """A reading that is paid for as it is received."""
 
     def __init__(self, reader: Reader, limiter: Limiter, pace: Pace | None = None) -> None:
@@ -290,20 +289,7 @@ class LimitedReader(LimitedContent):
             limiter.pay_for_file(pace, size)
 
         super().__init__(reader, rate, pay)
-        self._reader = reader
-        self.stat = reader.stat
-
-    def close(self) -> None:
-        """Closes the reading."""
-        self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
+        WrappedReader.__init__(self, reader)
 
 
 class LimitedPartial:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 import msgspec
 
@@ -24,11 +24,10 @@ from plait.model.errors import (
     UnknownOutcomeError,
 )
 from plait.stores.base import PLAIN
-from plait.stores.wrappers.base import Wrapper, wrapping
+from plait.stores.wrappers.base import WrappedReader, Wrapper, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
 
     from plait.model.items import Page, Stat
     from plait.stores.base import CopyRequest, Deleted, Outgoing, PartialWrite, Reader, Source, Store
@@ -339,7 +338,7 @@ class RetriedPartial:
         self._store.call("abort", "", self._partial.abort)
 
 
-class ResumingReader:
+class ResumingReader(WrappedReader):
     """A reading that goes on where it broke, of the same version of the item."""
 
     def __init__(self, store: RetryStore, key: str, offset: int, length: int | None, reader: Reader) -> None:
@@ -347,8 +346,7 @@ class ResumingReader:
         self._key = key
         self._offset = offset
         self._left = length
-        self._reader = reader
-        self.stat = reader.stat
+        super().__init__(reader)
 
     def read(self, size: int = -1, /) -> bytes:
         """As the store's reader does."""
@@ -369,18 +367,6 @@ class ResumingReader:
                 if self._left is not None:
                     self._left -= len(data)
                 return data
-
-    def close(self) -> None:
-        """Closes the reading under way."""
-        self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
 
     def _reopen(self) -> None:
         self._reader.close()
