@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from plait.model.errors import StoreError, UnknownOutcomeError
-from plait.replication.managed import Turn
 from plait.replication.notification import Notifications
 from plait.replication.scheduling import Answer, Backoff, Loop, Pool
+from plait.replication.turns import Series, Turn
 
 PATIENCE = 60
 
@@ -127,6 +127,29 @@ def test_a_turn_comes_again_when_it_says_so(loop: Loop) -> None:
 
     Turn(loop, Pool("test", 4), work, 0.0).ask()
     assert done.wait(PATIENCE)
+
+
+def test_a_series_is_in_order_and_nothing_waits_in_it_twice() -> None:
+    begun, go, done = threading.Event(), threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def first() -> None:
+        begun.set()
+        go.wait(PATIENCE)
+        seen.append("first")
+
+    series = Series(Pool("test", 4))
+    series.ask(0, first)
+    assert begun.wait(PATIENCE)
+    for key in (1, 2, 1, 2, 1):
+        series.ask(key, lambda key=key: seen.append(f"{key}"))  # type: ignore[misc]
+    series.ask(3, done.set)
+    go.set()
+    assert done.wait(PATIENCE)
+    assert seen == ["first", "1", "2"]
+    again = threading.Event()
+    series.ask(1, again.set)
+    assert again.wait(PATIENCE)
 
 
 def heard(notifications: Notifications, what: Callable[[], None]) -> None:

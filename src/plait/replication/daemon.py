@@ -177,15 +177,19 @@ class Daemon:
         """Have `work` done by the threads of upkeep, again and again."""
 
         def once() -> None:
-            work()
-            self.later(interval, once)
+            try:
+                work()
+            finally:
+                self.later(interval, once)
 
         self.later(interval, once)
 
     def _at_boundaries(self, level: int, interval: float) -> None:
         def once() -> None:
-            self._keep(lambda managed: managed.keep(level, interval))
-            wait()
+            try:
+                self._keep(lambda managed: managed.keep(level, interval))
+            finally:
+                wait()
 
         def wait() -> None:
             self.later(until_next(time.time_ns(), interval), once)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from plait.model.errors import NoSpaceError, PlaitError, StoreError, UnknownOutcomeError
+from plait.model.errors import NoSpaceError, PlaitError, StoreError, UnknownOutcomeError, from_os_error
 from plait.replication import events
 from plait.replication.capture.database import Database
 from plait.replication.control.controlled import (
@@ -19,6 +18,7 @@ from plait.replication.control.controlled import (
 )
 from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
 from plait.replication.scheduling import Answer, Backoff, Loop, Pool
+from plait.replication.turns import Series, Turn
 from plait.replication.upkeep import Upkeep
 from plait.replication.uploading import Uploader
 
@@ -53,62 +53,15 @@ class Shop:
         self.uploading = Pool("upload", 16)
         self.carrying = Pool("upload-remote", 64)
         self.keeping = Pool("upkeep", 2)
+        self.keeping_remote = Pool("upkeep-remote", 32)
 
+    def pool_of(self, kind: str) -> Pool:
+        """The threads that upload to replicas of a kind: what hangs on a network keeps nothing else waiting."""
+        return self.uploading if kind == "file" else self.carrying
 
-class Turn:
-    """Something that is done by one thread at a time, soon after it is asked for, and not more often than it may be."""
-
-    def __init__(self, loop: Loop, pool: Pool, work: Callable[[], float | None], interval: float) -> None:
-        self._loop = loop
-        self._pool = pool
-        self._work = work
-        self.interval = interval
-        """The least seconds between the beginnings of two turns."""
-        self._lock = Lock()
-        self._is_asked = False
-        self._is_queued = False
-        self._is_stopped = False
-        self._last = -interval
-
-    def ask(self) -> None:
-        """Have it done."""
-        with self._lock:
-            if self._is_stopped or self._is_queued:
-                self._is_asked = True
-                return
-            self._is_queued = True
-            delay = self._last + self.interval - time.monotonic()
-        self._queue(delay)
-
-    def stop(self) -> None:
-        """Do nothing more; what is under way goes on."""
-        with self._lock:
-            self._is_stopped = True
-
-    def resume(self) -> None:
-        """Listen again."""
-        with self._lock:
-            self._is_stopped = self._is_asked = False
-
-    def _queue(self, delay: float) -> None:
-        if delay > 0:
-            self._loop.after(delay, lambda: self._pool.submit(self._run))
-        else:
-            self._pool.submit(self._run)
-
-    def _run(self) -> None:
-        with self._lock:
-            self._is_asked = False
-            is_stopped = self._is_stopped
-        started = time.monotonic()
-        again = None if is_stopped else self._work()
-        with self._lock:
-            self._last = started
-            if self._is_stopped or (again is None and not self._is_asked):
-                self._is_queued = False
-                return
-            delay = self.interval - (time.monotonic() - started) if again is None else again
-        self._queue(delay)
+    def keepers_of(self, kind: str) -> Pool:
+        """The threads that look after the files of such replicas."""
+        return self.keeping if kind == "file" else self.keeping_remote
 
 
 class Managed:
@@ -127,6 +80,7 @@ class Managed:
         self.database = Database(settings, shop.emit)
         self.uploaders = [Uploader(self.database, one, open_replica, shop.emit) for one in settings.replicas]
         self.upkeeps = [Upkeep(uploader, shop.upkeep, shop.emit) for uploader in self.uploaders]
+        self._series = [Series(shop.keepers_of(uploader.replica.type)) for uploader in self.uploaders]
         self._backoff = Backoff(settings.monitor_interval)
         self._turns = [self._upload_turn(number) for number in range(len(self.uploaders))]
         spacing = min((_spacing(uploader) for uploader in self.uploaders), default=settings.monitor_interval)
@@ -201,6 +155,7 @@ class Managed:
         before = self.database.txid
         self.database.sync(_left(deadline))
         captured = self.database.txid
+        self.error = None
         if wait:
             if not captured:
                 raise StoreError("no position, waiting for data")
@@ -255,19 +210,21 @@ class Managed:
         )
 
     def keep(self, level: int, interval: float) -> None:
-        """Look after a level of every replica."""
-        for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
-            if self._is_started and uploader.is_met:
-                self._guarded(uploader, level, lambda upkeep=upkeep: upkeep.keep(level, interval))  # type: ignore[misc]
-                upkeep.rest()
+        """Have a level of every replica looked after, where there may be something to do."""
+        for number, upkeep in enumerate(self.upkeeps):
+            if upkeep.may_be_due(level):
+                self._ask_upkeep(number, level, lambda upkeep=upkeep: upkeep.keep(level, interval))  # type: ignore[misc]
 
     def retire(self) -> None:
-        """Delete what is no longer needed of level 0, in the replicas and here."""
-        for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
-            if self._is_started and uploader.is_met:
-                self._guarded(uploader, 0, upkeep.retire)
-            upkeep.rest()
-        self.forget_local()
+        """Have what is no longer needed of level 0 deleted, in the replicas and here."""
+        for number, upkeep in enumerate(self.upkeeps):
+            if upkeep.may_retire():
+                self._ask_upkeep(number, 0, upkeep.retire)
+
+    def validate(self) -> None:
+        """Have it told where files of a level do not follow each other."""
+        for number, upkeep in enumerate(self.upkeeps):
+            self._ask_upkeep(number, -1, upkeep.validate)
 
     def forget_local(self) -> None:
         """Delete the local files that retention deleted in all replicas; the newest stays."""
@@ -276,11 +233,6 @@ class Managed:
             self._forgotten = retired
             local = self.database.local
             local.remove([span for span in local.spans()[:-1] if span.max_txid <= retired])
-
-    def validate(self) -> None:
-        """Tell where files of a level do not follow each other."""
-        for uploader, upkeep in zip(self.uploaders, self.upkeeps, strict=True):
-            self._guarded(uploader, 0, upkeep.validate)
 
     def close(self) -> None:
         """Close the replicas."""
@@ -296,8 +248,8 @@ class Managed:
             before = self.database.txid
             started = time.monotonic()
             self.database.sync()
-        except PlaitError as error:
-            return self._capture_failed(error)
+        except Exception as raised:  # noqa: BLE001  (told of: a database that nobody looks at any more would be worse)
+            return self._capture_failed(as_told(raised))
         self.error = None
         if self._backoff.succeeded():
             self._emit(events.Recovered(self.path))
@@ -355,12 +307,13 @@ class Managed:
     def _upload_turn(self, number: int) -> Turn:
         uploader = self.uploaders[number]
         backoff = Backoff(uploader.settings.sync_interval)
-        pool = self._shop.uploading if uploader.replica.type == "file" else self._shop.carrying
+        pool = self._shop.pool_of(uploader.replica.type)
 
         def upload() -> float | None:
             try:
                 more = uploader.run()
-            except PlaitError as error:
+            except Exception as raised:  # noqa: BLE001  (as for captures)
+                error = as_told(raised)
                 delay = backoff.failed()
                 self._emit(
                     events.Failed(
@@ -376,7 +329,7 @@ class Managed:
                 self._emit(events.Recovered(self.path, uploader.replica.description))
             if not self.is_kept and not more and self.database.txid:
                 self.is_kept = True
-                self._shop.keeping.submit(self._keep_first)
+                self._keep_first()
             if more:
                 return 0.0
             self.upkeeps[number].rest()
@@ -410,7 +363,7 @@ class Managed:
     def _upload_until(self, uploader: Uploader, txid: int, deadline: float | None) -> None:
         """Upload until the replica has `txid`, on a thread that may hang in this one's place."""
         late = f"the upload to {uploader.replica.description} did not end in time"
-        pool = self._shop.uploading if uploader.replica.type == "file" else self._shop.carrying
+        pool = self._shop.pool_of(uploader.replica.type)
         while uploader.txid < txid or not uploader.is_met:
             left = _left(deadline)
             if left is not None and left <= 0:
@@ -419,13 +372,36 @@ class Managed:
             pool.submit(lambda answer=answer, left=left: answer.settle(lambda: uploader.run(left)))  # type: ignore[misc]
             answer.wait(left, late)
 
-    def _guarded(self, uploader: Uploader, level: int, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except PlaitError as error:
-            self._emit(
-                events.UpkeepFailed(path=self.path, replica=uploader.replica.description, level=level, error=error)
-            )
+    def _ask_upkeep(self, number: int, level: int, work: Callable[[], None]) -> None:
+        """Have something done with a replica's files, behind what is done with them already."""
+        uploader, upkeep = self.uploaders[number], self.upkeeps[number]
+        if not self._is_started or not uploader.is_met:
+            return
+
+        def guarded() -> None:
+            try:
+                if self._is_started:
+                    work()
+                    self.forget_local()
+            except Exception as raised:  # noqa: BLE001  (told of: the next time comes whatever happened this time)
+                error = as_told(raised)
+                self._emit(
+                    events.UpkeepFailed(
+                        path=self.path, replica=uploader.replica.description, level=max(0, level), error=error
+                    )
+                )
+            upkeep.rest()
+
+        self._series[number].ask(level, guarded)
+
+
+def as_told(raised: Exception) -> PlaitError:
+    """The catalogue's error for whatever was raised: a daemon goes on, and says what happened."""
+    if isinstance(raised, PlaitError):
+        return raised
+    if isinstance(raised, OSError):
+        return from_os_error(raised, raised.filename or "a call of the system failed")
+    return StoreError(f"this is a defect of Plait: {type(raised).__name__}: {raised}")
 
 
 def _spacing(uploader: Uploader) -> float:

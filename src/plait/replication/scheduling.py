@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Condition, Lock, Thread, get_ident
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from plait.model.errors import PlaitError, UnknownOutcomeError
+from plait.model.errors import UnknownOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,15 +76,15 @@ class Answer(Generic[T]):
         self._changed = Condition()
         self._is_there = False
         self._value: T | None = None
-        self._error: PlaitError | None = None
+        self._error: BaseException | None = None
 
     def settle(self, work: Callable[[], T]) -> None:
-        """Call `work` and keep its result, or its error of the catalogue."""
+        """Call `work` and keep its result, or its error."""
         value: T | None = None
-        error: PlaitError | None = None
+        error: BaseException | None = None
         try:
             value = work()
-        except PlaitError as raised:
+        except BaseException as raised:  # noqa: BLE001  (raised again in the thread that waits)
             error = raised
         with self._changed:
             self._value, self._error, self._is_there = value, error, True

@@ -56,6 +56,27 @@ class Upkeep:
     def _replica(self) -> Replica:
         return self._uploader.replica
 
+    def may_be_due(self, level: int) -> bool:
+        """False where it is known, without a look at the replica, that there is nothing to do at a level."""
+        if level == SNAPSHOT_LEVEL or level not in self._newest:
+            return True
+        newest = self._newest[level]
+        if level == 1:
+            below = self._uploader.txid
+        elif level - 1 in self._newest:
+            file = self._newest[level - 1]
+            below = file.span.max_txid if file is not None else 0
+        else:
+            return True
+        return below > (newest.span.max_txid if newest is not None else 0)
+
+    def may_retire(self) -> bool:
+        """False where it is known, without a look at the replica, that nothing of level 0 may be deleted."""
+        uploaded, next_at = self._next_retention
+        return bool(self._settings.l0_retention) and (
+            uploaded != self._uploader.txid or (next_at is not None and time.time_ns() >= next_at)
+        )
+
     def keep(self, level: int, interval: float, *, anyway: bool = False) -> None:
         """Do what is due at a level: compact into it, or write a snapshot, and delete what it makes superfluous.
 
@@ -176,12 +197,9 @@ class Upkeep:
                 self._delete(level, below_snapshots(self._replica.files(level), floor))
 
     def _retire(self) -> None:
-        if not self._settings.l0_retention:
+        if not self.may_retire():
             return
         now = time.time_ns()
-        uploaded, next_at = self._next_retention
-        if uploaded == self._uploader.txid and (next_at is None or now < next_at):
-            return
         compacted = self._find_newest(1)
         if compacted is None:
             return

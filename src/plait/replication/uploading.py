@@ -52,6 +52,7 @@ class Uploader:
         self._emit = emit
         self._busy = Lock()
         self._position: int | None = None
+        self._page_size: int | None = None
         self.joined_at: int | None = None
         """The transaction behind which this process began to upload: what follows is in the replica as it is here."""
         self.txid = 0
@@ -128,7 +129,11 @@ class Uploader:
         if not self._is_usable(span):
             return self._bridge()
         with _Content(self.database, span) as content:
+            if content.page_size != (self._page_size or content.page_size):
+                # Another database stands in the place of the first. Files of one chain have one size of page.
+                return self._bridge()
             self.replica.write(0, span, content.again, content.size, content.timestamp)
+        self._page_size = content.page_size
         self._emit(
             events.Uploaded(
                 path=self.database.path,
@@ -157,6 +162,7 @@ class Uploader:
         """Let a snapshot stand for what the local files do not lead to; its transaction."""
         self.database.sync()
         self.joined_at = write_snapshot(self.database, self.replica).span.max_txid
+        self._page_size = None
         return self.joined_at
 
     def _meet(self) -> int:
@@ -164,6 +170,7 @@ class Uploader:
         files = self.replica.all_files()
         newest = max(files, key=lambda file: (file.span.max_txid, -file.level), default=None)
         reached = newest.span.max_txid if newest is not None else 0
+        self._page_size = self._page_size_of(newest)
         captured = self.database.txid
         if captured == 0:
             if newest is not None:
@@ -176,6 +183,16 @@ class Uploader:
             self.database.sync()
             return reached
         return self._bridge()
+
+    def _page_size_of(self, file: File | None) -> int | None:
+        """The size of a page in a file of the replica; None where there is no such file, or none with a header."""
+        if file is None or file.size < HEADER_SIZE:
+            return None
+        with self.replica.open(file, 0, HEADER_SIZE) as reader:
+            try:
+                return decode_header(reader.read()).page_size
+            except IntegrityError:
+                return None
 
     def _follow(self, newest: File) -> None:
         """Nothing was captured yet: go on where the replica ends."""
@@ -201,7 +218,7 @@ class Uploader:
 
 
 class _Content:
-    """A local file as it is uploaded: its size, its header's timestamp, and its content as often as wanted."""
+    """A local file as it is uploaded: its size, what its header tells, and its content as often as wanted."""
 
     def __init__(self, database: Database, span: Span) -> None:
         path = database.local.path(span)
@@ -211,7 +228,8 @@ class _Content:
             raise from_os_error(error, f"failed to open {path}") from error
         self.size = self._file.seek(0, io.SEEK_END)
         self._file.seek(0)
-        self.timestamp = decode_header(self._file.read(HEADER_SIZE)).timestamp
+        header = decode_header(self._file.read(HEADER_SIZE))
+        self.timestamp, self.page_size = header.timestamp, header.page_size
 
     def again(self) -> io.FileIO:
         """The content from its beginning."""

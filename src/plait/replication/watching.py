@@ -13,7 +13,7 @@ from plait.replication.configuration.directories import find_databases
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plait.replication.configuration.settings import DirectorySettings
+    from plait.replication.configuration.settings import DatabaseSettings, DirectorySettings
     from plait.replication.daemon import Daemon
 
 _CALM: Final = 0.25
@@ -40,15 +40,25 @@ class DirectoryWatch:
         found = find_databases(self._settings, known=frozenset(self._paths))
         for database in found:
             if database.path not in self._paths:
-                self._paths.add(database.path)
-                if self._daemon.register(database):
-                    self._emit(events.Found(database.path, self._settings.directory))
+                self._register(database)
         for path in self._paths - {database.path for database in found}:
             self._paths.discard(path)
             self._emit(events.Gone(path, self._settings.directory))
             self._let_go(path)
         if self._settings.watch and not is_heard:
             self._daemon.later(_POLL, self.look)
+
+    def _register(self, database: DatabaseSettings) -> None:
+        """Have a database replicated; where that fails it is told of, and tried again with the next look."""
+        try:
+            is_new = self._daemon.register(database)
+        except PlaitError as error:
+            self._emit(events.Failed(path=database.path, error=error, count=1, delay=_POLL))
+            self._daemon.later(_POLL, self.look)
+            return
+        self._paths.add(database.path)
+        if is_new:
+            self._emit(events.Found(database.path, self._settings.directory))
 
     def _let_go(self, path: str) -> None:
         try:
