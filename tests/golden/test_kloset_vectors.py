@@ -66,11 +66,12 @@ A, B = b"\xaa" * 32, b"\xbb" * 32
 
 def given(*values: bytes) -> Callable[[int], bytes]:
     """A source of these "random" bytes, in order."""
-    left = list(values)
+    left = bytearray(b"".join(values))
 
     def take(size: int) -> bytes:
-        value = left.pop(0)
+        value = bytes(left[:size])
         assert len(value) == size
+        del left[:size]
         return value
 
     return take

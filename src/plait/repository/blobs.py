@@ -122,7 +122,10 @@ class Blobs:
 
         Raises DamagedBlobError where the repository holds none, or none that is whole; the store's errors.
         """
-        places = self.index.places(resource, mac)
+        return self.read_at(resource, mac, self.index.places(resource, mac), limit)
+
+    def read_at(self, resource: Resource, mac: bytes, places: Sequence[Place], limit: int | None = None) -> bytes:
+        """As `read`, where the places of the blob are known."""
         trouble: IntegrityError | ObjectNotFoundError | None = None
         for place in places:
             try:
@@ -162,9 +165,10 @@ class Blobs:
         except ObjectNotFoundError:
             raise IntegrityError(f"packfile {region.packfile.hex()} is missing") from None
 
-    def object(self, mac: bytes) -> Object:
-        """An object. Raises as `read`."""
-        return wire.decode_usual(self.read(Resource.OBJECT, mac), Object)
+    def object(self, mac: bytes, places: Sequence[Place] | None = None) -> Object:
+        """An object; `places` where they are known. Raises as `read`."""
+        found = self.index.places(Resource.OBJECT, mac) if places is None else places
+        return wire.decode_usual(self.read_at(Resource.OBJECT, mac, found), Object)
 
     def chunk(self, mac: bytes, length: int) -> bytes:
         """A chunk of so many bytes. Raises as `read`, IntegrityError where it has not so many."""

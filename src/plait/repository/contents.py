@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NOWHERE: Final = (b"", 0)
 SMALL: Final = 1 << 20
 """Bytes of a stored chunk up to which it is read along with its neighbours."""
 
@@ -71,18 +72,11 @@ def plan(blobs: Blobs, files: Sequence[tuple[T, bytes]]) -> Iterator[Group[T] | 
 
 def objects(blobs: Blobs, files: Sequence[tuple[T, bytes]]) -> Iterator[tuple[T, Object | IntegrityError]]:
     """The objects of files, in the order in which they lie; or why one cannot be read. Raises the store's errors."""
-    located = []
-    unplaced = []
-    for wanted in files:
-        places = blobs.index.places(Resource.OBJECT, wanted[1])
-        if places:
-            located.append((places[0][:2], wanted))
-        else:
-            unplaced.append(wanted)
-    located.sort(key=lambda item: item[0])
-    for file, mac in (*(wanted for _, wanted in located), *unplaced):
+    located = [(blobs.index.places(Resource.OBJECT, mac), file, mac) for file, mac in files]
+    located.sort(key=lambda item: item[0][0][:2] if item[0] else _NOWHERE)
+    for places, file, mac in located:
         try:
-            yield file, blobs.object(mac)
+            yield file, blobs.object(mac, places)
         except IntegrityError as error:
             yield file, error
 

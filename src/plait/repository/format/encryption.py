@@ -91,6 +91,11 @@ class Cipher:
         if len(stream) < size:
             raise IntegrityError(f"an encrypted stream is cut short: {len(stream)} bytes")
         unseal = library.data(self._unwrap(stream[:size])).decrypt
+        if _RECORD_OVERHEAD < len(stream) - size <= self._record_size + _RECORD_OVERHEAD:
+            try:
+                return unseal(stream[size : size + _NONCE_SIZE], stream[size + _NONCE_SIZE :], None)
+            except library.invalid_tag:
+                raise IntegrityError("a record of an encrypted stream was altered") from None
         view = memoryview(stream)
         parts = []
         step = self._record_size + _RECORD_OVERHEAD

@@ -21,6 +21,7 @@ _SPECIAL: Final = (
     (entries.MODE_SETGID, stat.S_ISGID),
     (entries.MODE_STICKY, stat.S_ISVTX),
 )
+_PRIVATE: Final = 0o600
 _YEAR_1: Final = -62_135_596_800 * 10**9
 _YEAR_10000: Final = 253_402_300_800 * 10**9
 _GREATEST_ID: Final = 2**32 - 2
@@ -64,21 +65,30 @@ class Dresser:
         """Whether it may give files away."""
         return self._permissions and self._user == 0
 
+    def first_mode(self, info: FileInfo) -> int:
+        """The mode that a file may have from the beginning: its own where everybody may read it, else a private one."""
+        mode = self._mode(info)
+        return mode if mode & stat.S_IROTH and not mode & ~0o777 else _PRIVATE
+
     def dress(self, descriptor: int, info: FileInfo, attributes: Attributes) -> str | None:
         """Gives an open file or directory everything; what could not be set, for people, None where all was."""
-        return _first(self._steps(descriptor, info, attributes))
+        found = os.fstat(descriptor)
+        troubles = []
+        if (found.st_uid, found.st_gid) != (info.uid, info.gid):
+            troubles.append(self._own(info, lambda uid, gid: os.fchown(descriptor, uid, gid)))
+        # After the owner, whose change takes capabilities away; before the mode, which may forbid to write.
+        for name, value in attributes:
+            troubles.append(_attempt(f"the attribute {name}", partial(os.setxattr, descriptor, name, value)))
+        mode = self._mode(info)
+        if stat.S_IMODE(found.st_mode) != mode or troubles:
+            troubles.append(_attempt("the mode", lambda: os.fchmod(descriptor, mode)))
+        times = (info.mod_time, info.mod_time)
+        troubles.append(_attempt("the time", lambda: os.utime(descriptor, ns=times)))
+        return next(filter(None, troubles), None)
 
     def dress_name(self, directory: int, name: str, info: FileInfo, attributes: Attributes) -> str | None:
         """The same for what cannot be opened: symbolic links, pipes and sockets."""
         return _first(self._steps_of_name(directory, name, info, attributes))
-
-    def _steps(self, descriptor: int, info: FileInfo, attributes: Attributes) -> Iterator[str | None]:
-        yield self._own(info, lambda uid, gid: os.fchown(descriptor, uid, gid))
-        # After the owner, whose change takes capabilities away; before the mode, which may forbid to write.
-        for name, value in attributes:
-            yield _attempt(f"the attribute {name}", partial(os.setxattr, descriptor, name, value))
-        yield _attempt("the mode", lambda: os.fchmod(descriptor, self._mode(info)))
-        yield _attempt("the time", lambda: os.utime(descriptor, ns=(info.mod_time, info.mod_time)))
 
     def _steps_of_name(self, directory: int, name: str, info: FileInfo, attributes: Attributes) -> Iterator[str | None]:
         yield self._own(info, lambda uid, gid: os.chown(name, uid, gid, dir_fd=directory, follow_symlinks=False))

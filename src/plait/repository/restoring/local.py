@@ -79,10 +79,11 @@ class LocalTarget:
         """As in `Target`: beside the name, then renamed."""
         with _system_errors("failed to write", item.key):
             directory = self._descriptors().get(item.folder)
-            name, descriptor = create_partial(directory, item.name, self._suffix, _PRIVATE)
+            info = item.entry.file_info
+            name, descriptor = create_partial(directory, item.name, self._suffix, self._dresser.first_mode(info))
             try:
                 _fill(descriptor, chunks, size)
-                trouble = self._dresser.dress(descriptor, item.entry.file_info, item.attributes)
+                trouble = self._dresser.dress(descriptor, info, item.attributes)
                 os.rename(name, item.name, src_dir_fd=directory, dst_dir_fd=directory)
             except BaseException:
                 with suppress(OSError):
