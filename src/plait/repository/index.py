@@ -211,6 +211,15 @@ class StoredIndex:
         """The packfiles that a state names and none deletes, coloured or not."""
         return self._view.small.packfiles()
 
+    def known_packfiles(self) -> frozenset[bytes]:
+        """The packfiles that any state names, deleted ones too."""
+        return self._view.small.known_packfiles()
+
+    def readable_packfiles(self) -> frozenset[bytes]:
+        """The packfiles that blobs may be taken from."""
+        small = self._view.small
+        return frozenset(name for name in small.packfiles() if small.is_readable(name))
+
     def colours(self) -> dict[tuple[int, bytes], int]:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
         return self._view.small.colours()

@@ -107,6 +107,10 @@ class Holdings:
         """The packfiles that a state names and none deletes, coloured or not."""
         return {name: packfile for name, packfile in self._packfiles.items() if name not in self._gone_packfiles}
 
+    def known_packfiles(self) -> frozenset[bytes]:
+        """The packfiles that any state names, deleted ones too."""
+        return frozenset(self._packfiles.keys() | self._gone_packfiles)
+
     def colours(self) -> dict[tuple[int, bytes], int]:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
         return dict(self._colours)

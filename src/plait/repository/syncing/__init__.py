@@ -1,0 +1,1 @@
+"""Sync: snapshots to, from and with a peer (behaviour, section 2; format, section 13)."""

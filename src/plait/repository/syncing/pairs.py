@@ -1,0 +1,138 @@
+"""What is known of two repositories together: which blob of the peer says what a blob of the source says.
+
+Identifiers are keyed by repository, so that the two differ and neither tells the other. A pair is noted only once
+everything that the peer's blob leads to is part of the peer, and is worth nothing once a packfile of the peer is gone.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from plait.repository.format.hashing import plain_checksum
+from plait.repository.format.resources import MAC_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    import apsw
+
+_CHECKSUM: Final = 8
+_BUSY_SECONDS: Final = 5
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS pair (source BLOB PRIMARY KEY, peer BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS packfile (name BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Pairs:
+    """Pairs of one source and one peer, kept in a file of the cache directory, or in a temporary one.
+
+    The file may be deleted at any time; one that is damaged is made anew.
+    """
+
+    def __init__(self, cache: Path | None, source: bytes, peer: bytes) -> None:
+        """`source` and `peer` tell the two repositories, in their places, from all others."""
+        self._path = ""
+        self._new: dict[bytes, bytes] = {}
+        self._database: apsw.Connection | None = None
+        if cache is not None:
+            directory = cache / "pairs"
+            with suppress(OSError):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._path = os.fspath(directory / plain_checksum(source + peer).hex()[:32])
+        self._open()
+
+    def _open(self) -> None:
+        import apsw
+
+        for _ in range(2):
+            try:
+                database = apsw.Connection(self._path)
+                database.set_busy_timeout(_BUSY_SECONDS * 1000)
+                # A lost or torn file costs time only: each pair has a checksum of its own.
+                database.execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL")
+                database.execute(_SCHEMA)
+            except apsw.Error:
+                self._delete()
+            else:
+                self._database = database
+                return
+            self._path = ""
+
+    def _delete(self) -> None:
+        if self._path:
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    os.unlink(self._path + suffix)  # noqa: PTH108  (SQLite takes text)
+
+    def verify(self, packfiles: Collection[bytes]) -> None:
+        """Forgets everything where a packfile of the peer that was there is none of `packfiles`."""
+        import apsw
+
+        if self._database is None:
+            return
+        try:
+            gone = any(name not in packfiles for (name,) in self._database.execute("SELECT name FROM packfile"))
+            if gone:
+                self._database.execute("DELETE FROM pair; DELETE FROM packfile")
+        except apsw.Error:
+            self._start_over()
+
+    def get(self, resource: int, mac: bytes) -> bytes | None:
+        """The peer's blob for one of the source, if it is known."""
+        key = mac + bytes((resource,))
+        found = self._new.get(key)
+        if found is not None or self._database is None:
+            return found
+        import apsw
+
+        try:
+            for (peer,) in self._database.execute("SELECT peer FROM pair WHERE source = ?", (key,)):
+                if peer[MAC_SIZE:] == _checksum(key, peer[:MAC_SIZE]):
+                    return bytes(peer[:MAC_SIZE])
+        except apsw.Error:
+            self._start_over()
+        return None
+
+    def set(self, resource: int, mac: bytes, peer: bytes) -> None:
+        """Notes a pair of the snapshot that is being copied."""
+        self._new[mac + bytes((resource,))] = peer
+
+    def keep(self, packfiles: Collection[bytes]) -> None:
+        """Keeps what was noted, now that it is part of the peer, whose packfiles are given."""
+        import apsw
+
+        new, self._new = self._new, {}
+        if self._database is None:
+            return
+        try:
+            with self._database:
+                rows = ((key, peer + _checksum(key, peer)) for key, peer in new.items())
+                self._database.executemany("INSERT OR REPLACE INTO pair VALUES (?, ?)", rows)
+                names = ((name,) for name in packfiles)
+                self._database.executemany("INSERT OR IGNORE INTO packfile VALUES (?)", names)
+        except apsw.Error:
+            self._start_over()
+
+    def discard(self) -> None:
+        """Forgets what was noted since the last `keep`."""
+        self._new = {}
+
+    def close(self) -> None:
+        """Closes the file. Repeated calls do nothing."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _start_over(self) -> None:
+        self.close()
+        self._delete()
+        self._path = ""
+        self._open()
+
+
+def _checksum(key: bytes, peer: bytes) -> bytes:
+    return plain_checksum(key + peer)[:_CHECKSUM]

@@ -1,0 +1,340 @@
+"""A sync from end to end: what is missing is found, copied snapshot by snapshot, and told."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from plait.engine.workers import Cancellation
+from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
+from plait.repository.checking.checking import check
+from plait.repository.events import Begun, Ended, Warned, Work, silent
+from plait.repository.files import ArchivedFiles
+from plait.repository.format import wire
+from plait.repository.format.resources import Resource
+from plait.repository.format.states import Delete
+from plait.repository.locking import HeldLock
+from plait.repository.syncing.copying import SnapshotCopy
+from plait.repository.syncing.counting import Counting
+from plait.repository.syncing.hands import Hands
+from plait.repository.syncing.lost import whole_reader
+from plait.repository.syncing.objects import Objects
+from plait.repository.syncing.pairs import Pairs
+from plait.repository.syncing.places import refuse_same
+from plait.repository.syncing.selecting import Selected, refuse_vague, selected
+from plait.repository.syncing.settings import (
+    Copied,
+    Copying,
+    Deleted,
+    Direction,
+    LeftOut,
+    NotCopied,
+    NothingFound,
+    Outcome,
+    Planned,
+    SyncResult,
+    SyncSettings,
+)
+from plait.repository.writing import Writer
+
+if TYPE_CHECKING:
+    from plait.repository.events import Listener
+    from plait.repository.format.headers import Header
+    from plait.repository.format.states import Writable
+    from plait.repository.reading import RepositoryReader
+    from plait.repository.repository import Repository
+    from plait.repository.selection import Query
+    from plait.repository.syncing.settings import SyncListener
+
+
+class Sync:
+    """A sync of the local repository with a peer. `told` hears of snapshots, `listener` of what is in them.
+
+    `names` are what the two are called in events. Nothing is written to a repository that snapshots only come from.
+    """
+
+    def __init__(  # noqa: PLR0917  (each is another thing that the work needs)
+        self,
+        local: Repository,
+        peer: Repository,
+        names: tuple[str, str],
+        settings: SyncSettings,
+        told: SyncListener,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        self._local = local
+        self._peer = peer
+        self._names = names
+        self._settings = settings
+        self._told = told
+        self._listener = listener
+        self._cancellation = cancellation or Cancellation()
+        self._outcomes: dict[bytes, Outcome] = {}
+
+    def run(self, direction: Direction, query: Query, prefix: str = "") -> SyncResult:
+        """Copies what a query selects and the other side lacks; `prefix` is of one snapshot that was named.
+
+        A snapshot that cannot be copied is told, and the others go on. Raises UsageError for two that are one
+        repository and for a prefix that says too little, DirectoryNotFoundError for one that says nothing,
+        NotSupportedError where a destination cannot be written to, BusyError, CancelledError, and the stores' errors.
+        """
+        refuse_same(self._local, self._peer)
+        local, peer = self._local, self._peer
+        if direction is not Direction.FROM:
+            _ = peer.writable_files
+        if direction is not Direction.TO:
+            _ = local.writable_files
+        readers = {Direction.TO: (local,), Direction.FROM: (peer,), Direction.WITH: (local, peer)}[direction]
+        if prefix:
+            refuse_vague(prefix, [whole_reader(one) for one in readers], query)
+        if direction is not Direction.FROM:
+            self._half(local, peer, query, backwards=False)
+        if direction is not Direction.TO:
+            self._half(peer, local, query, backwards=True)
+        return SyncResult(self._outcomes)
+
+    def _half(self, source: Repository, peer: Repository, query: Query, *, backwards: bool) -> None:
+        names = self._names[::-1] if backwards else self._names
+        if source is self._peer and not self._settings.dry_run:
+            source.refresh()
+        reader = whole_reader(source)
+        found = selected(reader, query)
+        if not found.headers and not found.unreadable:
+            self._told(NothingFound(names[0]))
+            return
+        half = _Half(self, source, reader, peer, names, backwards)
+        half.run(found)
+
+    def note(self, snapshot: bytes, outcome: Outcome) -> None:
+        """Notes what became of a snapshot; of two directions, the one that did more counts."""
+        order = list(Outcome)
+        before = self._outcomes.get(snapshot, Outcome.PRESENT)
+        self._outcomes[snapshot] = max(before, outcome, key=order.index)
+
+    @property
+    def settings(self) -> SyncSettings:
+        """How it is done."""
+        return self._settings
+
+    @property
+    def told(self) -> SyncListener:
+        """Who hears of snapshots."""
+        return self._told
+
+    @property
+    def listener(self) -> Listener:
+        """Who hears of what is in them."""
+        return self._listener
+
+    @property
+    def cancellation(self) -> Cancellation:
+        """What ends the work early."""
+        return self._cancellation
+
+
+class _Half:
+    """One direction."""
+
+    def __init__(
+        self,
+        sync: Sync,
+        source: Repository,
+        reader: RepositoryReader,
+        peer: Repository,
+        names: tuple[str, str],
+        backwards: bool,  # noqa: FBT001
+    ) -> None:
+        self._sync = sync
+        self._source = source
+        self._reader = reader
+        self._peer = peer
+        self._names = names
+        self._backwards = backwards
+
+    def run(self, found: Selected) -> None:
+        """Copies what the peer lacks, newest first."""
+        sync, peer = self._sync, self._peer
+        present = set(peer.index.snapshots())
+        removed = {mac for resource, mac in peer.index.colours() if resource == Resource.SNAPSHOT}
+        wanted = []
+        for header in found.headers:
+            if header.identifier in present:
+                sync.note(header.identifier, Outcome.PRESENT)
+            elif header.identifier in removed and sync.settings.deleted is Deleted.KEEP:
+                sync.note(header.identifier, Outcome.SKIPPED)
+                sync.told(LeftOut(header.identifier, self._names[1]))
+            else:
+                wanted.append(header)
+        for identifier, error in found.unreadable.items():
+            if identifier in present:
+                sync.note(identifier, Outcome.PRESENT)
+            else:
+                self._fail(identifier, error.message)
+        if wanted:
+            self._copy(wanted, removed)
+
+    def _copy(self, wanted: list[Header], removed: set[bytes]) -> None:
+        source, peer, sync = self._source, self._peer, self._sync
+        features = source.files.store.features
+        cache = peer.cache if sync.settings.remembers else None
+        with Hands(self._reader.blobs, features, peer.codec, peer.index, sync.cancellation) as hands:
+            # Processes first: they would keep the locks that threads of ours hold.
+            hands.start()
+            pairs = Pairs(cache, place_of(source), place_of(peer))
+            try:
+                alike = source.configuration.chunking == peer.configuration.chunking
+                objects = Objects(self._reader.blobs, alike, peer, hands, pairs)
+                if sync.settings.dry_run:
+                    self._rehearse(wanted, removed, hands, objects, pairs)
+                else:
+                    self._copy_all(wanted, removed, hands, objects, pairs)
+            finally:
+                pairs.close()
+
+    def _rehearse(
+        self, wanted: list[Header], removed: set[bytes], hands: Hands, objects: Objects, pairs: Pairs
+    ) -> None:
+        peer, sync = self._peer, self._sync
+        sink = Counting(peer.codec, peer.index, peer.configuration.packfile.max_size)
+        hands.sink = sink
+        pairs.verify(peer.index.readable_packfiles())
+        for header in wanted:
+            before = sink.written
+            copy = SnapshotCopy(self._reader, peer, hands, objects, pairs, silent, sync.cancellation)
+            if not self._made(copy, header):
+                continue
+            sink.end_snapshot()
+            restored = header.identifier in removed
+            sync.told(Planned(header.identifier, sink.written - before, *self._names, restored))
+            sync.note(header.identifier, Outcome.COPIED)
+
+    def _copy_all(
+        self, wanted: list[Header], removed: set[bytes], hands: Hands, objects: Objects, pairs: Pairs
+    ) -> None:
+        peer, sync = self._peer, self._sync
+        copied = []
+        with (
+            HeldLock(
+                peer.writable_files,
+                peer.codec,
+                # Two runs may copy the same snapshot, so that its identifier would be the name of both their locks.
+                os.urandom(32),
+                told=lambda text: sync.listener(Warned(text)),
+            ) as lock,
+            Writer(
+                peer.writable_files,
+                peer.codec,
+                peer.index,
+                lock,
+                packfile_size=peer.configuration.packfile.max_size,
+                publish_seconds=sync.settings.publish_seconds,
+            ) as writer,
+        ):
+            hands.sink = writer
+            for header in wanted:
+                sync.cancellation.raise_if_cancelled()
+                peer.index.refresh()
+                if header.identifier in peer.index.snapshots():
+                    sync.note(header.identifier, Outcome.PRESENT)
+                    continue
+                pairs.verify(peer.index.readable_packfiles())
+                if self._copy_one(header, removed, writer, hands, objects, pairs):
+                    copied.append(header.identifier)
+        peer.refresh()
+        if sync.settings.verify:
+            self._verify(copied)
+
+    def _copy_one(
+        self,
+        header: Header,
+        removed: set[bytes],
+        writer: Writer,
+        hands: Hands,
+        objects: Objects,
+        pairs: Pairs,
+    ) -> bool:
+        peer, sync = self._peer, self._sync
+        snapshot = header.identifier
+        began, read, written = time.monotonic_ns(), self._reader.blobs.received, writer.written
+        sync.told(Copying(snapshot, *self._names, backwards=self._backwards, restored=snapshot in removed))
+        sync.listener(Begun(Work.SYNC, snapshot, self._names[1]))
+        copy = SnapshotCopy(self._reader, peer, hands, objects, pairs, sync.listener, sync.cancellation)
+        made = self._made(copy, header)
+        if made is not None:
+            writer.claim(Resource.SNAPSHOT, snapshot)
+            writer.add(Resource.SNAPSHOT, snapshot, wire.encode(made))
+        writer.publish(self._amends(snapshot) if made is not None else ())
+        pairs.keep(peer.index.readable_packfiles())
+        sync.listener(
+            Ended(
+                Work.SYNC,
+                snapshot,
+                len(copy.damage),
+                time.monotonic_ns() - began,
+                self._reader.blobs.received - read,
+                writer.written - written,
+                _size(header),
+                self._names[1],
+            )
+        )
+        if made is None:
+            return False
+        sync.told(Copied(snapshot, writer.written - written))
+        sync.note(snapshot, Outcome.COPIED)
+        return True
+
+    def _made(self, copy: SnapshotCopy, header: Header) -> Header | None:
+        """The header of the copy; None where there is damage, which is told."""
+        try:
+            made = copy.run(header)
+        except (IntegrityError, NotSupportedError, ObjectNotFoundError) as error:
+            self._fail(header.identifier, error.message)
+            return None
+        if not copy.damage:
+            return made
+        path, reason = copy.damage[0]
+        more = len(copy.damage) - 1
+        where = f"{path}: " if path else ""
+        others = f" (and {more} more)" if more else ""
+        self._fail(header.identifier, f"{where}{reason}{others}")
+        return None
+
+    def _amends(self, snapshot: bytes) -> list[Writable]:
+        """What a state says besides, so that a snapshot that was removed, or cannot be read, is listed and whole."""
+        index = self._peer.index
+        records: list[Writable] = []
+        if (Resource.SNAPSHOT, snapshot) in index.colours():
+            records.append(Delete.colour(Resource.SNAPSHOT, snapshot))
+        records += [
+            Delete.location(Resource.SNAPSHOT, snapshot, place.packfile)
+            for place in index.places(Resource.SNAPSHOT, snapshot)
+        ]
+        return records
+
+    def _verify(self, copied: list[bytes]) -> None:
+        """Reads back what was copied."""
+        peer, sync = self._peer, self._sync
+        if not copied:
+            return
+        snapshots = [(peer.snapshot(identifier), "/") for identifier in copied]
+        result = check(peer.reader, peer.files, snapshots, listener=sync.listener, cancellation=sync.cancellation)
+        for checked in result.snapshots:
+            if checked.failed:
+                self._fail(checked.identifier, "it was copied, but what was read back of it is not whole")
+
+    def _fail(self, snapshot: bytes, error: str) -> None:
+        self._sync.note(snapshot, Outcome.FAILED)
+        self._sync.told(NotCopied(snapshot, error, self._names[0], self._backwards))
+
+
+def place_of(repository: Repository) -> bytes:
+    """What tells a repository in its place from any other."""
+    if isinstance(repository.files, ArchivedFiles):
+        return os.fsencode(repository.description) + repository.identifier
+    return repository.place
+
+
+def _size(header: Header) -> int:
+    return sum(source.summary.directory.size + source.summary.below.size for source in header.sources or ())
