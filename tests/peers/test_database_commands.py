@@ -243,7 +243,7 @@ def test_a_replica_that_hangs_holds_up_no_sync(place: Place) -> None:
         environment = {"LITESTREAM_ACCESS_KEY_ID": "k", "LITESTREAM_SECRET_ACCESS_KEY": "s"}
         os.environ.update(environment)
         try:
-            place.ours("app.db", url)
+            daemon = place.ours("app.db", url)
         finally:
             for name in environment:
                 del os.environ[name]
@@ -253,6 +253,12 @@ def test_a_replica_that_hangs_holds_up_no_sync(place: Place) -> None:
         insert(place.path)
         place.asked("sync", "-socket", "s.sock", "app.db")
         eventually(lambda: len(list((place.directory / ".app.db-litestream/ltx/0").iterdir())) >= 2)
+        # The last upload would be waited for; a second signal gives it up, and the socket is gone by then.
+        daemon.send_signal(signal.SIGTERM)
+        eventually(lambda: not place.socket.exists())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE) == 0
+        assert "second signal received" in (place.directory / "log").read_text()
 
 
 def test_a_second_daemon_says_so_and_takes_nothing_over(place: Place) -> None:

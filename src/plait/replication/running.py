@@ -58,12 +58,19 @@ def begin(daemon: Daemon, settings: Settings, emit: Callable[[events.Event], Non
         DirectoryWatch(directory, daemon, emit).look()
 
 
-def run_until_asked(daemon: Daemon, signals: Signals, command: str, tell: Callable[[PlaitError], None]) -> int:
+def run_until_asked(
+    daemon: Daemon,
+    signals: Signals,
+    command: str,
+    tell: Callable[[PlaitError], None],
+    before_end: Callable[[], None] = lambda: None,
+) -> int:
     """Wait for a signal, or with a `command` for its end, and close the daemon; the exit code.
 
     The command is run without a shell. A signal is handed to it, and it is waited for. What kept databases from being
     in step at the end is told, and does not make the exit code: it follows at the next start. 1 where the command
-    failed by itself. Raises ConfigurationError where the command cannot be started.
+    failed by itself. `before_end` is called before the daemon is closed. Raises ConfigurationError where the command
+    cannot be started.
     """
     code = 0
     if command:
@@ -71,6 +78,7 @@ def run_until_asked(daemon: Daemon, signals: Signals, command: str, tell: Callab
         code = signals.child.wait()
     else:
         signals.asked.wait()
+    before_end()
     for error in daemon.close(aborted=signals.hurried.is_set):
         tell(error)
     return 1 if code and signals.number is None else 0

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,17 +84,21 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         if server is not None:
             # Not before: who connects early waits, and then finds the databases.
             server.start()
-        code = run_until_asked(daemon, signals, settings.exec, lambda error: _tell_unsynced(log, error))
+        tell = partial(_tell_unsynced, log)
+        # The socket goes first: nobody is answered by a daemon that ends, and the next one finds its place free.
+        code = run_until_asked(daemon, signals, settings.exec, tell, closing.close)
     log.write(Level.INFO, f"{run.name} shut down")
     return code
 
 
 def _show_end(log: Log, signals: Signals, name: str) -> None:
-    """Lets the log tell of the first signal, before what it leads to."""
+    """Lets the log tell of a signal, before what it leads to."""
     receive = signal.getsignal(signal.SIGTERM)
 
     def tell(number: int, frame: Any) -> None:
-        if signals.number is None:
+        if signals.number is not None:
+            log.write(Level.WARN, "second signal received, giving up the last uploads")
+        else:
             words = signal.strsignal(number) or str(number)
             log.write(Level.INFO, f"signal received, {name} shutting down", {"signal": words.lower()})
         if callable(receive):
