@@ -1,5 +1,6 @@
 """Flags of the mirror beside the real rclone: what is left, what is said, and how both end."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -171,3 +172,31 @@ def test_a_limit_of_bandwidth_is_lifted_by_a_signal(tmp_path: Path, rclone: Path
             assert "NOTICE: Bandwidth limit disabled by user (now off)" in process.stderr.readline()
             process.send_signal(signal.SIGINT)
             process.stderr.read()
+
+
+def test_links_keep_their_owner_with_metadata(twins: Twins) -> None:
+    """Of a process that may not give files away, the owner is its own, and stays so."""
+    source: Tree = {"l": File(b"", EPOCH, "target"), "a": f()}
+    for name in ("rclone", "plait"):
+        plant(twins.base / name / "s", source)
+        if os.geteuid() == 0:
+            os.chown(twins.base / name / "s" / "l", 1234, 1235, follow_symlinks=False)
+        program = [str(twins.rclone)] if name == "rclone" else [sys.executable, "-m", "plait", "rclone"]
+        places = [twins.base / name / "s", twins.base / name / "d"]
+        subprocess.run([*program, "--config", "", "sync", "--links", "--metadata", *places], check=True)
+    ours, theirs = ((twins.base / name / "d" / "l").lstat() for name in ("plait", "rclone"))
+    assert (ours.st_uid, ours.st_gid, ours.st_mode) == (theirs.st_uid, theirs.st_gid, theirs.st_mode)
+    assert ours.st_uid == (1234 if os.geteuid() == 0 else os.geteuid())
+
+
+def test_check_of_a_source_that_is_missing(twins: Twins) -> None:
+    plant(twins.base / "d", {"a": f()})
+    said = []
+    for program in ([str(twins.rclone)], [sys.executable, "-m", "plait", "rclone"]):
+        command = [*program, "--config", "", "check", "nosuch", "d"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=twins.base)
+        said.append(
+            (answer.returncode, sorted(line[20:].replace(str(twins.base), "") for line in answer.stderr.splitlines()))
+        )
+    assert said[0] == said[1]
+    assert said[0][0] == 3
