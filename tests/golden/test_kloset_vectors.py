@@ -173,7 +173,7 @@ def test_zeros_are_cut_as_the_original_cuts_them(size: int, lengths: list[int]) 
 
 def test_key_wrap_of_rfc_3394() -> None:
     key_data = bytes.fromhex("00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F")
-    cipher = Cipher(bytes(range(32)), "AES256-KW", "AES256-GCM-SIV", 65536, given(key_data))
+    cipher = Cipher(bytes(range(32)), "AES256-KW", "AES256-GCM-SIV", 65536, given(key_data, bytes(12)))
     assert cipher.encrypt(b"").hex() == (
         "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21"
     )
