@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import secrets
 import time
@@ -9,13 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import TemporaryError
 from plait.repository.format import frames
-from plait.repository.format.packfiles import LEAST_PADDING, Blob, seal
+from plait.repository.format.packfiles import LEAST_PADDING, RECORD, seal
 from plait.repository.format.resources import MAC_SIZE, VERSION_1_0_0, Resource
 from plait.repository.layout import Folder
 from plait.stores.wrappers.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from plait.repository.files import StoredFiles
     from plait.repository.format.codec import Codec
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
 LARGEST: Final = 24 << 20
 """Bytes of blobs after which a packfile is closed, whatever more the repository allows: up to four are in memory."""
 _ATTEMPTS: Final = 4
+_CAPACITY: Final = LARGEST + (2 << 20)
 _FIRST_PADDING: Final = 4 << 10
-_PIECE: Final = 1 << 20
 
 
 class Packed(NamedTuple):
-    """A packfile that was stored. `timestamp` in nanoseconds since the epoch, `size` in bytes of the stored file."""
+    """A packfile that was stored. `timestamp` in nanoseconds since the epoch, `size` in bytes of the stored file.
+
+    `records`: its plain index.
+    """
 
     name: bytes
     timestamp: int
-    blobs: Sequence[Blob]
+    records: bytes
     size: int
 
 
@@ -41,22 +45,29 @@ class Packing:
 
     def __init__(self) -> None:
         self.timestamp = time.time_ns()
-        self._parts: list[bytes] = []
-        self._blobs: list[Blob] = []
+        # Straight from the system: what an allocator has many threads fill and free it hardly ever gives back.
+        self._body = mmap.mmap(-1, _CAPACITY)
         self.size = 0
         """Bytes of blobs so far, padding included."""
+        self._records = bytearray()
         self._pad(1 + secrets.randbelow(_FIRST_PADDING))
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing but padding in it."""
-        return len(self._blobs) == 1
+        return len(self._records) == RECORD.size
 
     def add(self, resource: int, mac: bytes, encoded: bytes) -> None:
         """Appends a blob whose bytes are encoded already."""
-        self._blobs.append(Blob(resource, VERSION_1_0_0, mac, self.size, len(encoded)))
-        self._parts.append(encoded)
-        self.size += len(encoded)
+        self._records += RECORD.pack(resource, VERSION_1_0_0, mac, self.size, len(encoded), 0)
+        self._append(encoded)
+
+    def _append(self, data: bytes) -> None:
+        end = self.size + len(data)
+        if end > len(self._body):
+            self._body.resize(end + _CAPACITY // 4)
+        self._body[self.size : end] = data
+        self.size = end
 
     def _pad(self, size: int) -> None:
         self.add(Resource.RANDOM, os.urandom(MAC_SIZE), os.urandom(size))
@@ -65,62 +76,52 @@ class Packing:
         """Stores the packfile, durably. Raises the store's errors."""
         # Readers may reach beyond the end of a blob, and fail where the file ends.
         self._pad(LEAST_PADDING + secrets.randbelow(LEAST_PADDING))
-        self._parts.append(seal(codec, self.timestamp, self._blobs, self.size))
-        header = frames.header(Resource.PACKFILE, VERSION_1_0_0)
-        named, framed = codec.authenticator.hasher(), codec.authenticator.hasher()
-        framed.update(header)
-        for piece in self._pieces():
-            named.update(piece)
-            framed.update(piece)
-        name = named.digest()
-        size = sum(map(len, self._parts)) + len(header) + frames.TRAILER_SIZE
-        self._parts.insert(0, header)
-        self._parts.append(framed.digest())
-        self._upload(files, name, size)
-        self._parts.clear()
-        return Packed(name, self.timestamp, self._blobs, size)
-
-    def _upload(self, files: StoredFiles, name: bytes, size: int) -> None:
-        """Stores what the parts are. The same bytes under their own name may be stored again after any failure."""
-        policy = RetryPolicy()
-        for failures in range(1, _ATTEMPTS):
-            try:
-                files.put_stream(Folder.PACKFILES, name, _Pieces(self._pieces()), size)
-            except TemporaryError as error:
-                time.sleep(policy.pause(failures, error))
-            else:
-                return
-        files.put_stream(Folder.PACKFILES, name, _Pieces(self._pieces()), size)
-
-    def _pieces(self) -> Iterator[bytes]:
-        """The parts, small ones joined."""
-        waiting: list[bytes] = []
-        size = 0
-        for part in self._parts:
-            waiting.append(part)
-            size += len(part)
-            if size >= _PIECE:
-                yield b"".join(waiting)
-                waiting, size = [], 0
-        yield b"".join(waiting)
+        records = bytes(self._records)
+        self._append(seal(codec, self.timestamp, records, self.size))
+        with memoryview(self._body) as whole, whole[: self.size] as body:
+            name = codec.mac(body)
+            header = frames.header(Resource.PACKFILE, VERSION_1_0_0)
+            framed = codec.authenticator.hasher()
+            framed.update(header)
+            framed.update(body)
+            parts = (header, body, framed.digest())
+            size = sum(map(len, parts))
+            _upload(files, name, parts, size)
+        self._body.close()
+        return Packed(name, self.timestamp, records, size)
 
 
-class _Pieces:
-    """Content that is read piece by piece."""
+def _upload(files: StoredFiles, name: bytes, parts: Sequence[bytes | memoryview], size: int) -> None:
+    """Stores a packfile. The same bytes under their own name may be stored again after any failure."""
+    policy = RetryPolicy()
+    for failures in range(1, _ATTEMPTS):
+        try:
+            files.put_stream(Folder.PACKFILES, name, _Parts(parts), size)
+        except TemporaryError as error:
+            time.sleep(policy.pause(failures, error))
+        else:
+            return
+    files.put_stream(Folder.PACKFILES, name, _Parts(parts), size)
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
+
+class _Parts:
+    """Content that is in memory in several parts."""
+
+    def __init__(self, parts: Sequence[bytes | memoryview]) -> None:
+        self._parts = list(reversed(parts))
+        self._at = 0
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes, one at least before the end; all that is left for -1."""
         if size < 0:
-            rest, self._rest = self._rest, b""
-            return rest + b"".join(self._pieces)
-        while not self._rest:
-            following = next(self._pieces, None)
-            if following is None:
-                return b""
-            self._rest = following
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+            left, self._parts, self._at = self._parts[::-1], [], 0
+            return b"".join(left)
+        while self._parts:
+            part = self._parts[-1]
+            data = bytes(part[self._at : self._at + size])
+            self._at += len(data)
+            if data:
+                return data
+            self._parts.pop()
+            self._at = 0
+        return b""

@@ -14,6 +14,7 @@ from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from plait.repository.format import states
+from plait.repository.format.packfiles import RECORD
 from plait.repository.format.resources import NO_MAC, STATE_VERSION, Resource
 from plait.repository.format.states import End, Packfile
 from plait.repository.layout import Folder
@@ -199,9 +200,9 @@ class Writer:
         parent = self._parent or self._index.newest_state() or NO_MAC
         pack = states.pack_location
         locations = b"".join(
-            pack(blob.resource, blob.mac, packed.name, blob.offset, blob.length)
+            pack(resource, mac, packed.name, offset, length)
             for packed in stored
-            for blob in packed.blobs
+            for resource, _, mac, offset, length, _ in RECORD.iter_unpack(packed.records)
         )
         packfiles = [Packfile(packed.name, name, packed.timestamp) for packed in stored]
         stream = states.write_stream(parent, [locations, *records, *packfiles], End(time.time_ns()))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plait.repository.format.codec import Codec
     from plait.repository.format.hashing import Hasher
 
-_BLOCK: Final = 4 << 20
+_BLOCK: Final = 1 << 20
 _PARALLEL: Final = 2
 """Chunks of one large content that are worked on at once."""
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from plait.repository.format.codec import Codec
 
-_RECORD: Final = struct.Struct("<II32sQII")
+RECORD: Final = struct.Struct("<II32sQII")
+"""A blob in the plain index: the fields of `Blob`."""
+
 _FOOTER: Final = struct.Struct("<qIQ32sI")
 _LENGTH: Final = struct.Struct("<I")
 _FOOTER_LIMIT: Final = 4096
@@ -45,14 +47,14 @@ class Index(NamedTuple):
 
 def pack_records(blobs: Sequence[Blob]) -> bytes:
     """The plain index."""
-    return b"".join(_RECORD.pack(*blob) for blob in blobs)
+    return b"".join(RECORD.pack(*blob) for blob in blobs)
 
 
 def unpack_records(records: bytes) -> tuple[Blob, ...]:
     """The blobs of a plain index. Raises IntegrityError where it does not consist of whole records."""
-    if len(records) % _RECORD.size:
+    if len(records) % RECORD.size:
         raise IntegrityError(f"the index of a packfile is cut short: {len(records)} bytes")
-    return tuple(map(Blob._make, _RECORD.iter_unpack(records)))
+    return tuple(map(Blob._make, RECORD.iter_unpack(records)))
 
 
 class Writer:
@@ -84,14 +86,17 @@ class Writer:
     def finish(self) -> tuple[bytes, bytes, tuple[Blob, ...]]:
         """Name and bytes of the stored file, and the blobs in it."""
         blobs = tuple(self._blobs)
-        body = b"".join((*self._parts, seal(self._codec, self._timestamp, blobs, self.size)))
+        body = b"".join((*self._parts, seal(self._codec, self._timestamp, pack_records(blobs), self.size)))
         return self._codec.mac(body), self._codec.wrap(Resource.PACKFILE, VERSION_1_0_0, body), blobs
 
 
-def seal(codec: Codec, timestamp: int, blobs: Sequence[Blob], size: int) -> bytes:
-    """What follows the blobs of a packfile, which take `size` bytes: index, footer, and the footer's length."""
-    records = pack_records(blobs)
-    footer = codec.encode(_FOOTER.pack(timestamp, len(blobs), size, codec.mac(records), 0))
+def seal(codec: Codec, timestamp: int, records: bytes, size: int) -> bytes:
+    """What follows the blobs of a packfile, which take `size` bytes: index, footer, and the footer's length.
+
+    `records`: the plain index, as `pack_records` makes it.
+    """
+    count = len(records) // RECORD.size
+    footer = codec.encode(_FOOTER.pack(timestamp, count, size, codec.mac(records), 0))
     return codec.encode(records) + footer + _LENGTH.pack(len(footer))
 
 
