@@ -5,7 +5,6 @@ Format, sections 10.5 and 10.8.
 
 from __future__ import annotations
 
-import posixpath
 import struct
 from typing import Annotated, Final
 
@@ -95,7 +94,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def path(self) -> str:
         """The absolute path."""
-        return posixpath.join(self.parent_path, self.file_info.name)
+        name, parent = self.file_info.name, self.parent_path
+        if name.startswith("/"):
+            return name
+        return parent + name if parent.endswith("/") else f"{parent}/{name}"
 
     @property
     def has_content(self) -> bool:
