@@ -338,9 +338,10 @@ class Managed:
         return Turn(self._shop.loop, pool, upload, _spacing(uploader))
 
     def _keep_first(self) -> None:
-        """What is done once at the start: every level, and the level of snapshots."""
-        for level, interval in enumerate(self._shop.upkeep.levels, 1):
-            self.keep(level, interval)
+        """What is done once at the start: a snapshot, and what a replica that was there before has to be compacted."""
+        if any(uploader.joined_at for uploader in self.uploaders):
+            for level, interval in enumerate(self._shop.upkeep.levels, 1):
+                self.keep(level, interval)
         self.keep(SNAPSHOT_LEVEL, self._shop.upkeep.snapshot_interval)
 
     def _upload_all(self, deadline: float | None, aborted: Callable[[], bool]) -> None:
