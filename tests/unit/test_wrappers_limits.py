@@ -160,3 +160,31 @@ def test_no_limit_leaves_blocks_as_they_are(clock: FakeClock) -> None:
     with store.read("a") as reader:
         assert len(reader.read(900_000)) == 900_000
     assert clock.time == 1000.0
+
+
+def test_a_change_of_the_timetable_is_told_once(clock: FakeClock) -> None:
+    told: list[str] = []
+    timetable = parse_bandwidths("08:00,100k 18:00,off")
+    limiter = Limiter(timetable, changed=lambda bandwidth: told.append(str(bandwidth)), clock=clock)
+    assert str(limiter.now) == "100Ki"
+    for clock.hour in (12, 19, 20, 9):
+        limiter.rates()
+        limiter.rates()
+    assert told == ["off", "100Ki"]
+
+
+def test_each_file_has_its_own_rate(tmp_path: Path, clock: FakeClock) -> None:
+    inner = MemoryStore()
+    put(inner, "a", b"x" * 102_400)
+    put(inner, "b", b"x" * 102_400)
+    store = limited(inner, Limiter(files=parse_bandwidths("50k"), clock=clock))
+    with store.read("a") as one, store.read("a", 51_200) as other, store.read("b") as third:
+        for reader in (one, other, third):
+            assert len(reader.read(10_240)) <= 51_200 // 8
+    begun = clock.time
+    assert get(store, "b") == b"x" * 102_400
+    assert clock.time - begun == pytest.approx(2.0, abs=0.3)
+    local = LocalStore(tmp_path)
+    paced = limited(local, Limiter(files=parse_bandwidths("50k"), clock=clock))
+    assert isinstance(paced, CopiesBatches)
+    assert not paced.can_copy_batches_from(local)
