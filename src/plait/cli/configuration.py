@@ -49,7 +49,7 @@ DEFAULTS: Final = "defaults"
 SECRETS: Final = "secrets"
 DATABASES: Final = "databases"
 """What is replicated; `plait.cli.databases.configured` reads it."""
-SECRET_NAMES: Final = ("rclone-config",)
+SECRET_NAMES: Final = ("rclone-config", "peer")
 _NOT_FROM_A_FILE: Final = frozenset({"help", "dry-run", "interactive", "output"})
 """What belongs to one call: a default for it would turn a command into another one."""
 

@@ -29,9 +29,11 @@ class Passphrase:
     `text` was found; where it is "" a person is asked, `prompt` names the repository to them.
     """
 
-    def __init__(self, text: str, prompt: str = REPOSITORY) -> None:
+    def __init__(self, text: str, prompt: str = REPOSITORY, *, hint: str = _HINT) -> None:
+        """`hint` says how else it can be given, where there is nobody to ask."""
         self._text = text
         self._prompt = prompt
+        self._hint = hint
         self.is_missing: Final = not text
         """A person has to be asked."""
         self.tries: Final = 1 if text else TRIES
@@ -42,7 +44,7 @@ class Passphrase:
         """The passphrase. Raises SecretError where there is no terminal to ask at."""
         text = self._text
         if not text:
-            text = ask(f"{self._prompt} passphrase: ")
+            text = ask(f"{self._prompt} passphrase: ", self._hint)
             self.was_asked = True
         return text.encode("utf-8", "surrogateescape")
 
@@ -96,15 +98,15 @@ def from_shell(command: str) -> str:
     return lines[0].removesuffix("\r")
 
 
-def ask(prompt: str) -> str:
+def ask(prompt: str, hint: str = _HINT) -> str:
     """What a person types, unseen. Raises SecretError where there is no terminal."""
     import getpass
 
-    _need_terminal()
+    _need_terminal(hint)
     try:
         return getpass.getpass(prompt)
     except EOFError:
-        raise SecretError("no passphrase was given", hint=_HINT) from None
+        raise SecretError("no passphrase was given", hint=hint) from None
 
 
 def ask_new(prompt: str, *, weak: bool) -> bytes:
@@ -128,10 +130,10 @@ def ask_new(prompt: str, *, weak: bool) -> bytes:
     raise SecretError("too many failed attempts")
 
 
-def _need_terminal() -> None:
+def _need_terminal(hint: str) -> None:
     """Raises SecretError where there is no terminal to ask at."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         if sys.stdin is None or not sys.stdin.isatty():
-            raise SecretError("a passphrase is needed, and there is no terminal to ask for it", hint=_HINT) from None
+            raise SecretError("a passphrase is needed, and there is no terminal to ask for it", hint=hint) from None

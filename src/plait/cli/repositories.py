@@ -52,6 +52,7 @@ COMMANDS: Final = {
     "rm": _FUNCTIONS + "removal:rm",
     "source": _FUNCTIONS + "places:entries",
     "store": _FUNCTIONS + "places:entries",
+    "sync": _FUNCTIONS + "sync:sync",
 }
 """The function of each command, `(RepositoryCommand) -> int`."""
 
@@ -142,6 +143,26 @@ class RepositoryCommand:
         place = open_place(settings or self.settings, self.opening, os.getcwd())  # noqa: PTH109  (text is wanted)
         self.close_later(place.store)
         return place
+
+    def peer_place(self, settings: Settings) -> Place:
+        """As `place`, of the other repository of a sync: within the limits of bandwidth, which are of the way there."""
+        from plait.repository.places import open_place
+
+        place = open_place(settings, replace(self.opening, wrap=self._limiting), os.getcwd())  # noqa: PTH109  (as above)
+        self.close_later(place.store)
+        return place
+
+    def _limiting(self, store: Store) -> Store:
+        retrying = self._retrying(store)
+        if self.values.bwlimit is None:
+            return retrying
+        from plait.stores.wrappers.limits import Limiter, limited
+
+        return limited(retrying, Limiter(self.values.bwlimit, cancelled=self.cancellation.cancelled))
+
+    def keep_open(self, repository: Repository) -> Repository:
+        """The repository, which is closed when the command ends."""
+        return self._closing.enter_context(repository)
 
     def close_later(self, store: Store) -> None:
         """Closes a store when the command ends."""

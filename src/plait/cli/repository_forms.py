@@ -127,6 +127,27 @@ LOCATE: Final = _form(
     "Finds files and directories by their names, which may hold * and ?, in all snapshots that the options describe.",
     Example("plait at /backup locate '*.odt'", "in which snapshots, and where"),
 )
+SYNC: Final = Form(
+    REPOSITORY,
+    "[SNAPSHOT] to|from|with PEER",
+    (2, 3),
+    _RUN,
+    _OWN | options.SYNC | options.LOCATION,
+    purpose=f"""\
+Copies snapshots between the repository and a PEER, another repository, until the one they go to has all of them: `to`
+the peer, `from` the peer, `with` both ways. With a SNAPSHOT only that one, with options those that they describe.
+Nothing is removed. The two may differ in everything: key, hashing, compression, chunking. A copied snapshot has the
+identifier and all facts of the original. Every content is verified before it is written; what is damaged is named, and
+its snapshot is not copied.
+
+{_WHICH}""",
+    examples=(
+        Example("plait sync abcd to @peer", "copy one snapshot"),
+        Example("plait sync --since 7d with @peer", "exchange what is of the last seven days"),
+        Example("plait at @repo sync from @peer", "fetch everything that is missing"),
+        Example("plait sync --dry-run to /mnt/usb/repo", "show what would be copied, and how much that is"),
+    ),
+)
 INFO: Final = _form(
     "[SNAPSHOT[:PATH]]",
     (0, 1),

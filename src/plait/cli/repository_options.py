@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from plait.mirror.option_types import FILE, INTEGER, SWITCH, TEXT
+from plait.mirror.option_types import BANDWIDTH, FILE, INTEGER, SWITCH, TEXT, choice
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 if TYPE_CHECKING:
@@ -239,6 +239,35 @@ BACKUP: Final = OptionSet(
         _switch("dry-run", "Show what would be saved, and save nothing"),
         _switch("no-xattr", "Leave out extended attributes", Section.METADATA),
         _switch("no-progress", "Do not count beforehand for the progress display", Section.OUTPUT),
+        PACKFILES,
+        CACHE,
+    )
+)
+SYNC: Final = OptionSet(
+    (
+        Option(
+            "deleted",
+            choice("restore|keep", "restore", "keep"),
+            default="restore",
+            help="Bring back snapshots that were removed there, or keep them removed",
+            section=Section.SNAPSHOT,
+        ),
+        _switch("verify", "Read back what was copied"),
+        _switch("dry-run", "Show which snapshots would be copied and how much the peer would grow; change nothing"),
+        Option(
+            "peer-passphrase-cmd",
+            TEXT,
+            default="",
+            help="Take the passphrase of the peer from what this shell command prints",
+            section=Section.CONFIGURATION,
+        ),
+        Option(
+            "bwlimit",
+            BANDWIDTH,
+            default=None,
+            help="Limit the bandwidth from and to the peer: RATE, UP:DOWN or a timetable",
+            section=Section.NETWORK,
+        ),
         PACKFILES,
         CACHE,
     )

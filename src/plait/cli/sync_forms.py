@@ -27,7 +27,7 @@ THREE_FORMS: Final = (
     "plait [at REPOSITORY] sync [SNAPSHOT] to|from|with PEER",
     "plait sync [-wait] DATABASE",
 )
-_SNAPSHOT = re.compile(r"[0-9a-f]{1,64}")
+_SNAPSHOT = re.compile(r"[0-9a-fA-F]{1,64}")
 _TREE_WITH_SNAPSHOT = re.compile(r"(@[^:/]+):([0-9a-f]{1,64})")
 _BUCKET_FIRST = re.compile(r"s3://([^/]+)(?:/.*)?")
 
@@ -113,7 +113,7 @@ def _repository(words: Sequence[Word], at: str) -> Choice:
         raise _two_directions(texts[0], texts[1])
     snapshot = texts[0] if len(words) == 3 else ""
     if snapshot and not _SNAPSHOT.fullmatch(snapshot):
-        raise UsageError(f"{snapshot} is no snapshot ID", hint="an ID is up to 64 lower-case hexadecimal digits")
+        raise UsageError(f"{snapshot} is no snapshot ID", hint="an ID is up to 64 hexadecimal digits")
     return _peer(texts[-2], texts[-1], snapshot=snapshot, at=at)
 
 

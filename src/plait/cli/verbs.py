@@ -10,14 +10,13 @@ _MIRROR = "plait.cli.mirror_forms:"
 _REPOSITORY = "plait.cli.repository_forms:"
 _ONLY_REPOSITORY = "plait.cli.kinds:decide_repository"
 _DATABASE = "plait.cli.database_forms:"
-_LATER = "plait.cli.later_forms:"
 _OWN = "plait.cli.own_forms:"
 _TREE = "plait.cli.tree_forms:"
 
 VERBS: Final[dict[str, Verb]] = {
     "sync": Verb(
         "Make a destination identical to its source",
-        (_MIRROR + "SYNC", _LATER + "SYNC_REPOSITORY", _DATABASE + "SYNC"),
+        (_MIRROR + "SYNC", _REPOSITORY + "SYNC", _DATABASE + "SYNC"),
         "plait.cli.sync_forms:decide_sync",
     ),
     "copy": Verb("Copy what a destination lacks or has otherwise; delete nothing", (_MIRROR + "COPY",)),

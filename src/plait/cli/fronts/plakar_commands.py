@@ -136,6 +136,13 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "rm": FrontCommand(
         COMMANDS["rm"], options.APPLY | options.FILTERS, ("rm [OPTIONS] SNAPSHOT...",), takes=(0, _MANY)
     ),
+    "sync": FrontCommand(
+        COMMANDS["sync"],
+        options.SYNC | options.LOCATION,
+        ("sync [SNAPSHOT] to REPOSITORY", "sync [SNAPSHOT] from REPOSITORY", "sync [SNAPSHOT] with REPOSITORY"),
+        takes=(2, 3),
+        few="usage: sync [SNAPSHOT] to|from|with REPOSITORY",
+    ),
     "version": FrontCommand(
         "plait.cli.commands.repository.info:front_version", OptionSet(()), ("version",), Needs.NOTHING
     ),
@@ -159,7 +166,6 @@ ABSENT: Final = (
     "repair",
     "server",
     "service",
-    "sync",
     "token",
     "ui",
 )

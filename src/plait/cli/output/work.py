@@ -122,7 +122,7 @@ class EventRecords:
     def __call__(self, event: Event) -> None:
         """Writes an event."""
         for level, kind, snapshot, data in self._records(event):
-            self._write(level, kind, snapshot, data)
+            self.write(level, kind, snapshot, data)
 
     def _records(self, event: Event) -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
         match event:
@@ -154,7 +154,8 @@ class EventRecords:
             case _:
                 return
 
-    def _write(self, level: str, kind: str, snapshot: bytes, data: dict[str, Any]) -> None:
+    def write(self, level: str, kind: str, snapshot: bytes, data: dict[str, Any]) -> None:
+        """Writes a record; `snapshot` is its identifier, empty for none."""
         import time
 
         import msgspec

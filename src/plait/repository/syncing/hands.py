@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from plait.model.errors import IntegrityError
 from plait.repository.blobs import Located, Region, regions
-from plait.repository.crew import crew_for
+from plait.repository.crew import Crew, crew_for
 from plait.repository.format.merging import Place
 from plait.repository.format.resources import Resource
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from plait.engine.workers import Cancellation
     from plait.repository.blobs import BlobIndex, Blobs
-    from plait.repository.crew import Crew
     from plait.repository.format.codec import Codec
     from plait.stores.base import Features
 
@@ -116,14 +115,23 @@ class Hands:
     """
 
     def __init__(
-        self, source: Blobs, features: Features, codec: Codec, index: BlobIndex, cancellation: Cancellation
+        self,
+        source: Blobs,
+        features: Features,
+        codec: Codec,
+        index: BlobIndex,
+        cancellation: Cancellation,
+        *,
+        processes: bool = True,
     ) -> None:
-        """`features` of the source's store; `codec` and `index` of the peer."""
+        """`features` of the source's store; `codec` and `index` of the peer. Without `processes`, all is done here."""
         self._source = source
         self._codec = codec
         self._index = index
         self._cancellation = cancellation
-        self._crew: Crew[_Task | _Plains, _Answer | _Encoded] = crew_for(features, self._work, cancellation)
+        self._crew: Crew[_Task | _Plains, _Answer | _Encoded] = (
+            crew_for(features, self._work, cancellation) if processes else Crew(self._work, 1, cancellation)
+        )
         self._answers: deque[_Answer] = deque()
         self._open = 0
         self._plains: list[tuple[int, bytes, bytes]] = []

@@ -38,13 +38,14 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a sync is done.
 
     `verify`: whether what was copied is read back. `remembers`: whether what earlier runs learned of the two
-    repositories is used. `publish_seconds`: see `Writer`.
+    repositories is used. `processes`: whether several may read at once. `publish_seconds`: see `Writer`.
     """
 
     deleted: Deleted = Deleted.RESTORE
     verify: bool = False
     remembers: bool = True
     dry_run: bool = False
+    processes: bool = True
     publish_seconds: float = 5.0
 
 
@@ -67,10 +68,14 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """In a dry run: the snapshot would be copied, and the repository would grow by so many bytes."""
+    """In a dry run: the snapshot would be copied, and the repository would grow by so many bytes.
+
+    `directory` is what was saved.
+    """
 
     snapshot: bytes
     size: int
+    directory: str
     source: str
     peer: str
     restored: bool = False

@@ -93,6 +93,10 @@ class Sync:
             self._half(local, peer, query, backwards=False)
         if direction is not Direction.TO:
             self._half(peer, local, query, backwards=True)
+        return self.result()
+
+    def result(self) -> SyncResult:
+        """What has become of the snapshots so far."""
         return SyncResult(self._outcomes)
 
     def _half(self, source: Repository, peer: Repository, query: Query, *, backwards: bool) -> None:
@@ -179,7 +183,9 @@ class _Half:
         source, peer, sync = self._source, self._peer, self._sync
         features = source.files.store.features
         cache = peer.cache if sync.settings.remembers else None
-        with Hands(self._reader.blobs, features, peer.codec, peer.index, sync.cancellation) as hands:
+        with Hands(
+            self._reader.blobs, features, peer.codec, peer.index, sync.cancellation, processes=sync.settings.processes
+        ) as hands:
             # Processes first: they would keep the locks that threads of ours hold.
             hands.start()
             pairs = Pairs(cache, place_of(source), place_of(peer))
@@ -207,7 +213,8 @@ class _Half:
                 continue
             sink.end_snapshot()
             restored = header.identifier in removed
-            sync.told(Planned(header.identifier, sink.written - before, *self._names, restored))
+            grown, saved = sink.written - before, _directory(header)
+            sync.told(Planned(header.identifier, grown, saved, *self._names, restored))
             sync.note(header.identifier, Outcome.COPIED)
 
     def _copy_all(
@@ -334,6 +341,10 @@ def place_of(repository: Repository) -> bytes:
     if isinstance(repository.files, ArchivedFiles):
         return os.fsencode(repository.description) + repository.identifier
     return repository.place
+
+
+def _directory(header: Header) -> str:
+    return next((source.importer.directory for source in header.sources or ()), "")
 
 
 def _size(header: Header) -> int:

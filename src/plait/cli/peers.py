@@ -1,0 +1,91 @@
+"""The other repository of a sync: where it is, its passphrase, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from plait.cli.passphrases import Passphrase, from_shell
+from plait.cli.repositories import RefusedError, open_at
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError
+from plait.repository.configured.catalogue import Section
+from plait.repository.configured.names import resolve
+
+if TYPE_CHECKING:
+    from plait.cli.repositories import RepositoryCommand
+    from plait.repository.configured.catalogue import Settings
+    from plait.repository.places import Place
+    from plait.repository.repository import Repository
+
+VARIABLE: Final = "PLAIT_PEER_PASSPHRASE"
+_SECRET: Final = "peer"  # noqa: S105  (the name of a table)
+_PROMPT: Final = "destination store"
+_HINT: Final = (
+    f"give it by --peer-passphrase-cmd CMD, {VARIABLE}, passphrase_cmd in stores.yml, [secrets.{_SECRET}] in "
+    "plait.toml, or at a terminal"
+)
+
+
+def open_peer(command: RepositoryCommand, word: str) -> tuple[Repository, Place]:
+    """Opens the peer that a word names; nothing is made where there is none.
+
+    Raises RefusedError on the plakar front, where every reason is one; else ConfigurationError,
+    DirectoryNotFoundError, SecretError, IntegrityError, NotSupportedError, and the store's errors.
+    """
+    try:
+        settings = resolve(word, command.catalogue.places(Section.STORES))
+    except ConfigurationError as error:
+        raise RefusedError(f"peer store: {error.message}", hint=error.hint) from None
+    try:
+        place = command.peer_place(settings)
+        return command.keep_open(_open(command, settings, place)), place
+    except PlaitError as error:
+        if command.is_front:
+            raise RefusedError(f"peer store: {error.message}", hint=error.hint) from None
+        error.message = f"peer {place_name(word)}: {error.message}"
+        raise
+
+
+def place_name(word: str) -> str:
+    """A word as errors show it."""
+    return word or "."
+
+
+def _open(command: RepositoryCommand, settings: Settings, place: Place) -> Repository:
+    passphrase = _passphrase(command, settings)
+    try:
+        return open_at(place, passphrase, command.cache_directory)
+    except DirectoryNotFoundError:
+        raise DirectoryNotFoundError(_what_is_there(place)) from None
+
+
+def _what_is_there(place: Place) -> str:
+    """Why there is no repository at a place."""
+    if place.archive is not None:
+        return f"there is no archive at {place.root}"
+    try:
+        for page in place.store.list(""):
+            if len(page):
+                return f"what is at {place.location} is no repository: it has no CONFIG"
+    except DirectoryNotFoundError:
+        return f"there is nothing at {place.location}"
+    return f"there is no repository at {place.location}: it is empty"
+
+
+def _passphrase(command: RepositoryCommand, settings: Settings) -> Passphrase:
+    from plait.cli.configuration import secret_source
+    from plait.cli.secrets import resolve as resolve_secret
+
+    environment = command.environment
+    named = command.values.peer_passphrase_cmd
+    if named:
+        return Passphrase(from_shell(named))
+    if "passphrase" in settings:
+        return Passphrase(settings["passphrase"])
+    if "passphrase_cmd" in settings:
+        return Passphrase(from_shell(settings["passphrase_cmd"]))
+    if environment.get(VARIABLE):
+        return Passphrase(environment[VARIABLE])
+    source = secret_source(_SECRET, environment)
+    if source is not None:
+        return Passphrase(resolve_secret(source, f"[secrets.{_SECRET}]", environment))
+    return Passphrase("", _PROMPT, hint=_HINT)
