@@ -1,5 +1,6 @@
 """The control socket: what it answers, how it is opened and asked; metrics and heartbeat beside it."""
 
+import json
 import os
 import socket
 import stat
@@ -148,6 +149,29 @@ def post(endpoints: Endpoints, path: str, body: str) -> tuple[int, str]:
             400,
             '{"error":"invalid request body","details":"invalid character \'j\' looking for beginning of value"}',
         ),
+        *[
+            ("/sync", body, 400, f'{{"error":"invalid request body","details":{json.dumps(details)}}}')
+            for body, details in [
+                ("[]", "json: cannot unmarshal array into Go value of type litestream.SyncRequest"),
+                ('{"path":true}', "json: cannot unmarshal bool into Go struct field SyncRequest.path of type string"),
+                ('{"path":1}', "json: cannot unmarshal number into Go struct field SyncRequest.path of type string"),
+                (
+                    '{"timeout":1e3}',
+                    "json: cannot unmarshal number 1e3 into Go struct field SyncRequest.timeout of type int",
+                ),
+                (
+                    '{"timeout":99999999999999999999}',
+                    "json: cannot unmarshal number 99999999999999999999 into Go struct field SyncRequest.timeout of type int",
+                ),
+                ('{"wait":1}', "json: cannot unmarshal number into Go struct field SyncRequest.wait of type bool"),
+                ('{"path" "x"}', "invalid character '\"' after object key"),
+                ('{"path":"x",}', "invalid character '}' looking for beginning of object key string"),
+                ('{"path":"x" 5}', "invalid character '5' after object key:value pair"),
+                ('{"path":"x"', "unexpected EOF"),
+                ("tru", "unexpected EOF"),
+                ('"abc', "unexpected EOF"),
+            ]
+        ],
         ("/start", '{"path":"a.db"}', 200, '{"status":"already_running","path":"/d/a.db","txid":5}'),
         ("/stop", '{"path":"a.db"}', 200, '{"status":"stopped","path":"/d/a.db","txid":5}'),
         ("/start", '{"path":"x"}', 500, '{"error":"database not found: /d/x"}'),

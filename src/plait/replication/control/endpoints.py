@@ -5,7 +5,6 @@ Source: the control server of Litestream 0.5.17, endpoint by endpoint; its words
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -14,13 +13,15 @@ import msgspec
 
 from plait.model.errors import ConfigurationError, NotSupportedError, PlaitError, UnknownOutcomeError
 from plait.model.values.times import NANOSECONDS, show_rfc3339
+from plait.replication.control.bodies import Body, RefusedError
 from plait.replication.control.controlled import DatabaseClosedError, DatabaseUnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from plait.replication.configuration.settings import DatabaseSettings
-    from plait.replication.control.controlled import Controlled, DatabaseStatus
+    from plait.replication.control.bodies import Body, RefusedError
+from plait.replication.control.controlled import Controlled, DatabaseStatus
 
 LITESTREAM_VERSION: Final = "0.5.17"
 """The release whose protocol this is."""
@@ -29,6 +30,13 @@ DEADLINE: Final = "context deadline exceeded"
 DEFAULT_TIMEOUT: Final = 30.0
 _JSON: Final = "application/json"
 _PLAIN: Final = "text/plain; charset=utf-8"
+_REQUESTS: Final = {
+    "/sync": ("SyncRequest", ("path", "wait", "timeout")),
+    "/start": ("StartRequest", ("path", "timeout")),
+    "/stop": ("StopRequest", ("path", "timeout")),
+    "/register": ("RegisterDatabaseRequest", ("path", "replica_url")),
+    "/unregister": ("UnregisterDatabaseRequest", ("path", "timeout")),
+}
 _ESCAPED: Final = re.compile(r"[<>&\u2028\u2029]")
 
 
@@ -39,16 +47,6 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     content_type: str = _JSON
     headers: tuple[tuple[str, str], ...] = ()
-
-
-class RefusedError(Exception):
-    """A request that ends with an error."""
-
-    def __init__(self, status: int, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.details = details
 
 
 class Endpoints:
@@ -73,7 +71,7 @@ class Endpoints:
             "/txid": self._txid,
             "/debug/sync-status": self._sync_status,
         }
-        self._posts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        self._posts: dict[str, Callable[[Body], dict[str, Any]]] = {
             "/sync": self._sync,
             "/start": self._start,
             "/stop": self._stop,
@@ -87,7 +85,11 @@ class Endpoints:
             if path in self._gets:
                 return _json(200, self._gets[path](query)) if method in {"GET", "HEAD"} else _not_allowed("GET, HEAD")
             if path in self._posts:
-                return _json(200, self._posts[path](_decoded(body))) if method == "POST" else _not_allowed("POST")
+                return (
+                    _json(200, self._posts[path](Body(*_REQUESTS[path], body)))
+                    if method == "POST"
+                    else _not_allowed("POST")
+                )
         except RefusedError as error:
             details = {"details": error.details} if error.details else {}
             return _json(error.status, {"error": error.message, **details})
@@ -121,9 +123,9 @@ class Endpoints:
         except DatabaseUnknownError:
             raise RefusedError(404, "database not found") from None
 
-    def _sync(self, request: dict[str, Any]) -> dict[str, Any]:
-        path = self._expand(_required(_text(request, "path")))
-        wait = _switch(request, "wait")
+    def _sync(self, request: Body) -> dict[str, Any]:
+        path = self._expand(_required(request.text("path")))
+        wait = request.switch("wait")
         timeout = _timeout(request, default=DEFAULT_TIMEOUT if wait else None)
         try:
             synced = self._daemon.sync(path, wait=wait, timeout=timeout)
@@ -137,8 +139,8 @@ class Endpoints:
         status = "no_change" if not synced.changed else "synced" if wait else "synced_local"
         return {"status": status, "path": path, "txid": synced.txid, "replicated_txid": synced.replicated_txid}
 
-    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
-        path = self._expand(_required(_text(request, "path")))
+    def _start(self, request: Body) -> dict[str, Any]:
+        path = self._expand(_required(request.text("path")))
         try:
             changed = self._daemon.start(path, _timeout(request))
         except DatabaseUnknownError:
@@ -147,8 +149,8 @@ class Endpoints:
             raise RefusedError(500, f"failed to start database: {_words(error)}") from None
         return {"status": "started" if changed.changed else "already_running", "path": path, "txid": changed.txid}
 
-    def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        path = self._expand(_required(_text(request, "path")))
+    def _stop(self, request: Body) -> dict[str, Any]:
+        path = self._expand(_required(request.text("path")))
         try:
             changed = self._daemon.stop(path, _timeout(request))
         except DatabaseUnknownError:
@@ -157,17 +159,20 @@ class Endpoints:
             raise RefusedError(500, f"failed to stop database: {_words(error)}") from None
         return {"status": "stopped" if changed.changed else "already_stopped", "path": path, "txid": changed.txid}
 
-    def _register(self, request: dict[str, Any]) -> dict[str, Any]:
-        path = self._expand(_required(_text(request, "path")))
-        url = _text(request, "replica_url")
+    def _register(self, request: Body) -> dict[str, Any]:
+        path = self._expand(_required(request.text("path")))
+        url = request.text("replica_url")
         if not url:
             raise RefusedError(400, "replica_url required")
+        if any(status.path == path for status in self._daemon.list()):
+            return {"status": "already_registered", "path": path}
         try:
             settings = self._settings_of(path, url)
         except (ConfigurationError, NotSupportedError) as error:
             scheme = url.partition("://")[0]
             unknown = "unknown replica type" in error.message
             reason = f'unsupported replica URL scheme: "{scheme}"' if unknown else error.message
+            reason = f"{reason} URL" if reason == "bucket required for s3 replica" else reason
             raise RefusedError(400, f"invalid replica url: {reason}") from None
         try:
             is_new = self._daemon.register(settings)
@@ -175,8 +180,8 @@ class Endpoints:
             raise RefusedError(500, f"failed to register database: {_words(error)}") from None
         return {"status": "registered" if is_new else "already_registered", "path": path}
 
-    def _unregister(self, request: dict[str, Any]) -> dict[str, Any]:
-        path = self._expand(_required(_text(request, "path")))
+    def _unregister(self, request: Body) -> dict[str, Any]:
+        path = self._expand(_required(request.text("path")))
         try:
             changed = self._daemon.unregister(path, _timeout(request))
         except PlaitError as error:
@@ -210,14 +215,10 @@ def _listed(status: DatabaseStatus) -> dict[str, Any]:
 
 
 def _diagnosed(status: DatabaseStatus) -> dict[str, Any]:
-    shown = {
-        "path": status.path,
-        "active": False,
-        "operation": "sync",
-        "phase": "sync_complete",
-        "txid": status.txid,
-        "last_synced_wal_offset": status.wal_end,
-    }
+    shown: dict[str, Any] = {"path": status.path, "active": False}
+    if status.txid:
+        shown |= {"operation": "sync", "phase": "update_metrics", "txid": status.txid}
+        shown["last_synced_wal_offset"] = status.wal_end
     return shown | ({"error": status.error} if status.error else {})
 
 
@@ -228,56 +229,10 @@ def _words(error: PlaitError) -> str:
     return about + error.message
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
-    """The first JSON value of a body, its names in lower case. Raises RefusedError."""
-    text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
-    if not text:
-        raise _bad_body("EOF")
-    try:
-        value, _ = json.JSONDecoder().raw_decode(text)
-    except RecursionError:
-        raise _bad_body("exceeded max depth") from None
-    except json.JSONDecodeError as error:
-        at = text[error.pos : error.pos + 1]
-        reason = f"invalid character '{at}' looking for beginning of value" if at else "unexpected EOF"
-        raise _bad_body(reason) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _bad_body(f"json: cannot unmarshal {_kind(value)} into Go value")
-    return {str(name).lower(): field for name, field in value.items()}
-
-
-def _text(request: dict[str, Any], name: str) -> str:
-    return str(_typed(request, name, str, "string") or "")
-
-
-def _switch(request: dict[str, Any], name: str) -> bool:
-    return bool(_typed(request, name, bool, "bool"))
-
-
-def _timeout(request: dict[str, Any], default: float | None = DEFAULT_TIMEOUT) -> float | None:
+def _timeout(request: Body, default: float | None = DEFAULT_TIMEOUT) -> float | None:
     """Seconds; 0 stands for the default, a negative number for no limit."""
-    value = _typed(request, "timeout", int, "int") or 0
+    value = request.integer("timeout")
     return None if value < 0 else float(value) or default
-
-
-def _typed(request: dict[str, Any], name: str, kind: type, wanted: str) -> Any:
-    value = request.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise _bad_body(f"json: cannot unmarshal {_kind(value)} into Go struct field .{name} of type {wanted}")
-    return value
-
-
-def _kind(value: Any) -> str:
-    kinds = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
-    return kinds.get(type(value), "value")
-
-
-def _bad_body(details: str) -> RefusedError:
-    return RefusedError(400, "invalid request body", details)
 
 
 def _required(path: str) -> str:
