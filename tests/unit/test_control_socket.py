@@ -44,6 +44,7 @@ from plait.replication.logging import Log
 from plait.replication.reporting import Reporter
 
 START = 1_795_226_531_870_991_641
+HUGE = 10**20 - 1
 STEP = 1_795_226_594_874_415_141
 
 
@@ -160,8 +161,8 @@ def post(endpoints: Endpoints, path: str, body: str) -> tuple[int, str]:
                     "json: cannot unmarshal number 1e3 into Go struct field SyncRequest.timeout of type int",
                 ),
                 (
-                    '{"timeout":99999999999999999999}',
-                    "json: cannot unmarshal number 99999999999999999999 into Go struct field SyncRequest.timeout of type int",
+                    f'{{"timeout":{HUGE}}}',
+                    f"json: cannot unmarshal number {HUGE} into Go struct field SyncRequest.timeout of type int",
                 ),
                 ('{"wait":1}', "json: cannot unmarshal number into Go struct field SyncRequest.wait of type bool"),
                 ('{"path" "x"}', "invalid character '\"' after object key"),

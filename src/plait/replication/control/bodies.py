@@ -42,8 +42,8 @@ class _Number(str):
 class Body:
     """The first JSON value of a request's body, an object; its names in any case, others passed over.
 
-    `name` is Go's name of the request, for its messages, `fields` those that it has. A field of the wrong kind refuses the
-    request at once. Raises RefusedError.
+    `name` is Go's name of the request, for its messages, `fields` those that it has. A field of the wrong kind refuses
+    the request at once. Raises RefusedError.
     """
 
     def __init__(self, name: str, fields: Container[str], data: bytes) -> None:
