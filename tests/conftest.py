@@ -35,6 +35,8 @@ settings.register_profile("soak", deadline=None, max_examples=5000, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
 # Variables by which a person's own settings would reach a test.
+PEER = "PLAIT_PEER_PLAKAR"
+"""Names a real plakar, which tests are then held to."""
 FOREIGN_PREFIXES = ("PLAIT_", "RCLONE_", "PLAKAR_", "LITESTREAM_", "AWS_", "AZURE_", "GOOGLE_", "XDG_")
 
 
@@ -43,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="plait-home-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     for name in list(os.environ):
-        if name.startswith(FOREIGN_PREFIXES):
+        if name.startswith(FOREIGN_PREFIXES) and name != PEER:
             del os.environ[name]
     os.environ["HOME"] = str(home)
     # Without it a missing credential is looked for on the network.

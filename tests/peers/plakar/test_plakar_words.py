@@ -85,7 +85,9 @@ def test_a_command_line_on_a_repository(line: str, programs: Programs) -> None:
     assert ours == theirs
 
 
-@pytest.mark.parametrize("line", ["at nosuch ls", "at plain create -plaintext", "at plain -x", "ls -x", "-cpu 0 ls"])
+@pytest.mark.parametrize(
+    "line", ["at nosuch ls", "at plain create -plaintext", "at plain -x", "at plain ls -x", "-cpu 0 ls"]
+)
 def test_a_command_line_that_goes_no_further(line: str, programs: Programs) -> None:
     programs.unpack("plain")
     theirs, ours = programs.plakar(*line.split(), status=None), programs.front(*line.split(), status=None)

@@ -14,6 +14,7 @@ from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configur
 from plait.model.errors import (
     CancelledError,
     ConfigurationError,
+    DirectoryNotFoundError,
     IntegrityError,
     ObjectNotFoundError,
     PlaitError,
@@ -175,7 +176,10 @@ def _open(command: RepositoryCommand) -> None:
     except (IntegrityError, ConfigurationError) as error:
         _refuse(error.message)
     except PlaitError as error:
-        _complain(f"{_NAME}: failed to open the repository at {_shown(command)}: {error.message}")
+        reason = error.message
+        if isinstance(error, DirectoryNotFoundError) and command.place().kind == "fs":
+            reason = f"open {command.place().root}/CONFIG: no such file or directory"
+        _complain(f"{_NAME}: failed to open the repository at {_shown(command)}: {reason}")
         _complain('To specify an alternative repository, please use "plakar at <location> <command>".')
         raise Stop(_NO_REPOSITORY) from None
 
