@@ -16,7 +16,14 @@ from plait.engine.hashing import HashBehind, KeepingSource, OrderedHash
 from plait.engine.parallel import run_together
 from plait.engine.watching import watched
 from plait.engine.workers import POLL
-from plait.model.errors import IntegrityError, PlaitError, PreconditionError, Retry, SourceChangedError
+from plait.model.errors import (
+    CancelledError,
+    IntegrityError,
+    PlaitError,
+    Retry,
+    SourceChangedError,
+    TemporaryError,
+)
 from plait.stores.base import Hashes, HashesParts, Rereads, Resumes
 from plait.stores.content import part_size_for
 from plait.stores.wrappers.base import innermost
@@ -29,8 +36,6 @@ if TYPE_CHECKING:
     from plait.stores.base import Features, Outgoing, PartialWrite, Parts, Source, Store
 
 LONGEST_PAUSE = 8.0
-_WRONG = (IntegrityError, SourceChangedError, PreconditionError)
-"""After these, what was carried is of no use to another attempt."""
 
 
 class Arrived(msgspec.Struct, frozen=True):
@@ -61,11 +66,11 @@ class PartsCarrier:
         try:
             kept = self._fill(partial, _Whole(item.key, stat, size), carried)
             return Arrived(partial.commit(), kept)
-        except _WRONG:
-            partial.abort()
-            raise
-        except BaseException:
-            _suspend(partial)
+        except BaseException as error:
+            if _is_of_use(error):
+                _suspend(partial)
+            else:
+                partial.abort()
             raise
 
     def _with_hashes(self, item: Item, how: Outgoing) -> Outgoing:
@@ -245,6 +250,11 @@ def _compare(expected: tuple[str, str], found: str, key: str) -> None:
     name, value = expected
     if found != value:
         raise corrupted(name, value, found, key)
+
+
+def _is_of_use(error: BaseException) -> bool:
+    """True where what was carried helps another run: after an interruption or a passing fault of the way."""
+    return isinstance(error, CancelledError | TemporaryError) or not isinstance(error, PlaitError)
 
 
 def _suspend(partial: PartialWrite) -> None:
