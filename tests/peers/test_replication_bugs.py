@@ -288,6 +288,43 @@ def test_b11_a_reader_that_stays_stops_no_writer(litestream: Path, tmp_path: Pat
     in_step(litestream, rig)
 
 
+def test_a_log_that_the_application_truncates_under_the_daemon(litestream: Path, tmp_path: Path) -> None:
+    rig = Rig(tmp_path, min_checkpoint_pages=1, monitor_interval=0.0)
+    application = opened(rig.path)
+    run(application, "INSERT INTO t (v) VALUES (1)")
+    rig.sync()
+    # The daemon's own checkpoint took everything but its mark; a further one takes that as well.
+    rig.sync()
+    connections = rig.database._connections
+    assert connections is not None
+    with connections.locked():
+        rig.database._capture_all()
+        connections.unpin()
+        assert connections.checkpoint().is_complete
+        connections.pin()
+    connections.rest()
+    run(application, "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert rig.database.log_path.stat().st_size == 0
+    rig.sync()
+    for number in range(3):
+        run(application, "INSERT INTO t (v) VALUES (?)", number)
+        rig.sync()
+    # The first page of the new log came from a connection that had not seen the old one: nothing tells of its descent.
+    assert [reason for reason in rig.reasons()[1:] if reason is not None] == [Reason.SKIPPED]
+    in_step(litestream, rig)
+    with connections.locked():
+        rig.database._capture_all()
+        connections.unpin()
+        assert connections.checkpoint().is_complete
+        connections.pin()
+    connections.rest()
+    run(application, "PRAGMA wal_checkpoint(TRUNCATE)")
+    rig.database.raise_floor(1000)
+    rig.sync()
+    assert Reason.ELSEWHERE in rig.reasons()
+    assert rig.database.txid > 1000
+
+
 def test_b13_rows_that_were_not_read_before_the_log_was_restarted(litestream: Path, tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     application = opened(rig.path)

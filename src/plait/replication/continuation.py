@@ -37,6 +37,7 @@ class Reason(Enum):
     SKIPPED = "the log was restarted more than once"
     UNSYNCED = "the log was restarted after commits that were not read"
     UNPROVEN = "the log was restarted, and nothing of it had been read that could show whether it held more"
+    UNFIT = "what the log holds makes no file by itself"
     DAMAGED = "the last file is damaged"
     ELSEWHERE = "a replica has later transactions, which the local files do not lead to"
 

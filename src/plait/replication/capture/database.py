@@ -58,6 +58,7 @@ class Database:
         self._is_fresh = False
         self._readers = 0
         self._is_ended = False
+        self._is_at_end = False
         self._not_before = 0.0
 
     @property
@@ -134,7 +135,7 @@ class Database:
         """
         with self._alone(None):
             connections, last = self._connections, self._place.header
-            if connections is None or last is None:
+            if connections is None or last is None or not self._is_at_end:
                 raise UnknownOutcomeError(f"{self.path} was not captured yet")
             self._readers += 1
         try:
@@ -197,11 +198,7 @@ class Database:
             self._connections = Connections(self._real, self._settings.busy_timeout)
             self._recall()
             self.found_txid = self._place.txid
-            with LogFile(self.log_path) as log:
-                has_header = log.size >= WAL_HEADER_SIZE
-            if not has_header:
-                self._connections.bump()
-                self._connections.rest()
+            self._ensure_log(self._connections)
         except BaseException:
             self._close()
             raise
@@ -238,18 +235,36 @@ class Database:
             return
         self._place = Place(txid=header.max_txid, header=header)
 
+    def _ensure_log(self, connections: Connections) -> None:
+        """Write a page where the log is empty: a file that holds the whole database names its place in the log, too."""
+        with LogFile(self.log_path) as log:
+            has_header = log.size >= WAL_HEADER_SIZE
+        if not has_header:
+            connections.bump()
+            connections.rest()
+
     def _capture_all(self) -> None:
+        assert self._connections is not None  # noqa: S101  (opened before)
+        if self._place.must_be_whole is not None:
+            self._ensure_log(self._connections)
+        self._is_at_end = False
         while self._capture_one():
             pass
+        self._is_at_end = True
 
     def _capture_one(self) -> bool:
         """Make the next file, if there is anything for it; whether the log goes on behind it."""
         assert self._connections is not None  # noqa: S101  (opened before)
         started = time.monotonic()
-        with LogFile(self.log_path) as log:
-            captured = capture(
-                self._place, log, self._connections, self.local, limit=self._settings.max_sync_wal_bytes or None
-            )
+        try:
+            with LogFile(self.log_path) as log:
+                captured = capture(
+                    self._place, log, self._connections, self.local, limit=self._settings.max_sync_wal_bytes or None
+                )
+        except ValueError:
+            # What was read makes no file that could be restored. The whole database always does.
+            self._place = msgspec.structs.replace(self._place, must_be_whole=Reason.UNFIT)
+            raise
         if captured is None:
             self._place = msgspec.structs.replace(self._place, watched=self._connections.is_pinned)
             return False
