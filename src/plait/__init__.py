@@ -7,13 +7,31 @@ Importing this package loads nothing else: the command must start at once, and `
 # Not typing's: importing it costs as much as the rest of the start.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from plait.api import CheckResult, Context, PlaitError, Result, check, copy, move, open_store, sync
+    from plait.api import (
+        BackupResult,
+        BackupSettings,
+        CheckResult,
+        Context,
+        NewRepository,
+        PlaitError,
+        Repository,
+        Result,
+        check,
+        copy,
+        move,
+        open_store,
+        sync,
+    )
 
 __version__ = "0.1.0.dev0"
 __all__ = [
+    "BackupResult",
+    "BackupSettings",
     "CheckResult",
     "Context",
+    "NewRepository",
     "PlaitError",
+    "Repository",
     "Result",
     "__version__",
     "check",

@@ -1,4 +1,4 @@
-"""Plait from Python: the mirror's verbs, and stores.
+"""Plait from Python: the mirror's verbs, stores, and repositories of snapshots.
 
 Everything here is also an attribute of the package: `plait.sync("photos", "backup:photos")`. Options are those of the
 command line, with underscores, as values of their type or as the text that the command line takes:
@@ -23,6 +23,8 @@ from plait.mirror.opening import opening
 from plait.mirror.settings import Mode
 from plait.model.errors import PlaitError, SecretError, UsageError
 from plait.model.options import OptionSet, Repeat, Values
+from plait.repository.backup.saving import BackupResult, BackupSettings
+from plait.repository.repository import NewRepository, Repository
 from plait.stores.location import parse_location
 from plait.stores.rclone_config import ConfiguredRemotes, read_configuration
 from plait.stores.registry import open_location
@@ -35,7 +37,21 @@ if TYPE_CHECKING:
     from plait.stores.base import Store
     from plait.stores.registry import Opening
 
-__all__ = ["CheckResult", "Context", "PlaitError", "Result", "check", "copy", "move", "open_store", "sync"]
+__all__ = [
+    "BackupResult",
+    "BackupSettings",
+    "CheckResult",
+    "Context",
+    "NewRepository",
+    "PlaitError",
+    "Repository",
+    "Result",
+    "check",
+    "copy",
+    "move",
+    "open_store",
+    "sync",
+]
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from plait.engine.workers import Cancellation
     from plait.repository.backup.saving import BackupResult, BackupSettings
     from plait.repository.backup.sources import Source
+    from plait.repository.checking.findings import Checked, CheckSettings
     from plait.repository.events import Listener
     from plait.repository.format.codec import Codec
     from plait.repository.format.configuration import Unlocked
+    from plait.repository.restoring.settings import Restored, RestoreSettings
+    from plait.repository.restoring.target import Target
     from plait.repository.snapshots import SnapshotReader
     from plait.stores.base import Store
 
@@ -197,6 +200,57 @@ class Repository:
         if isinstance(source, Sequence):
             source = LocalSource([os.fspath(place) for place in source], skips=self.own_directories())
         return Backup(self, source, settings or BackupSettings(), listener, cancellation).run()
+
+    def restore(
+        self,
+        snapshot: bytes,
+        destination: Store | str | os.PathLike[str],
+        path: str = "",
+        settings: RestoreSettings | None = None,
+        *,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> Restored:
+        """Restores what is at and below a path of a snapshot, "" for all that was saved, to a directory or a store.
+
+        What is damaged is named in the result and the rest restored. Raises DirectoryNotFoundError for a snapshot that
+        is not listed, ObjectNotFoundError for a path that it has not, IntegrityError where it cannot be read at all,
+        CancelledError, and the destination's errors.
+        """
+        from plait.repository.restoring.local import LocalTarget
+        from plait.repository.restoring.restoring import restore
+        from plait.repository.restoring.settings import RestoreSettings
+        from plait.repository.restoring.stored import StoreTarget
+
+        settings = settings or RestoreSettings()
+        found = self.snapshot(snapshot)
+        if isinstance(destination, str | os.PathLike):
+            target: Target = LocalTarget(os.fspath(destination), settings)
+        else:
+            target = StoreTarget(destination, settings)
+        try:
+            return restore(found, target, path, settings=settings, listener=listener, cancellation=cancellation)
+        finally:
+            target.close()
+
+    def check(
+        self,
+        snapshots: Sequence[bytes] | None = None,
+        settings: CheckSettings | None = None,
+        *,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> Checked:
+        """Checks snapshots, all of them by default: every byte that they need, unless the settings say otherwise.
+
+        Damage is in the result, and raises nothing. Raises DirectoryNotFoundError for a snapshot that is not listed,
+        IntegrityError for one whose header cannot be read, CancelledError, and the store's errors.
+        """
+        from plait.repository.checking.checking import check
+
+        names = self.reader.snapshots() if snapshots is None else snapshots
+        found = [(self.snapshot(name), "/") for name in names]
+        return check(self.reader, self.files, found, settings=settings, listener=listener, cancellation=cancellation)
 
     def remove(self, snapshots: Sequence[bytes]) -> None:
         """Removes snapshots: they are listed no more. What they alone use is deleted by maintenance, much later.
