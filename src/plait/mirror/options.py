@@ -249,6 +249,7 @@ WITHOUT_EFFECT = OptionSet(
         _idle("fs-cache-expire-duration", INTERVAL, 5 * MINUTE, Section.CONFIGURATION, "remotes are opened once"),
         _idle("fs-cache-expire-interval", INTERVAL, MINUTE, Section.CONFIGURATION, "remotes are opened once"),
         _idle("kv-lock-time", INTERVAL, SECOND, Section.CONFIGURATION, "there is no such database"),
+        _idle("max-connections", INTEGER, 0, Section.NETWORK, "--transfers and --checkers bound what runs at once"),
         _idle("no-console", SWITCH, False, Section.CONFIGURATION, "it is about a window of Windows"),
         _idle("temp-dir", FILE, "", Section.CONFIGURATION, "partial files lie beside their places"),
         _idle("disable-http2", SWITCH, False, Section.NETWORK, "requests are HTTP/1.1"),
