@@ -224,6 +224,20 @@ class StoredIndex:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
         return self._view.small.colours()
 
+    def records_of(self, snapshot: bytes) -> Iterator[tuple[bytes, Location | Coloured]]:
+        """Where a snapshot's header is, and that the snapshot was removed; each with the state that says so.
+
+        What was taken back is left out.
+        """
+        gone = self._view.gone
+        for state in tuple(self._states.values()):
+            for record in state.records():
+                if isinstance(record, Location) and (record.resource, record.mac) == (Resource.SNAPSHOT, snapshot):
+                    if (record.resource, record.mac, record.packfile) not in gone:
+                        yield state.name, record
+                elif isinstance(record, Coloured) and (record.resource, record.mac) == (Resource.SNAPSHOT, snapshot):
+                    yield state.name, record
+
     def newest_state(self) -> bytes | None:
         """The name of the newest state, by its own time."""
         newest = max(self._states.values(), key=lambda state: (state.timestamp, state.name), default=None)

@@ -44,6 +44,10 @@ def counts(result: SyncResult) -> dict[str, int]:
     return {"selected": len(result.outcomes), **{outcome.value: result.count(outcome) for outcome in _ORDER}}
 
 
+def _figures(result: SyncResult) -> str:
+    return ", ".join(f"{number} {word}" for word, number in counts(result).items())
+
+
 class SyncLines:
     """Says a sync in lines."""
 
@@ -89,8 +93,11 @@ class SyncLines:
         short = event.snapshot[:4].hex() if output.front else event.snapshot.hex()
         output.error(f"failed to synchronize snapshot {short} from {peer}store {event.source}: {event.error}")
 
-    def broken(self, error: PlaitError) -> None:
-        """The sync ends early; whoever called it says why."""
+    def broken(self, error: PlaitError, result: SyncResult) -> None:
+        """Says what came of it where it ends early; whoever called it says why."""
+        del error
+        if result.outcomes:
+            self._output.info("sync: " + _figures(result))
 
     def end(self, result: SyncResult) -> None:
         """Says what came of it all."""
@@ -103,7 +110,7 @@ class SyncLines:
                 f"sync: synchronization {words[0]} {first} {words[1]} {second} completed: "
                 f"{found['copied']} snapshots synchronized"
             )
-        output.info("sync: " + ", ".join(f"{number} {word}" for word, number in found.items()))
+        output.info("sync: " + _figures(result))
 
 
 class SyncRecords:
@@ -145,9 +152,10 @@ class SyncRecords:
             case _:
                 assert_never(event)
 
-    def broken(self, error: PlaitError) -> None:
-        """Writes why the sync ends early."""
+    def broken(self, error: PlaitError, result: SyncResult) -> None:
+        """Writes why the sync ends early, and what came of it."""
         self._write("error", "error", b"", {"error": error.message})
+        self.end(result)
 
     def end(self, result: SyncResult) -> None:
         """Writes what came of it all."""

@@ -78,6 +78,7 @@ class SnapshotCopy:
         self._cancellation = cancellation
         self._snapshot = b""
         self._told: dict[str, int] = {}
+        self._lost: set[bytes] = set()
         self.damage: list[tuple[str, str]] = []
 
     def run(self, header: Header) -> Header:
@@ -158,7 +159,7 @@ class SnapshotCopy:
         """Keys and values of a tree that have no counterpart in the peer yet."""
         if self._pairs.get(kind.root, descriptor) is None:
             for key, value in self._source.items(kind, descriptor):
-                if self._pairs.get(values, value) is None:
+                if value not in self._lost and self._pairs.get(values, value) is None:
                     yield key, value
 
     def _folders(self, descriptor: bytes) -> None:
@@ -240,6 +241,7 @@ class SnapshotCopy:
             records = []
             for answer in list(self._hands.read(Resource.VFS_ENTRY, map(Wanted, paths))):
                 if isinstance(answer, Damaged):
+                    self._lost.add(answer.mac)
                     self._damaged(paths[answer.mac], answer.error)
                 else:
                     records.append(_Record(answer.mac, answer.data, ""))
@@ -271,6 +273,7 @@ class SnapshotCopy:
             if mac != NO_MAC:
                 made = self._pairs.get(Resource.OBJECT, mac)
                 if made is None:
+                    self._lost.add(record.mac)
                     continue
                 plain = self._with_object(plain, mac, made)
             own = self._hands.put(Resource.VFS_ENTRY, plain)

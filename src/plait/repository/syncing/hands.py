@@ -157,6 +157,8 @@ class Hands:
         self._send()
         while self._crew.pending:
             self._take()
+        # Answers that whoever asked did not wait for, as it met an error.
+        self._answers.clear()
         self._cancellation.raise_if_cancelled()
 
     def read(self, resource: Resource, wanted: Iterable[Wanted]) -> Iterator[Plain | Damaged]:

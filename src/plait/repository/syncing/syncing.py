@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
 from plait.engine.workers import Cancellation
-from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
+from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError, PlaitError
 from plait.repository.checking.checking import check
 from plait.repository.events import Begun, Ended, Warned, Work, silent
 from plait.repository.files import ArchivedFiles
 from plait.repository.format import wire
 from plait.repository.format.resources import Resource
-from plait.repository.format.states import Delete
 from plait.repository.locking import HeldLock
 from plait.repository.syncing.copying import SnapshotCopy
 from plait.repository.syncing.counting import Counting
@@ -22,6 +22,7 @@ from plait.repository.syncing.lost import whole_reader
 from plait.repository.syncing.objects import Objects
 from plait.repository.syncing.pairs import Pairs
 from plait.repository.syncing.places import refuse_same
+from plait.repository.syncing.reviving import is_there, revive
 from plait.repository.syncing.selecting import Selected, refuse_vague, selected
 from plait.repository.syncing.settings import (
     Copied,
@@ -41,7 +42,6 @@ from plait.repository.writing import Writer
 if TYPE_CHECKING:
     from plait.repository.events import Listener
     from plait.repository.format.headers import Header
-    from plait.repository.format.states import Writable
     from plait.repository.reading import RepositoryReader
     from plait.repository.repository import Repository
     from plait.repository.selection import Query
@@ -138,6 +138,14 @@ class Sync:
         return self._cancellation
 
 
+class _Tools(NamedTuple):
+    """What all copies of one direction share."""
+
+    hands: Hands
+    objects: Objects
+    pairs: Pairs
+
+
 class _Half:
     """One direction."""
 
@@ -191,25 +199,23 @@ class _Half:
             pairs = Pairs(cache, place_of(source), place_of(peer))
             try:
                 alike = source.configuration.chunking == peer.configuration.chunking
-                objects = Objects(self._reader.blobs, alike, peer, hands, pairs)
+                tools = _Tools(hands, Objects(self._reader.blobs, alike, peer, hands, pairs), pairs)
                 if sync.settings.dry_run:
-                    self._rehearse(wanted, removed, hands, objects, pairs)
+                    self._rehearse(wanted, removed, tools)
                 else:
-                    self._copy_all(wanted, removed, hands, objects, pairs)
+                    self._copy_all(wanted, removed, tools)
             finally:
                 pairs.close()
 
-    def _rehearse(
-        self, wanted: list[Header], removed: set[bytes], hands: Hands, objects: Objects, pairs: Pairs
-    ) -> None:
+    def _rehearse(self, wanted: list[Header], removed: set[bytes], tools: _Tools) -> None:
         peer, sync = self._peer, self._sync
         sink = Counting(peer.codec, peer.index, peer.configuration.packfile.max_size)
-        hands.sink = sink
-        pairs.verify(peer.index.readable_packfiles())
+        tools.hands.sink = sink
+        tools.pairs.verify(peer.index.readable_packfiles())
         for header in wanted:
             before = sink.written
-            copy = SnapshotCopy(self._reader, peer, hands, objects, pairs, silent, sync.cancellation)
-            if not self._made(copy, header):
+            copy = SnapshotCopy(self._reader, peer, *tools, silent, sync.cancellation)
+            if not self._made(copy, header, tools.hands):
                 continue
             sink.end_snapshot()
             restored = header.identifier in removed
@@ -217,9 +223,7 @@ class _Half:
             sync.told(Planned(header.identifier, grown, saved, *self._names, restored))
             sync.note(header.identifier, Outcome.COPIED)
 
-    def _copy_all(
-        self, wanted: list[Header], removed: set[bytes], hands: Hands, objects: Objects, pairs: Pairs
-    ) -> None:
+    def _copy_all(self, wanted: list[Header], removed: set[bytes], tools: _Tools) -> None:
         peer, sync = self._peer, self._sync
         copied = []
         with (
@@ -239,41 +243,45 @@ class _Half:
                 publish_seconds=sync.settings.publish_seconds,
             ) as writer,
         ):
-            hands.sink = writer
-            for header in wanted:
-                sync.cancellation.raise_if_cancelled()
-                peer.index.refresh()
-                if header.identifier in peer.index.snapshots():
-                    sync.note(header.identifier, Outcome.PRESENT)
-                    continue
-                pairs.verify(peer.index.readable_packfiles())
-                if self._copy_one(header, removed, writer, hands, objects, pairs):
-                    copied.append(header.identifier)
+            tools.hands.sink = writer
+            waiting = deque(wanted)
+            try:
+                while waiting:
+                    sync.cancellation.raise_if_cancelled()
+                    header = waiting[0]
+                    peer.index.refresh()
+                    if header.identifier in peer.index.snapshots():
+                        # Another program has brought it meanwhile.
+                        sync.note(header.identifier, Outcome.PRESENT)
+                    else:
+                        tools.pairs.verify(peer.index.readable_packfiles())
+                        if self._copy_one(header, removed, writer, lock, tools):
+                            copied.append(header.identifier)
+                    waiting.popleft()
+            except PlaitError:
+                for header in waiting:
+                    sync.note(header.identifier, Outcome.FAILED)
+                raise
         peer.refresh()
         if sync.settings.verify:
             self._verify(copied)
 
-    def _copy_one(
-        self,
-        header: Header,
-        removed: set[bytes],
-        writer: Writer,
-        hands: Hands,
-        objects: Objects,
-        pairs: Pairs,
-    ) -> bool:
+    def _copy_one(self, header: Header, removed: set[bytes], writer: Writer, lock: HeldLock, tools: _Tools) -> bool:
         peer, sync = self._peer, self._sync
         snapshot = header.identifier
         began, read, written = time.monotonic_ns(), self._reader.blobs.received, writer.written
         sync.told(Copying(snapshot, *self._names, backwards=self._backwards, restored=snapshot in removed))
         sync.listener(Begun(Work.SYNC, snapshot, self._names[1]))
-        copy = SnapshotCopy(self._reader, peer, hands, objects, pairs, sync.listener, sync.cancellation)
-        made = self._made(copy, header)
-        if made is not None:
+        copy = SnapshotCopy(self._reader, peer, *tools, sync.listener, sync.cancellation)
+        made = self._made(copy, header, tools.hands)
+        plain = b"" if made is None else wire.encode(made)
+        if made is not None and not is_there(peer, snapshot, plain):
             writer.claim(Resource.SNAPSHOT, snapshot)
-            writer.add(Resource.SNAPSHOT, snapshot, wire.encode(made))
-        writer.publish(self._amends(snapshot) if made is not None else ())
-        pairs.keep(peer.index.readable_packfiles())
+            writer.add(Resource.SNAPSHOT, snapshot, plain)
+        writer.publish()
+        if made is not None:
+            revive(peer, snapshot, plain, lock)
+        tools.pairs.keep(peer.index.readable_packfiles())
         sync.listener(
             Ended(
                 Work.SYNC,
@@ -292,11 +300,13 @@ class _Half:
         sync.note(snapshot, Outcome.COPIED)
         return True
 
-    def _made(self, copy: SnapshotCopy, header: Header) -> Header | None:
+    def _made(self, copy: SnapshotCopy, header: Header, hands: Hands) -> Header | None:
         """The header of the copy; None where there is damage, which is told."""
         try:
             made = copy.run(header)
         except (IntegrityError, NotSupportedError, ObjectNotFoundError) as error:
+            # What was claimed already is stored all the same: the next snapshot counts on it.
+            hands.finish()
             self._fail(header.identifier, error.message)
             return None
         if not copy.damage:
@@ -307,18 +317,6 @@ class _Half:
         others = f" (and {more} more)" if more else ""
         self._fail(header.identifier, f"{where}{reason}{others}")
         return None
-
-    def _amends(self, snapshot: bytes) -> list[Writable]:
-        """What a state says besides, so that a snapshot that was removed, or cannot be read, is listed and whole."""
-        index = self._peer.index
-        records: list[Writable] = []
-        if (Resource.SNAPSHOT, snapshot) in index.colours():
-            records.append(Delete.colour(Resource.SNAPSHOT, snapshot))
-        records += [
-            Delete.location(Resource.SNAPSHOT, snapshot, place.packfile)
-            for place in index.places(Resource.SNAPSHOT, snapshot)
-        ]
-        return records
 
     def _verify(self, copied: list[bytes]) -> None:
         """Reads back what was copied."""

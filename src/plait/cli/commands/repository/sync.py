@@ -10,11 +10,10 @@ from plait.cli.peers import open_peer
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
 from plait.cli.sync_forms import missing_snapshot_hint
-from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode, PlaitError, from_os_error
+from plait.model.errors import DirectoryNotFoundError, ExitCode, PlaitError, from_os_error
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
-    from plait.repository.repository import Repository
     from plait.repository.syncing.settings import Direction, SyncResult, SyncSettings
 
 _PARTLY: Final = 3
@@ -33,37 +32,18 @@ def sync(command: RepositoryCommand) -> int:
     peer, place = open_peer(command, peer_word)
     names = shown_name(command.place(), front=command.is_front), shown_name(place, front=command.is_front)
     told = SyncRecords(command) if command.values.json else SyncLines(command.output, direction, names)
+    from plait.repository.syncing.syncing import Sync
+
+    work = Sync(command.repository, peer, names, settings, told, command.listener, command.cancellation)
     try:
-        result = _run(command, peer, (direction, names), settings, told, (asked, prefix))
+        result = work.run(direction, asked, prefix)
     except PlaitError as error:
-        told.broken(error)
+        if prefix and isinstance(error, DirectoryNotFoundError) and error.hint is None:
+            error.hint = missing_snapshot_hint(prefix, peer_word, _is_directory)
+        told.broken(error, work.result())
         raise
     told.end(result)
     return _code(result, front=command.is_front)
-
-
-def _run(
-    command: RepositoryCommand,
-    peer: Repository,
-    between: tuple[Direction, tuple[str, str]],
-    settings: SyncSettings,
-    told: SyncLines | SyncRecords,
-    wanted: tuple[object, str],
-) -> SyncResult:
-    from plait.repository.syncing.syncing import Sync
-
-    direction, names = between
-    asked, prefix = wanted
-    work = Sync(command.repository, peer, names, settings, told, command.listener, command.cancellation)
-    try:
-        return work.run(direction, asked, prefix)  # type: ignore[arg-type]
-    except DirectoryNotFoundError as error:
-        if prefix and error.hint is None:
-            error.hint = missing_snapshot_hint(prefix, command.invocation.parts.get("peer", ""), _is_directory)
-        raise
-    except CancelledError:
-        told.end(work.result())
-        raise
 
 
 def _is_directory(path: str) -> bool:
