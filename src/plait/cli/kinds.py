@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.forms import Choice
 from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, PlaitError, UsageError
-from plait.model.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,6 +134,8 @@ def _kind_of(word: str, situation: Situation) -> str:
 
 
 def _is_repository(store: Store) -> bool:
+    from plait.model.items import Kind
+
     try:
         if store.stat("CONFIG").kind is not Kind.FILE:
             return False

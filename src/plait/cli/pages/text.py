@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from click.formatting import HelpFormatter
 
+from plait.cli.main import FRONTS
 from plait.cli.pages.page import INTRODUCTION, overview
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def overview_text() -> str:
     _write_list(
         formatter,
         "Faces of other programs:",
-        [("plait rclone …", "the verbs, flags, output and exit codes of rclone")],
+        [(f"plait {front} …", f"the commands, flags, output and exit codes of {front}") for front in FRONTS],
     )
     formatter.write_paragraph()
     formatter.write_text("plait help COMMAND, or plait COMMAND --help, shows how a command is used.")
