@@ -73,7 +73,7 @@ def sources(tmp_path: Path) -> list[Path]:
 
 
 def test_the_same_snapshots_are_chosen(programs: Programs, sources: list[Path], tmp_path: Path) -> None:
-    programs.plakar("at", "repository", "create")
+    programs.plakar("at", "repository", "create", "-plaintext")
     pick = random.Random(7)
     for number, day in enumerate(DAYS):
         words = ["-force-timestamp", f"{day}T0{number}:30:00Z"]
@@ -136,7 +136,7 @@ def test_all_that_plakar_saved_comes_back(programs: Programs, tmp_path: Path) ->
         if not path.is_symlink():
             os.utime(path, ns=(0, 1_600_000_000_000_000_000 + number * 1_000_000_007))
     before = described(root)
-    programs.plakar("at", "repository", "create")
+    programs.plakar("at", "repository", "create", "-plaintext")
     programs.plakar("at", "repository", "backup", str(root))
     programs.front("at", "repository", "restore", "-to", "out")
     assert described(tmp_path / "out") == before
