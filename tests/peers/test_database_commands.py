@@ -272,7 +272,7 @@ def test_a_second_daemon_says_so_and_takes_nothing_over(place: Place) -> None:
         timeout=PATIENCE,
     )
     assert second.returncode == 1
-    assert "another daemon replicates this database" in second.stdout
+    assert "another daemon replicates this database" in second.stderr
     place.asked("sync", "-wait", "-socket", "s.sock", "app.db")
 
 

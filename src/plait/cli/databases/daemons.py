@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import sys
 from contextlib import ExitStack
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from plait.cli.databases.opening import opener
-from plait.model.errors import ObjectNotFoundError, PlaitError
+from plait.model.errors import ConfigurationError, ExitCode, ObjectNotFoundError, PlaitError, StoreError
 from plait.replication.configuration.directories import all_databases
 from plait.replication.configuration.litestream import expand_path
 from plait.replication.configuration.places import parse_replica_url
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from plait.replication.configuration.settings import LoggingSettings, Place, Settings
     from plait.replication.replica import Replica
     from plait.stores.registry import Remotes
+
+
+_NOTHING = "no position, waiting for data"
+"""What the original says of a database that is not there yet."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +71,10 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
     open_replica = opener(run.remotes)
     reporter = Reporter(log)
     databases = all_databases(settings)
+    for directory in settings.directories:
+        count = sum(one.path.startswith(directory.directory.rstrip("/") + "/") for one in databases)
+        found = {"dir": directory.directory, "count": count, "watch": directory.watch}
+        log.write(Level.INFO, "found databases in directory", found)
     _restore_missing(databases, run, open_replica, log)
     if run.once:
         return _once(databases, settings, run, open_replica, reporter, log)
@@ -73,6 +83,7 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         server = _open_socket(settings, daemon, run, log, closing) if settings.socket.enabled else None
         for database in databases:
             _announce(log, database)
+        _check_command(settings.exec)
         if not databases and not settings.directories:
             log.write(Level.ERROR, "no databases specified in configuration")
         if settings.address:
@@ -84,11 +95,28 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         if server is not None:
             # Not before: who connects early waits, and then finds the databases.
             server.start()
-        tell = partial(_tell_unsynced, log)
-        # The socket goes first: nobody is answered by a daemon that ends, and the next one finds its place free.
-        code = run_until_asked(daemon, signals, settings.exec, tell, closing.close)
+
+        def before_end() -> None:
+            if signals.number is None:
+                log.write(Level.INFO, f"subprocess exited, {run.name} shutting down")
+            # Nobody is answered by a daemon that ends, and the next one finds the socket's place free.
+            closing.close()
+
+        code = run_until_asked(daemon, signals, settings.exec, partial(_tell_unsynced, log), before_end)
     log.write(Level.INFO, f"{run.name} shut down")
+    if code and signals.child is not None:
+        raise StoreError(f"exit status {signals.child.returncode}")
     return code
+
+
+def _check_command(command: str) -> None:
+    """Raises ConfigurationError for a command that is not there, before anything is begun for it."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigurationError(f"cannot parse exec command: {error}") from None
+    if words and shutil.which(words[0]) is None:
+        raise ConfigurationError(f'cannot start exec command: exec: "{words[0]}": executable file not found in $PATH')
 
 
 def _show_end(log: Log, signals: Signals, name: str) -> None:
@@ -118,6 +146,7 @@ def _once(
 ) -> int:
     for database in databases:
         _announce(log, database)
+    for database in databases:
         log.write(Level.INFO, "syncing database", {"path": database.path})
         for message, asked in (("taking snapshot", run.force_snapshot), ("enforcing retention", run.enforce_retention)):
             if asked:
@@ -130,13 +159,18 @@ def _once(
         snapshot=run.force_snapshot,
         retention=run.enforce_retention,
     )
-    for path, error in failed:
+    failed += [(one.path, StoreError(_NOTHING)) for one in databases if not os.path.exists(one.path)]  # noqa: PTH110
+    for path, error in failed[1:]:
         log.write(Level.ERROR, "one-shot replication failed", {"path": path, "error": _words(error)})
     if not failed:
         log.write(Level.INFO, "one-shot replication complete")
     log.write(Level.INFO, f"replication complete, {run.name} shutting down")
     log.write(Level.INFO, f"{run.name} shut down")
-    return 1 if failed else 0
+    if failed:
+        path, error = failed[0]
+        rest = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise StoreError(f"sync replica for {path}: {_words(error)}{rest}", hint=error.hint)
+    return ExitCode.DONE
 
 
 def _open_socket(settings: Settings, daemon: Daemon, run: Run, log: Log, closing: ExitStack) -> Server | None:
@@ -211,14 +245,15 @@ def _restore_missing(
         wanted = run.restore_missing or database.restore_if_db_not_exists
         if not wanted or os.path.exists(database.path):  # noqa: PTH110
             continue
+        log.write(Level.INFO, "attempting restore before replication", {"path": database.path})
         for replica in database.replicas:
             try:
                 Path(database.path).parent.mkdir(parents=True, exist_ok=True)
-                result = restore(open_replica(replica.place), database.path, Request())
+                restore(open_replica(replica.place), database.path, Request())
             except ObjectNotFoundError:
-                log.write(Level.INFO, "no backup found, skipping restore", {"path": database.path})
+                log.write(Level.INFO, "no backup found, starting fresh", {"path": database.path})
                 continue
-            log.write(Level.INFO, "database restored", {"path": database.path, "txid": f"{result.txid:016x}"})
+            log.write(Level.INFO, "restore completed", {"path": database.path})
             break
 
 

@@ -181,6 +181,9 @@ def _make_path(path: Path, *, durable: bool) -> None:
     except FileNotFoundError:
         if path.parent == path:
             raise StoreError(f"mkdir {path}: no such file or directory") from None
+        if path.parent.is_dir():
+            # It is there, and takes no directory: /proc does so.
+            raise StoreError(f"mkdir {path}: no such file or directory") from None
         _make_path(path.parent, durable=durable)
         _make_path(path, durable=durable)
         return
