@@ -107,6 +107,22 @@ def test_a_commit_reaches_the_replica_by_itself(daemon: Daemon, tmp_path: Path) 
     assert not status.error
 
 
+def test_a_log_that_cannot_be_written_stops_nothing(litestream: Path, tmp_path: Path) -> None:
+    def broken(_: events.Event) -> None:
+        raise BrokenPipeError
+
+    path, place = tmp_path / "a.db", tmp_path / "replica"
+    application = opened(path)
+    daemon = Daemon(UpkeepSettings(), open_place, broken)
+    daemon.run()
+    daemon.register(database(path, replica(place)))
+    for number in range(1, 4):
+        row(application)
+        wait_for(lambda number=number: daemon.status(str(path)).replicated_txid >= number)  # type: ignore[misc]
+    assert not daemon.close(PATIENCE)
+    same(litestream, path, place, tmp_path)
+
+
 def test_several_replicas_of_which_one_is_away(litestream: Path, daemon: Daemon, told: Told, tmp_path: Path) -> None:
     path, away = tmp_path / "a.db", tmp_path / "away"
     away.write_text("no directory")

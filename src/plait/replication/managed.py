@@ -47,13 +47,18 @@ class Shop:
     ) -> None:
         self.upkeep = upkeep
         self.notifications = notifications
-        self.emit = emit
+        self._emit = emit
         self.loop = Loop(notifications)
         self.capturing = Pool("capture", 4)
         self.uploading = Pool("upload", 16)
         self.carrying = Pool("upload-remote", 64)
         self.keeping = Pool("upkeep", 2)
         self.keeping_remote = Pool("upkeep-remote", 32)
+
+    def emit(self, event: events.Event) -> None:
+        """Tell of an event. Who cannot be told, as where the log's pipe is broken, stops no replication."""
+        with suppress(Exception):
+            self._emit(event)
 
     def pool_of(self, kind: str) -> Pool:
         """The threads that upload to replicas of a kind: what hangs on a network keeps nothing else waiting."""
