@@ -243,6 +243,13 @@ def test_what_failed_is_told_in_the_words_that_clients_look_for(endpoints: Endpo
     assert "db sync: ltx/0/x: no \\u003cposition\\u003e \\u0026 more" in post(endpoints, "/sync", '{"path":"a.db"}')[1]
 
 
+def test_a_defect_is_told_to_who_asked(endpoints: Endpoints, daemon: Fake) -> None:
+    del daemon.timeouts
+    status, body = post(endpoints, "/sync", '{"path":"a.db"}')
+    assert status == 500
+    assert "a defect of Plait: AttributeError" in body
+
+
 def test_what_is_asked_without_a_body(endpoints: Endpoints) -> None:
     def get(target: str, **query: str) -> tuple[int, str]:
         answer = endpoints.answer("GET", target, query, b"")

@@ -93,6 +93,8 @@ class Endpoints:
         except RefusedError as error:
             details = {"details": error.details} if error.details else {}
             return _json(error.status, {"error": error.message, **details})
+        except Exception as error:  # noqa: BLE001  (a defect is told to who asked; the daemon goes on for all others)
+            return _json(500, {"error": f"this is a defect of Plait: {type(error).__name__}: {error}"})
         return Answer(404, b"404 page not found\n", _PLAIN, (("X-Content-Type-Options", "nosniff"),))
 
     def _info(self, _: Mapping[str, str]) -> dict[str, Any]:
