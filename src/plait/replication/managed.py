@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import NoSpaceError, PlaitError, StoreError, UnknownOutcomeError, from_os_error
