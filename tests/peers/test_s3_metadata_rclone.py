@@ -187,3 +187,19 @@ def test_a_listing_shows_the_same(ground: Ground) -> None:
     ground.fill("from")
     shown = {program: json.loads(ground.run(program, "lsjson", "-M", "m:from").stdout) for program in PROGRAMS}
     assert shown["front"] == shown["rclone"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "--metadata-include=content-type=text/*",
+        "--metadata-include=tier=STANDARD",
+        "--metadata-exclude=color=red",
+        "--metadata-include=mode=100640",
+    ],
+)
+def test_filters_look_at_the_same(ground: Ground, rule: str) -> None:
+    ground.fill("from")
+    listed = [sorted(ground.run(program, "lsf", rule, "m:from").stdout.split()) for program in PROGRAMS]
+    assert listed[0] == listed[1]
+    assert listed[1]

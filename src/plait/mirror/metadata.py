@@ -13,38 +13,20 @@ import msgspec
 from plait.model.errors import StoreError
 from plait.model.items import Kind
 from plait.model.values.times import show_rfc3339
-from plait.stores.local.attributes import format_time, parse_time
+from plait.stores.local.attributes import parse_time
 from plait.stores.location import LocationKind
+from plait.stores.shown import MTIME, shown_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from plait.model.items import Item, Stat
+    from plait.model.items import Item
     from plait.model.options import Values
-    from plait.stores.base import Features, Store
+    from plait.stores.base import Store
     from plait.stores.location import Location
 
-MTIME: Final = "mtime"
-"""The key that says what the modification time says."""
-S3: Final = "s3"
-STANDARD: Final = "STANDARD"
-"""What is said of the class of an object of which the server says none."""
 LARGEST_ANSWER: Final = 16 << 20
 WHAT: Final = "failed to read metadata from source object: metadata mapper"
-
-
-def shown_metadata(stat: Stat, features: Features) -> dict[str, str]:
-    """Everything that a store says of an item beside its content, under rclone's names."""
-    shown = dict(stat.metadata or {})
-    if stat.content_type is not None:
-        shown.setdefault("content-type", stat.content_type)
-    if features.scheme == S3 and stat.kind is Kind.FILE:
-        shown["tier"] = stat.tier or STANDARD
-    if stat.stored_at is not None:
-        shown["btime"] = format_time(stat.stored_at)
-    if stat.modified is not None:
-        shown.setdefault(MTIME, format_time(stat.modified))
-    return shown
 
 
 class Sides(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ import msgspec
 from plait.engine.events import Level
 from plait.engine.parallel import run_together
 from plait.mirror.lookups import hash_of
-from plait.mirror.metadata import shown_metadata
 from plait.mirror.names import inside
 from plait.model.errors import CancelledError, PlaitError
 from plait.model.items import Item, Kind
@@ -18,6 +17,7 @@ from plait.model.values.layouts import show_layout
 from plait.stores.content import BLOCK
 from plait.stores.hashes import computable, new_digest
 from plait.stores.objects.content_types import content_type_of
+from plait.stores.shown import shown_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
