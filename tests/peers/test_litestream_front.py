@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -30,6 +30,17 @@ CHANGING = (
 )
 
 Answer = tuple[int, str, str]
+RUNNING: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def _end_what_runs() -> Iterator[None]:
+    yield
+    while RUNNING:
+        process = RUNNING.pop()
+        if process.poll() is None:
+            process.kill()
+        process.wait(PATIENCE)
 
 
 def programs() -> dict[str, list[str]]:
@@ -108,6 +119,7 @@ class Running:
         command = [*programs()[who], "replicate", "-config", "l.yml"]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command, cwd=directory, stdout=output, stderr=output, env=environment)
+        RUNNING.append(self.process)
         eventually(lambda: run("ORIGINAL", "list -socket s.sock", directory)[0] == 0, self.log)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
