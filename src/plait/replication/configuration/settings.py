@@ -98,7 +98,7 @@ class UpkeepSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SocketSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The control socket; an empty `path` stands for the places where one is looked for."""
+    """The control socket."""
 
     enabled: bool = False
     path: str = DEFAULT_SOCKET
