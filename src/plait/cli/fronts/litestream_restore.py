@@ -15,7 +15,7 @@ from plait.model.values.times import parse_rfc3339
 from plait.replication.configuration.litestream import expand_path
 from plait.replication.configuration.places import is_replica_url, parse_replica_url
 from plait.replication.control.endpoints import go_json
-from plait.replication.logging import Level, Log, parse_level
+from plait.replication.logging import Duration, Level, Log, parse_level
 from plait.replication.ltx.names import format_txid
 from plait.replication.restoring.finding import Finder, Target
 from plait.replication.restoring.restore import CHECKS, Request, Restored
@@ -136,7 +136,9 @@ def _follow(line: Line, replica: Replica, output: str, log: Log) -> int:
     follower = Follower(replica, output, asked)
     with until_signal() as stopped:
         follower.begin()
-        log.write(Level.INFO, "entering follow mode", {"output": output, "txid": format_txid(follower.txid)})
-        follower.run(line.values.follow_interval, stopped, lambda error: log.write(Level.ERROR, f"follow: {error}"))
-    log.write(Level.INFO, "follow mode stopped", {"txid": format_txid(follower.txid)})
+        interval = line.values.follow_interval
+        about = {"output": output, "txid": format_txid(follower.txid), "interval": Duration(interval)}
+        log.write(Level.INFO, "entering follow mode", {"replica": replica.type, **about})
+        follower.run(interval, stopped, lambda error: log.write(Level.ERROR, f"follow: {error}"))
+    log.write(Level.INFO, "follow mode stopped", {"replica": replica.type})
     return 0

@@ -134,6 +134,11 @@ class Follower:
     def _read_state(self) -> int:
         try:
             return parse_txid(self._state.read_text(encoding="ascii").strip())
+        except FileNotFoundError:
+            raise ConfigurationError(
+                "cannot resume follow mode: database exists but no -txid file found; "
+                f"delete the database to re-restore: {self._path}"
+            ) from None
         except (OSError, UnicodeDecodeError, PlaitError):
             raise ConfigurationError(
                 f"cannot resume follow mode: {self._state} does not tell the last transaction of {self._path}",
