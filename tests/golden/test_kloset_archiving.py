@@ -6,10 +6,12 @@ import io
 import tarfile
 import zipfile
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plait.cli.main import main
 from plait.repository.archiving import ArchiveKind, archive
 from plait.repository.format import entries
 from plait.repository.repository import Repository
@@ -114,3 +116,25 @@ def test_a_damaged_file_is_left_out_and_named(goldens: Callable[[str], Golden]) 
             names = set(tar.getnames())
             assert failure.path[1:] not in names
             assert len([member for member in tar if member.isreg() or member.islnk()]) == result.files
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(__file__).parent / "kloset"
+    with tarfile.open(folder / "sha256-nocompress.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "old.tar").write_text("old")
+    at = ["at", "sha256-nocompress", "archive"]
+    assert main([*at, "-format", "rar", "d452"]) == 2
+    assert main([*at, "-format", "tar", "-output", "old.tar", "d452:/no/such"]) != 0
+    assert (tmp_path / "old.tar").read_text() == "old"
+    assert main([*at, "-format", "tar", "-output", "old.tar", "d452"]) == 0
+    assert (tmp_path / "old.tar").stat().st_mode & 0o777 == 0o600
+    with tarfile.open(tmp_path / "old.tar") as tar:
+        assert "data/src/docs" in tar.getnames()
+    assert main(["plakar", *at, "d452"]) == 0
+    assert len(list(tmp_path.glob("plakar-*Z.tar.gz"))) == 1
+    assert main(["plakar", *at]) == 1
+    assert list(tmp_path.glob("*.partial")) == []
+    capsys.readouterr()

@@ -38,6 +38,7 @@ AT: Final = "at"
 _ATTEMPTS: Final = 10
 _FUNCTIONS: Final = "plait.cli.commands.repository."
 COMMANDS: Final = {
+    "archive": _FUNCTIONS + "archiving:archive",
     "backup": _FUNCTIONS + "backup:backup",
     "cat": _FUNCTIONS + "contents:cat",
     "check": _FUNCTIONS + "check:check",

@@ -120,6 +120,15 @@ DIGEST: Final = _form(
     "Prints a digest of each file of snapshots.",
     Example("plait at /backup digest 8f44:/etc", "SHA-256 of everything below a directory"),
 )
+ARCHIVE: Final = _form(
+    "SNAPSHOT[:PATH]",
+    (1, 1),
+    options.ARCHIVE,
+    """\
+Writes a snapshot, or a path of one, as an archive for any machine. What is damaged is named and left out.""",
+    Example("plait at /backup archive -output etc.tar.gz 8f44:/etc", "everything below a directory"),
+    Example("plait at /backup archive -format tar -rebase -output - 8f44:/etc | tar -t", "without a file"),
+)
 LOCATE: Final = _form(
     "PATTERN…",
     (1, _MANY),

@@ -323,6 +323,13 @@ DIFF: Final = OptionSet(
 DIGEST: Final = OptionSet(
     (Option("hashing", TEXT, default="SHA256", help="Print digests by this algorithm", section=Section.MAIN),)
 )
+ARCHIVE: Final = OptionSet(
+    (
+        _text("format", "Make a tar, a tarball (with gzip) or a zip", default="tarball"),
+        _text("output", "Write FILE; - is standard output, default plakar-TIME.tar.gz or the like"),
+        _switch("rebase", "Begin names at PATH instead of at the root"),
+    )
+)
 LOCATE: Final = OptionSet((_text("snapshot", "Look in this snapshot only"),))
 INFO: Final = OptionSet((_switch("errors", "Show the errors that the backup recorded"),))
 APPLY: Final = OptionSet((_switch("apply", "Do it; without, it is only shown"),))

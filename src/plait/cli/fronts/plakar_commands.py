@@ -96,6 +96,13 @@ FRONT: Final[dict[str, FrontCommand]] = {
         ("backup [OPTIONS] path", "backup [OPTIONS] @LOCATION"),
         takes=(0, _MANY),
     ),
+    "archive": FrontCommand(
+        COMMANDS["archive"],
+        options.ARCHIVE,
+        ("archive [OPTIONS] SNAPSHOT[:PATH]...",),
+        takes=(1, _MANY),
+        few="need at least one snapshot ID to pull",
+    ),
     "cat": FrontCommand(COMMANDS["cat"], options.CAT, ("cat [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)),
     "check": FrontCommand(
         COMMANDS["check"],
@@ -151,7 +158,6 @@ FRONT: Final[dict[str, FrontCommand]] = {
     **_entry_commands("destination"),
 }
 ABSENT: Final = (
-    "archive",
     "cached",
     "diag",
     "dup",

@@ -1,0 +1,72 @@
+"""`archive`: a part of a snapshot as a file that every machine unpacks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from plait.cli.commands.repository.listing import open_path
+from plait.cli.repositories import RefusedError
+from plait.model.errors import ExitCode, from_os_error
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from plait.cli.repositories import RepositoryCommand
+    from plait.repository.archiving import Archived, ArchiveKind
+
+_STANDARD_OUTPUT = "-"
+
+
+def archive(command: RepositoryCommand) -> int:
+    """Writes the archive beside its name first, so that a file that was there is lost only to a whole one."""
+    from plait.repository.archiving import ArchiveKind
+
+    values = command.values
+    try:
+        kind = ArchiveKind(values.format)
+    except ValueError:
+        raise RefusedError(f"unsupported format {values.format}", hint="tar, tarball and zip are known") from None
+    output = values.output or f"plakar-{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}{kind.suffix}"
+    if output == _STANDARD_OUTPUT:
+        result = _write(command, kind, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return _end(command, result)
+    beside = f"{output}.{os.getpid()}.partial"
+    try:
+        with open(beside, "xb", opener=_private) as file:
+            result = _write(command, kind, file)
+        os.replace(beside, output)  # noqa: PTH105  (a name of any bytes)
+    except OSError as error:
+        raise from_os_error(error, f"failed to create {output}") from None
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)  # noqa: PTH108  (a name of any bytes)
+    return _end(command, result)
+
+
+def _private(path: str, flags: int) -> int:
+    """What only root may read in the snapshot is in the archive too."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _write(command: RepositoryCommand, kind: ArchiveKind, file: IO[bytes]) -> Archived:
+    from plait.repository.archiving import archive as write_archive
+
+    snapshot, path = open_path(command, command.invocation.words[0])
+    return write_archive(snapshot, path, kind, file, rebase=command.values.rebase, cancellation=command.cancellation)
+
+
+def _end(command: RepositoryCommand, result: Archived) -> int:
+    for path in result.left_out:
+        command.output.warn(f"{path}: left out: an archive of this kind cannot hold it")
+    for failure in result.failures:
+        command.output.error(f"{failure.path}: {failure.reason}")
+    if not result.failures:
+        return ExitCode.DONE
+    if command.is_front:
+        return ExitCode.FAILED
+    return ExitCode.PARTLY if result.files else ExitCode.FAILED
