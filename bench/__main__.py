@@ -3,7 +3,8 @@
     python -m bench [CASE ...] [--rounds N] [--scale F] [--directory DIR]
 
 Cases: start, small, big, unchanged, upload-small, download-small, upload-big, download-big, renames, buckets,
-unchanged-bucket, check, million. `--scale 0.1` makes everything ten times smaller, to try the harness.
+unchanged-bucket, check, backup, backup-unchanged, backup-changed, million. `--scale 0.1` makes everything ten times
+smaller, to try the harness.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import cases, more
+from bench import cases, more, snapshots
 from bench.measure import Competitor, compete, table
 from plait.testing.servers import seaweedfs
 
@@ -27,7 +28,7 @@ GIBIBYTE = 1 << 30
 S3_CASES = {"upload-small", "download-small", "upload-big", "download-big", "buckets", "unchanged-bucket"}
 ALL = (
     *("start", "small", "big", "unchanged", "upload-small", "download-small", "upload-big", "download-big", "renames"),
-    *("buckets", "unchanged-bucket", "check", "million"),
+    *("buckets", "unchanged-bucket", "check", "backup", "backup-unchanged", "backup-changed", "million"),
 )
 
 
@@ -143,6 +144,20 @@ class Bench:
         source = self._small_files(count)
         title = f"check --download, {count:,} files of 4 KiB"
         return title, more.checked(self._ground, source, self._ground.root / f"checked-{count}")
+
+    def _backup(self) -> tuple[str, list[Competitor]]:
+        count = self._count(40_000)
+        return f"first backup, {count:,} files of 4 KiB", snapshots.first_backup(self._ground, self._small_files(count))
+
+    def _backup_unchanged(self) -> tuple[str, list[Competitor]]:
+        count = self._count(40_000)
+        title = f"backup of {count:,} files of 4 KiB, nothing changed"
+        return title, snapshots.next_backup(self._ground, self._small_files(count), changes=False)
+
+    def _backup_changed(self) -> tuple[str, list[Competitor]]:
+        count = self._count(40_000)
+        title = f"backup of {count:,} files of 4 KiB, one in a hundred changed"
+        return title, snapshots.next_backup(self._ground, self._small_files(count), changes=True)
 
 
 if __name__ == "__main__":
