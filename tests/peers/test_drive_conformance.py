@@ -37,7 +37,7 @@ def account(server: Served) -> Served:
 
 
 def open_path(served: Served, path: str, **options: str) -> DriveStore:
-    section = parse_configuration(served.section("gd", **options))["gd"]
+    section = parse_configuration(served.section("gd", expired=False, **options))["gd"]
     proxies = Proxies(https=parse_proxy(served.proxy), loopback=True)
     network = Network(proxies=proxies, certificates=[str(served.authority)])
     store, _ = open_drive(path, section, Opening(NoRemotes(), network=network))
@@ -45,14 +45,6 @@ def open_path(served: Served, path: str, **options: str) -> DriveStore:
 
 
 class TestDriveStore(StoreConformance):
-    @pytest.fixture
-    def store(self, account: Served) -> Iterator[DriveStore]:
-        store = open_path(account, "")
-        yield store
-        store.close()
-
-
-class TestDriveStoreBelowAFolder(StoreConformance):
     @pytest.fixture
     def store(self, account: Served) -> Iterator[DriveStore]:
         account.drive.add("beside", b"not below the root")

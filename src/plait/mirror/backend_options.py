@@ -16,19 +16,29 @@ if TYPE_CHECKING:
 
     from plait.model.options import Values
 
-BACKENDS = ("local", "memory", "s3", "alias")
+BACKENDS = ("local", "memory", "s3", "alias", "drive")
 
 _SWITCHES = """
-local-case-insensitive local-case-sensitive local-fatal-if-no-space local-links local-metadata-restore-special-bits
-local-no-check-updated local-no-clone local-no-preallocate local-no-set-modtime local-no-sparse local-nounc
-local-unicode-normalization local-zero-size-links memory-discard s3-bucket-object-lock-enabled
-s3-bypass-governance-retention s3-decompress s3-directory-bucket s3-directory-markers s3-disable-checksum
-s3-disable-http2 s3-env-auth s3-force-path-style s3-leave-parts-on-error s3-no-check-bucket s3-no-head s3-no-head-object
-s3-no-system-metadata s3-object-lock-set-after-upload s3-requester-pays s3-use-accelerate-endpoint s3-use-arn-region
-s3-use-dual-stack s3-use-presigned-request s3-v2-auth s3-version-deleted s3-versions
+drive-acknowledge-abuse drive-allow-import-name-change drive-alternate-export drive-auth-owner-only
+drive-client-credentials drive-copy-shortcut-content drive-disable-http2 drive-env-auth drive-fast-list-bug-fix
+drive-keep-revision-forever drive-metadata-enforce-expansive-access drive-server-side-across-configs
+drive-shared-with-me drive-show-all-gdocs drive-size-as-quota drive-skip-checksum-gphotos drive-skip-dangling-shortcuts
+drive-skip-gdocs drive-skip-shortcuts drive-starred-only drive-stop-on-download-limit drive-stop-on-upload-limit
+drive-trashed-only drive-use-created-date drive-use-shared-date drive-use-trash local-case-insensitive
+local-case-sensitive local-fatal-if-no-space local-links local-metadata-restore-special-bits local-no-check-updated
+local-no-clone local-no-preallocate local-no-set-modtime local-no-sparse local-nounc local-unicode-normalization
+local-zero-size-links memory-discard s3-bucket-object-lock-enabled s3-bypass-governance-retention s3-decompress
+s3-directory-bucket s3-directory-markers s3-disable-checksum s3-disable-http2 s3-env-auth s3-force-path-style
+s3-leave-parts-on-error s3-no-check-bucket s3-no-head s3-no-head-object s3-no-system-metadata
+s3-object-lock-set-after-upload s3-requester-pays s3-use-accelerate-endpoint s3-use-arn-region s3-use-dual-stack
+s3-use-presigned-request s3-v2-auth s3-version-deleted s3-versions
 """
 _VALUES = """
-alias-description alias-remote local-description local-encoding local-hashes local-time-type memory-description s3-acl
+alias-description alias-remote drive-auth-url drive-chunk-size drive-client-id drive-description drive-encoding
+drive-export-formats drive-formats drive-impersonate drive-import-formats drive-list-chunk drive-metadata-labels
+drive-metadata-owner drive-metadata-permissions drive-pacer-burst drive-pacer-min-sleep drive-resource-key
+drive-root-folder-id drive-scope drive-service-account-file drive-team-drive drive-token-url drive-upload-cutoff
+drive-v2-download-min-size local-description local-encoding local-hashes local-time-type memory-description s3-acl
 s3-bucket-acl s3-chunk-size s3-copy-cutoff s3-description s3-download-url s3-encoding s3-endpoint s3-ibm-iam-endpoint
 s3-ibm-resource-instance-id s3-list-chunk s3-list-url-encode s3-list-version s3-list-versions-oldest-first
 s3-location-constraint s3-max-upload-parts s3-might-gzip s3-object-lock-legal-hold-status s3-object-lock-mode
@@ -40,7 +50,8 @@ s3-use-data-integrity-protections s3-use-multipart-etag s3-use-multipart-uploads
 s3-version-at
 """
 _SECRETS = """
-s3-access-key-id s3-ibm-api-key s3-secret-access-key s3-session-token s3-sse-customer-key s3-sse-customer-key-base64
+drive-client-secret drive-service-account-credentials drive-token s3-access-key-id s3-ibm-api-key s3-secret-access-key
+s3-session-token s3-sse-customer-key s3-sse-customer-key-base64
 """
 
 

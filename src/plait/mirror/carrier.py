@@ -27,9 +27,19 @@ from plait.model.errors import (
 )
 from plait.model.items import Item
 from plait.model.values.sizes import show_size_unit
-from plait.stores.base import Copies, CopyRequest, Directories, MovesBatches, Outgoing, Renames, SetsAttributes
+from plait.stores.base import (
+    Copies,
+    CopyRequest,
+    Directories,
+    Duplicates,
+    MovesBatches,
+    Outgoing,
+    Renames,
+    SetsAttributes,
+)
 from plait.stores.content import check_expected
 from plait.stores.local.options import LINK_SUFFIX
+from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -355,6 +365,10 @@ class MirrorCarrier:
 
     @staticmethod
     def _delete_from(store: Store, actions: Sequence[Action]) -> Iterator[Outcome]:
+        several = offered(store, Duplicates)
+        if several is not None:
+            yield from _delete_identified(several, actions)
+            return
         by_key = {action.key: action for action in actions}
         for deleted in store.delete(list(by_key)):
             action = by_key[deleted.key]
@@ -405,6 +419,22 @@ class MirrorCarrier:
                 raise
             return Outcome(action, Status.SKIPPED, NOTHING_IN_IT)
         return Outcome(action, Status.DONE, SET_DIRECTORY_METADATA if metadata else SET_DIRECTORY_TIME)
+
+
+def _delete_identified(store: Duplicates, actions: Sequence[Action]) -> Iterator[Outcome]:
+    """Deletes the very items that were listed: another one can have the name of one."""
+    for action in actions:
+        item = action.destination or action.source
+        if item is None or not item.stat.identifier:
+            raise AssertionError("only what is there is deleted")
+        try:
+            store.delete_identified(item.stat.identifier)
+        except PlaitError as error:
+            if error.fatal or isinstance(error, CancelledError):
+                raise
+            yield _failed(action, error)
+        else:
+            yield Outcome(action, Status.DONE, DELETED)
 
 
 def renamed_from(origin: str) -> str:

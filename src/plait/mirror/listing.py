@@ -82,6 +82,7 @@ class Listing:
         selection: Selection = filters
         opened = open_source(location, replace(opening, notices=filters.includes_path))
         self.store: Store = opened.store
+        self.text = opened.text
         if opened.file is not None:
             selection = OneFile(opened.file)
         elif not recursive:

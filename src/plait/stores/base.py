@@ -563,6 +563,15 @@ class CleansUp(Protocol):
 
 
 @runtime_checkable
+class Purges(Protocol):
+    """Stores that remove a directory with all that is in it by one request."""
+
+    def purge(self) -> None:
+        """Removes the root of the store and everything in it. Raises DirectoryNotFoundError, StoreError."""
+        ...
+
+
+@runtime_checkable
 class Containers(Protocol):
     """Stores without directories whose root lies in a container that must exist: a bucket."""
 

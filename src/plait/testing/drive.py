@@ -129,6 +129,8 @@ class Drive:
                 "capabilities": {"canDownload": True},
                 **more,
             }
+            if mime_type != FOLDER:
+                fields.setdefault("webViewLink", f"https://drive.google.com/file/d/{identifier}/view?usp=drivesdk")
             native = mime_type.startswith("application/vnd.google-apps.")
             self.files[identifier] = Held(fields, None if native else content)
             self._measure(self.files[identifier])
@@ -482,6 +484,17 @@ class Handler(BaseHTTPRequestHandler):
             self.server.drive.permissions.append((identifier, json.loads(body)))
             self.send_json({"kind": "drive#permission", "id": "anyoneWithLink"})
 
+    def forbid(self, _: dict[str, str], __: bytes, identifier: str, permission: str) -> None:
+        """`permissions.delete`."""
+        permissions = self.server.drive.permissions
+        kept = [found for found in permissions if found[0] != identifier]
+        if permission != "anyoneWithLink" or kept == permissions:
+            self._fail(404, "notFound", f"Permission not found: {permission}.")
+            return
+        permissions[:] = kept
+        self.send_response(204)
+        self.end_headers()
+
     # Uploads
 
     def upload(self, query: dict[str, str], body: bytes, identifier: str | None = None) -> None:
@@ -560,12 +573,14 @@ _ROUTES: Final[tuple[tuple[str, str, Callable[..., None]], ...]] = (
     ("GET", f"{_FILES}/([^/]+)/export", Handler.export_file),
     ("GET", "/export/([^/]+)", Handler.export_file),
     ("POST", f"{_FILES}/([^/]+)/permissions", Handler.permit),
+    ("DELETE", f"{_FILES}/([^/]+)/permissions/([^/]+)", Handler.forbid),
     ("GET", "/drive/v3/about", Handler.about),
     ("GET", "/drive/v3/drives", Handler.list_drives),
     ("GET", "/drive/v3/drives/([^/]+)", Handler.get_drive),
     ("POST", f"/upload{_FILES}", Handler.upload),
     ("PATCH", f"/upload{_FILES}/([^/]+)", Handler.upload),
     ("PUT", "/upload/drive/v3/sessions/([^/]+)", Handler.resume),
+    ("POST", "/upload/drive/v3/sessions/([^/]+)", Handler.resume),
 )
 
 

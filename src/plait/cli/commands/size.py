@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plait.cli.session import Session, naming
+from plait.engine.events import Level, Message
 from plait.mirror.listing import Listing, Size, measure
 from plait.model.values.sizes import show_count, show_size_unit
 
@@ -21,6 +22,9 @@ def run(invocation: Invocation) -> int:
             Listing(place, session.values, session.opening(), session.around) as listing,
         ):
             found, failed = measure(listing)
+            if found.unknown:
+                text = f"Size may be underestimated due to {found.unknown} objects with unknown size"
+                session.around.events.emit(Message(Level.NOTICE, text, listing.text))
         print(json_text(found) if invocation.values.json else "\n".join(text_lines(found)))
         if failed is not None:
             raise failed
@@ -35,8 +39,7 @@ def text_lines(found: Size) -> list[str]:
         f"Total size: {show_size_unit(found.size)} ({found.size} Byte)",
     ]
     if found.unknown:
-        exact = f" ({found.unknown})" if found.unknown >= 1000 else ""
-        lines.append(f"Total objects with unknown size: {show_count(found.unknown)}{exact}")
+        lines.append(f"Total objects with unknown size: {show_count(found.unknown)} ({found.unknown})")
     return lines
 
 

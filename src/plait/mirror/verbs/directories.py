@@ -8,7 +8,7 @@ from plait.engine.events import Level
 from plait.mirror.verbs.deleting import delete
 from plait.mirror.verbs.task import Chosen, Told
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, PlaitError, StoreError
-from plait.stores.base import Containers, Directories
+from plait.stores.base import Containers, Directories, Purges
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:
@@ -107,6 +107,11 @@ def purge(task: Task, opened: Opened) -> None:
         if task.allows("purge directory", opened.text):
             delete(task, Chosen(opened, task.filters))
             container.remove_container()
+        return
+    at_once = offered(opened.store, Purges)
+    if at_once is not None:
+        if task.allows("purge directory", opened.text):
+            at_once.purge()
         return
     if not task.original and opened.store.features.directories:
         opened.store.stat("")

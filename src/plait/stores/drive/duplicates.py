@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from plait.model.items import Item, Kind
+from plait.stores.drive.files import place_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +19,9 @@ class Identified(Protocol):
     """What the methods below know of their store."""
 
     _client: DriveClient
-    _tree: Tree
+    tree: Tree
 
-    def remove(self, identifier: str) -> None: ...
+    def remove(self, identifier: str, *, keep: bool = False) -> None: ...
 
 
 class DuplicateMethods:
@@ -28,7 +29,7 @@ class DuplicateMethods:
 
     def duplicates(self: Identified) -> Iterator[tuple[str, Sequence[Item]]]:
         """Keys that several files have, with all of them."""
-        for prefix, found in _folders(self._tree):
+        for prefix, found in _folders(self.tree):
             groups: dict[str, list[Item]] = {}
             for item in found:
                 if item.stat.kind is Kind.FILE:
@@ -39,14 +40,14 @@ class DuplicateMethods:
     def duplicate_directories(self: Identified) -> Sequence[tuple[str, Sequence[str]]]:
         """Keys that several folders have, parents first, and their identifiers, that with the most in it first."""
         result = []
-        for prefix, found in _folders(self._tree):
+        for prefix, found in _folders(self.tree):
             groups: dict[str, list[str]] = {}
             for item in found:
-                if item.is_folder:
+                if item.is_folder and not item.shortcut:
                     groups.setdefault(prefix + item.name, []).append(item.identifier)
             for key, identifiers in groups.items():
                 if len(identifiers) > 1:
-                    counts = {identifier: len(self._tree.children(identifier)) for identifier in identifiers}
+                    counts = {identifier: len(self.tree.children(identifier)) for identifier in identifiers}
                     result.append((key, sorted(identifiers, key=lambda identifier: -counts[identifier])))
         return result
 
@@ -54,9 +55,9 @@ class DuplicateMethods:
         """Moves what is in the other folders into the first, and removes them."""
         kept, *others = identifiers
         for other in others:
-            for item in self._tree.children(other):
+            for item in self.tree.children(other):
                 request = self._client.service.files().update(
-                    fileId=item.identifier,
+                    fileId=item.place,
                     body={},
                     addParents=kept,
                     removeParents=other,
@@ -64,13 +65,13 @@ class DuplicateMethods:
                     supportsAllDrives=True,
                 )
                 self._client.execute(request, f"failed to move {item.name}")
-            if self._tree.is_empty(other):
+            if self.tree.is_empty(other):
                 self.remove(other)
-        self._tree.forget("")
+        self.tree.forget("")
 
     def delete_identified(self: Identified, identifier: str) -> None:
-        """Deletes one item."""
-        self.remove(identifier)
+        """Deletes one item; of a shortcut, itself."""
+        self.remove(place_in(identifier))
 
 
 def _folders(tree: Tree) -> Iterator[tuple[str, Sequence[Found]]]:

@@ -24,7 +24,7 @@ SHORTCUT: Final = "application/vnd.google-apps.shortcut"
 NATIVE: Final = "application/vnd.google-apps."
 FIELDS: Final = (
     "id,name,size,md5Checksum,sha1Checksum,sha256Checksum,trashed,modifiedTime,createdTime,mimeType,parents,"
-    "shortcutDetails,exportLinks,resourceKey,ownedByMe"
+    "shortcutDetails,exportLinks,resourceKey,ownedByMe,webViewLink"
 )
 HASHES: Final = {"md5": "md5Checksum", "sha1": "sha1Checksum", "sha256": "sha256Checksum"}
 _SLASH: Final = "\N{FULLWIDTH SOLIDUS}"
@@ -85,6 +85,7 @@ class Found(msgspec.Struct, frozen=True):
     fields: Mapping[str, Any]
     stat: Stat
     export: Export | None = None
+    shortcut: str = ""
 
     @property
     def identifier(self) -> str:
@@ -92,9 +93,24 @@ class Found(msgspec.Struct, frozen=True):
         return str(self.fields["id"])
 
     @property
+    def place(self) -> str:
+        """What has the name: the shortcut, where it is one. This is what is renamed and removed."""
+        return self.shortcut or self.identifier
+
+    def through(self, shortcut: str) -> Found:
+        """The same as what a shortcut leads to; both identifiers are told, as rclone tells them."""
+        stat = msgspec.structs.replace(self.stat, identifier=f"{self.identifier}\t{shortcut}")
+        return msgspec.structs.replace(self, shortcut=shortcut, stat=stat)
+
+    @property
     def is_folder(self) -> bool:
         """True for a folder, and a shortcut to one."""
         return self.stat.kind is Kind.DIRECTORY
+
+
+def place_in(identifier: str) -> str:
+    """What has a name, in an identifier that was told: the shortcut, where it is one."""
+    return identifier.rpartition("\t")[2]
 
 
 class Files:
@@ -104,10 +120,10 @@ class Files:
         """Raises ConfigurationError for an export format that there is not."""
         self._options = options
         self._formats = _formats(options.export_formats)
-        self.skipped: set[str] = set()
+        self.skipped: tuple[str, str] | None = None
 
     def found(self, fields: Mapping[str, Any]) -> Found | None:
-        """The file under its name; None for what is left out."""
+        """The file under its name; None for what is left out. `skipped` is the first that no format is there for."""
         name = to_key(str(fields.get("name", "")))
         kind = str(fields.get("mimeType", ""))
         if kind == FOLDER:
@@ -120,7 +136,7 @@ class Files:
             return None
         export = self.export(fields)
         if export is None:
-            self.skipped.add(kind)
+            self.skipped = self.skipped or (name, kind)
             return None
         stat = msgspec.structs.replace(self._stat(fields, Kind.FILE), content_type=export.mime_type or None)
         if export.template:
@@ -179,7 +195,7 @@ def link_content(fields: Mapping[str, Any], export: Export) -> bytes:
     """The content of a file that leads to a document."""
     from html import escape
 
-    url = f"https://drive.google.com/open?id={fields['id']}"
+    url = str(fields.get("webViewLink", ""))
     name = str(fields.get("name", ""))
     marked_up = export.extension in {".link.html", ".webloc"}
     return export.template.format(name=escape(name) if marked_up else name, url=url).encode()

@@ -20,9 +20,10 @@ from plait.stores.content import BytesReader, blocks, check_expected
 from plait.stores.drive.client import API, DriveClient, stream_upload
 from plait.stores.drive.credentials import account_of
 from plait.stores.drive.duplicates import DuplicateMethods
-from plait.stores.drive.files import FIELDS, HASHES, Found, checked, link_content, show_time, to_name
+from plait.stores.drive.files import FIELDS, HASHES, Found, checked, link_content, place_in, show_time, to_name
 from plait.stores.drive.listing import Walk
 from plait.stores.drive.locks import KeyLocks
+from plait.stores.drive.moving import move_batch, move_folder
 from plait.stores.drive.reading import DriveReader
 from plait.stores.drive.tree import Tree
 from plait.stores.hashes import Digests
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Page
-    from plait.stores.base import Reader, Source, Store
+    from plait.stores.base import CopyRequest, CopyResult, Reader, Source, Store
+
+    Moved = list[CopyResult | None]
 
 _UPLOAD: Final = "failed to upload"
 _MILLISECOND: Final = 1_000_000
@@ -53,7 +56,7 @@ class DriveStore(DuplicateMethods):
     def __init__(self, client: DriveClient, place: str, notice: Callable[[str], None] = lambda _: None) -> None:
         self._client = client
         self._place = place
-        self._tree = Tree(client, place, notice)
+        self.tree = Tree(client, place, notice)
         self._writing = KeyLocks()
         options = client.options
         self._features = Features(
@@ -88,17 +91,17 @@ class DriveStore(DuplicateMethods):
         descend: Callable[[str], bool] | None = None,
     ) -> Iterator[Page]:
         try:
-            identifier = self._tree.folder(prefix.removesuffix("/"))
+            identifier = self.tree.folder(prefix.removesuffix("/"))
         except ObjectNotFoundError as error:
             raise DirectoryNotFoundError("directory not found", key=error.key) from None
-        walk = Walk(self._tree.children, self._tree.remember, descend)
+        walk = Walk(self.tree.children, self.tree.remember, descend)
         yield from walk.pages(identifier, prefix, order_bytes(start_after))
 
     def stat(self, key: str) -> Stat:
         if not key:
             identifier = self._root_or_missing()
             return Stat(Kind.DIRECTORY, identifier=identifier)
-        return self._tree.find(key).stat
+        return self.tree.find(key).stat
 
     def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
         found = self._file(key)
@@ -125,31 +128,34 @@ class DriveStore(DuplicateMethods):
             raise NotSupportedError("Google Drive does not write on a condition", key=key)
         if how.metadata:
             raise NotSupportedError("metadata is not kept on Google Drive", key=key)
-        above, _, name = checked(key).rpartition("/")
-        title = to_name(name)
-        parent = self._tree.make(above)
-        body: dict[str, Any] = {"name": title, "mimeType": how.content_type or content_type_of(key)}
+        parent = self.tree.make(checked(key).rpartition("/")[0])
+        body: dict[str, Any] = {"mimeType": how.content_type or content_type_of(key)}
         if how.modified is not None:
             body["modifiedTime"] = show_time(how.modified)
         # One at a time: two that find nothing under a name would both make it.
         with self._writing.of(key):
-            old = self._present(key)
+            old = self.present(key)
             if old is not None and old.is_folder:
                 raise StoreError("a directory has this name", key=key)
             if old is not None and old.export is not None:
                 raise NotSupportedError("a Google document is not replaced by a file", key=key)
-            answer = self._sent(body, parent, old, Outbound(content, size, Digests(how.hashes)), key)
+            # What a shortcut leads to is somebody else's: the file takes the place of the shortcut.
+            shortcut = old.shortcut if old is not None else ""
+            replaced = None if shortcut else old
+            answer = self._sent(body, parent, replaced, Outbound(content, size, Digests(how.hashes)), key)
+            if shortcut:
+                self.remove(shortcut)
         return self._checked(answer, how, key)
 
     def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
         for key in keys:
             try:
-                found = self._present(key)
+                found = self.present(key)
                 if found is not None and found.is_folder:
                     yield Deleted(key, StoreError("is a directory", key=key))
                     continue
                 if found is not None:
-                    self.remove(found.identifier)
+                    self.remove(found.place)
             except PlaitError as error:
                 if error.fatal:
                     raise
@@ -165,17 +171,17 @@ class DriveStore(DuplicateMethods):
     def rename(self, origin: str, key: str, *, replace: bool = False, durable: bool = False) -> None:
         """Gives an item another name, another folder, or both."""
         del durable
-        found = self._tree.find(origin)
-        old = self._present(key)
-        if old is not None and old.identifier == found.identifier:
+        found = self.tree.find(origin)
+        old = self.present(key)
+        if old is not None and old.place == found.place:
             return
         if old is not None and not replace:
             raise AlreadyExistsError("a file has this name already", key=key)
-        self.rename_identified(found.identifier, key)
+        self.rename_identified(found.place, key)
         if found.is_folder:
-            self._tree.forget(origin)
+            self.tree.forget(origin)
         if old is not None:
-            self.remove(old.identifier)
+            self.remove(old.place)
 
     def can_copy_from(self, source: Store) -> bool:
         """True for the same account."""
@@ -187,12 +193,12 @@ class DriveStore(DuplicateMethods):
         inner = unwrapped(source)
         if not isinstance(inner, DriveStore):
             raise NotSupportedError("only what is on Google Drive is copied there", key=key)
-        found = inner._tree.find(item.key)  # noqa: SLF001  (another store of this class)
+        found = inner.tree.find(item.key)
         check_expected(item.stat, found.stat, item.key)
         if found.export is not None:
             raise NotSupportedError("a Google document is not copied as a file", key=key)
         above, _, name = key.rpartition("/")
-        parent, old = self._tree.make(above), self._present(key)
+        parent, old = self.tree.make(above), self.present(key)
         modified = found.stat.modified if how.modified is None else how.modified
         body: dict[str, Any] = {"name": to_name(name), "parents": [parent]}
         if modified is not None:
@@ -202,8 +208,23 @@ class DriveStore(DuplicateMethods):
         )
         answer = self._client.execute(request, "failed to copy", key)
         if old is not None:
-            self.remove(old.identifier)
+            self.remove(old.place)
         return self._checked(answer, how, key)
+
+    def can_move_from(self, source: Store) -> bool:
+        """True for the same account."""
+        return self.can_copy_from(source)
+
+    def move_batch(
+        self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
+    ) -> Moved:
+        """Gives files of the same account another name and folder."""
+        del how
+        return move_batch(self._same_account(source), self, requests, cancelled)
+
+    def move_directory_from(self, source: Store) -> None:
+        """Gives a whole folder of the same account another name and place, where nothing stands."""
+        move_folder(self._same_account(source), self)
 
     def set_attributes(
         self, key: str, *, modified: int | None = None, metadata: Mapping[str, str] | None = None
@@ -213,27 +234,39 @@ class DriveStore(DuplicateMethods):
             raise NotSupportedError("metadata is not kept on Google Drive", key=key)
         if modified is None:
             return
-        identifier = self._tree.find(key).identifier if key else self._root_or_missing()
+        identifier = self.tree.find(key).identifier if key else self._root_or_missing()
         self._update(identifier, {"modifiedTime": show_time(modified)}, "failed to set the modification time", key)
 
     def make_directory(self, key: str) -> None:
         """Makes a folder and those above it."""
-        self._tree.make(key)
+        self.tree.make(key)
 
     def remove_directory(self, key: str) -> None:
         """Removes an empty folder."""
         try:
-            identifier = self._tree.folder(key)
+            identifier, place = self.tree.folder(key), self.tree.place_of(key)
         except (ObjectNotFoundError, DirectoryNotFoundError):
-            if key and self._present(key) is not None:
+            if key and self.present(key) is not None:
                 raise StoreError("is no directory", key=key) from None
             return
-        if not self._tree.is_empty(identifier):
-            raise StoreError("directory not empty", key=key)
         if not key and not self._place:
             raise NotSupportedError("the root of a drive is not removed", key=key)
-        self.remove(identifier)
-        self._tree.forget(key)
+        if place != identifier:
+            # What a shortcut leads to stays, whatever is in it.
+            self.remove(place)
+        elif not self.tree.is_empty(identifier):
+            raise StoreError("directory not empty", key=key)
+        else:
+            self.remove(place, keep=not self.tree.is_empty(identifier, trash=True))
+        self.tree.forget(key)
+
+    def purge(self) -> None:
+        """Removes the root of this store with all that is in it, at once. Raises DirectoryNotFoundError."""
+        if not self._place:
+            raise StoreError("can't purge root directory")
+        self.tree.root()
+        self.remove(self.tree.place_of(""))
+        self.tree.forget("")
 
     def hash(self, key: str, name: str, *, expected: Stat | None = None) -> str | None:
         """A hash that Drive keeps of a file; documents have none."""
@@ -263,7 +296,7 @@ class DriveStore(DuplicateMethods):
         """A link by which everyone who has it can read a file or folder. Drive's links do not end by themselves."""
         if seconds is not None:
             raise NotSupportedError("links of Google Drive do not end by themselves", key=key)
-        identifier = self._tree.find(key).identifier if key else self._root_or_missing()
+        identifier = self.tree.find(key).identifier if key else self._root_or_missing()
         body = {"role": "reader", "type": "anyone", "allowFileDiscovery": False}
         request = self._client.service.permissions().create(
             fileId=identifier, body=body, fields="id", supportsAllDrives=True
@@ -273,7 +306,7 @@ class DriveStore(DuplicateMethods):
 
     def unshare(self, key: str) -> None:
         """Takes the link of a file or folder back."""
-        identifier = self._tree.find(key).identifier if key else self._root_or_missing()
+        identifier = self.tree.find(key).identifier if key else self._root_or_missing()
         request = self._client.service.permissions().delete(
             fileId=identifier, permissionId="anyoneWithLink", supportsAllDrives=True
         )
@@ -288,9 +321,9 @@ class DriveStore(DuplicateMethods):
 
     # Inside
 
-    def remove(self, identifier: str) -> None:
-        """Puts an item into the trash, or deletes it, as the options say."""
-        if self._client.options.use_trash:
+    def remove(self, identifier: str, *, keep: bool = False) -> None:
+        """Puts an item into the trash, or deletes it, as the options say; `keep` never deletes."""
+        if keep or self._client.options.use_trash:
             self._update(identifier, {"trashed": True}, "failed to delete")
             return
         request = self._client.service.files().delete(fileId=identifier, supportsAllDrives=True)
@@ -301,13 +334,16 @@ class DriveStore(DuplicateMethods):
             return
 
     def rename_identified(self, identifier: str, key: str) -> None:
-        """Gives one item another name and folder."""
+        """Gives one item another name and folder; a shortcut itself, not what it leads to."""
         above, _, name = key.rpartition("/")
-        parent = self._tree.make(above)
+        self.place_at(place_in(identifier), {"name": to_name(name)}, self.tree.make(above), "failed to rename")
+
+    def place_at(self, identifier: str, body: Mapping[str, Any], parent: str, what: str) -> None:
+        """Changes one item, and puts it into a folder."""
         get = self._client.service.files().get(fileId=identifier, fields="parents", supportsAllDrives=True)
-        parents = self._client.execute(get, "failed to rename", key).get("parents", [])
+        parents = self._client.execute(get, what).get("parents", [])
         moved = {} if parents == [parent] else {"addParents": parent, "removeParents": ",".join(parents)}
-        self._update(identifier, {"name": to_name(name)}, "failed to rename", key, **moved)
+        self._update(identifier, body, what, **moved)
 
     def _update(self, identifier: str, body: Mapping[str, Any], what: str, key: str | None = None, **more: str) -> None:
         request = self._client.service.files().update(
@@ -317,20 +353,27 @@ class DriveStore(DuplicateMethods):
 
     def _root_or_missing(self) -> str:
         try:
-            return self._tree.root()
+            return self.tree.root()
         except DirectoryNotFoundError as error:
             raise ObjectNotFoundError(error.message) from None
 
-    def _present(self, key: str) -> Found | None:
+    def _same_account(self, source: Store) -> DriveStore:
+        inner = unwrapped(source)
+        if not isinstance(inner, DriveStore) or not self.can_copy_from(inner):
+            raise NotSupportedError("can't move directory - incompatible remotes")
+        return inner
+
+    def present(self, key: str) -> Found | None:
+        """What stands under a key; None for nothing."""
         try:
-            return self._tree.find(key)
+            return self.tree.find(key)
         except (ObjectNotFoundError, DirectoryNotFoundError):
             return None
 
     def _file(self, key: str) -> Found:
         if not key:
             raise ObjectNotFoundError("object not found", key=key)
-        found = self._tree.find(key)
+        found = self.tree.find(key)
         if found.is_folder:
             raise ObjectNotFoundError("is a directory not a file", key=key)
         return found
@@ -374,7 +417,9 @@ class DriveStore(DuplicateMethods):
         }
         files = self._client.service.files()
         if old is None:
-            request = files.create(body={**body, "parents": [parent]}, **common)
+            request = files.create(
+                body={**body, "name": to_name(key.rpartition("/")[2]), "parents": [parent]}, **common
+            )
         else:
             request = files.update(fileId=old.identifier, body=body, **common)
         answer: Mapping[str, Any]
@@ -383,7 +428,7 @@ class DriveStore(DuplicateMethods):
 
     def _checked(self, answer: Mapping[str, Any], how: Outgoing, key: str) -> Stat:
         """What was stored; a hash that differs is an error, and what has it goes to the trash."""
-        found = self._tree.files.found(answer)
+        found = self.tree.files.found(answer)
         if found is None:
             raise StoreError("Google Drive did not say what it stored", key=key)
         for name, value in how.hashes.items():

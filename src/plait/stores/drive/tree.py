@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, StoreError
+from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, ObjectNotFoundError, StoreError
 from plait.stores.drive.files import FIELDS, FOLDER, SHORTCUT, Files, Found, below, checked, named, to_name
 
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ class Tree:
     def __init__(self, client: DriveClient, place: str, notice: Callable[[str], None]) -> None:
         self.client = client
         self.files = Files(client.options)
-        self._place = place
+        self.place = place
         self._notice = notice
         self._lock = Lock()
         self._making = Lock()
         self._folders: dict[str, str] = {}
         self._told = False
+        self._root_place = ""
         options = client.options
         self._top = options.root_folder_id or options.team_drive or "root"
 
@@ -54,12 +55,12 @@ class Tree:
         known = self._folders.get("")
         if known is None:
             known = self._top
-            for part in self._place.split("/") if self._place else ():
+            for part in self.place.split("/") if self.place else ():
                 found = self._child(known, part, folders=True)
                 if found is None:
                     raise DirectoryNotFoundError("directory not found")
-                known = found.identifier
-            if not self._place and self._top == "root":
+                known, self._root_place = found.identifier, found.place
+            if not self.place and self._top == "root":
                 known = str(self._fields_of("root", "id")["id"])
             self.remember("", known)
         return known
@@ -75,6 +76,17 @@ class Tree:
             raise ObjectNotFoundError("directory not found", key=key)
         self.remember(key, found.identifier)
         return found.identifier
+
+    def place_of(self, key: str) -> str:
+        """What has the name of a folder: the folder, or the shortcut to it. Raises as `folder` does."""
+        identifier = self.folder(key)
+        if not key:
+            return self._root_place or identifier
+        above, _, name = key.rpartition("/")
+        found = self._child(self.folder(above), name, folders=True)
+        if found is None:
+            raise ObjectNotFoundError("directory not found", key=key)
+        return found.place
 
     def find(self, key: str) -> Found:
         """The file, folder or document of a key. Raises ObjectNotFoundError, DirectoryNotFoundError."""
@@ -102,9 +114,10 @@ class Tree:
             pass
         if not key:
             identifier = self._top
-            for part in self._place.split("/") if self._place else ():
+            for part in self.place.split("/") if self.place else ():
                 found = self._child(identifier, part, folders=True)
                 identifier = self._made(identifier, part) if found is None else found.identifier
+                self._root_place = identifier if found is None else found.place
         else:
             above, _, name = key.rpartition("/")
             identifier = self._made(self._make(above), name)
@@ -118,30 +131,41 @@ class Tree:
         request = self.client.service.files().create(body=body, fields="id", supportsAllDrives=True)
         return str(self.client.execute(request, "failed to make the directory")["id"])
 
+    def make_above_root(self) -> tuple[str, str]:
+        """The folder that the root lies in, made where it is missing, and the name of the root in it."""
+        above, _, name = self.place.rpartition("/")
+        identifier = self._top
+        with self._making:
+            for part in above.split("/") if above else ():
+                found = self._child(identifier, part, folders=True)
+                identifier = self._made(identifier, part) if found is None else found.identifier
+            if self._child(identifier, name, folders=False) is not None:
+                raise AlreadyExistsError("something has the name of the directory")
+        return identifier, name
+
     # Listing
 
     def children(self, identifier: str, path: str = "") -> Sequence[Found]:
-        """Everything in a folder."""
-        del path
+        """Everything in a folder, whose key is `path` without its slash."""
         found = list(self._listed(below(identifier, self.client.options, root=identifier == self._folders.get(""))))
-        if self.files.skipped and not self._told:
+        if self.files.skipped is not None and not self._told:
             self._told = True
-            kind = next(iter(self.files.skipped))
+            name, kind = self.files.skipped
             self._notice(
-                f'Skipping unexportable google document "{kind}". '
+                f'{path}{name}: Skipping unexportable google document "{kind}". '
                 "Use --drive-show-all-gdocs to include them in server side copy and move"
             )
         return found
 
-    def is_empty(self, identifier: str) -> bool:
-        """True where nothing is in a folder, whatever the options leave out."""
-        request = self._request(f"'{identifier}' in parents and trashed=false", page=1)
+    def is_empty(self, identifier: str, *, trash: bool = False) -> bool:
+        """True where nothing is in a folder, whatever the options leave out; `trash` asks for what is thrown away."""
+        request = self._request(f"'{identifier}' in parents and trashed={str(trash).lower()}", page=1)
         return not self.client.execute(request, WHAT).get("files")
 
     def _child(self, parent: str, name: str, *, folders: bool) -> Found | None:
         """The first of the items with a name in a folder; names are compared here, as the API minds no case."""
         names = [to_name(name), *([] if folders else map(to_name, self.files.stems(name)))]
-        root = parent == self._folders.get("") or (not self._place and parent == self._top)
+        root = parent == self._folders.get("") or (not self.place and parent == self._top)
         query = below(parent, self.client.options, root=root) + named(names, folders=folders)
         matching = (found for found in self._listed(query) if found.name == name and (found.is_folder or not folders))
         return next(matching, None)
@@ -188,7 +212,8 @@ class Tree:
             if not self.client.options.skip_dangling_shortcuts:
                 self._notice(f"Dangling shortcut {fields.get('name')!r} is left out: what it leads to is not there")
             return None
-        return self.files.found({**led, "name": fields.get("name", "")})
+        found = self.files.found({**led, "name": fields.get("name", "")})
+        return None if found is None else found.through(str(fields["id"]))
 
     def _fields_of(self, identifier: str, fields: str) -> Mapping[str, Any]:
         request = self.client.service.files().get(fileId=identifier, fields=fields, supportsAllDrives=True)
