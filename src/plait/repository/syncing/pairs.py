@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _CHECKSUM: Final = 8
 _BUSY_SECONDS: Final = 5
+_RECENT: Final = 300_000
+"""Pairs of this run that are kept in memory as well: 70 MB."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS pair (source BLOB PRIMARY KEY, peer BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS packfile (name BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -37,6 +39,8 @@ class Pairs:
         """`source` and `peer` tell the two repositories, in their places, from all others."""
         self._path = ""
         self._new: dict[bytes, bytes] = {}
+        self._recent: dict[bytes, bytes] = {}
+        self._is_empty = False
         self._database: apsw.Connection | None = None
         if cache is not None:
             directory = cache / "pairs"
@@ -77,15 +81,18 @@ class Pairs:
         try:
             gone = any(name not in packfiles for (name,) in self._database.execute("SELECT name FROM packfile"))
             if gone:
+                self._recent = {}
                 self._database.execute("DELETE FROM pair; DELETE FROM packfile")
+            if not self._recent:
+                self._is_empty = not list(self._database.execute("SELECT 1 FROM pair LIMIT 1"))
         except apsw.Error:
             self._start_over()
 
     def get(self, resource: int, mac: bytes) -> bytes | None:
         """The peer's blob for one of the source, if it is known."""
         key = mac + bytes((resource,))
-        found = self._new.get(key)
-        if found is not None or self._database is None:
+        found = self._new.get(key) or self._recent.get(key)
+        if found is not None or self._database is None or self._is_empty:
             return found
         import apsw
 
@@ -108,6 +115,10 @@ class Pairs:
         new, self._new = self._new, {}
         if self._database is None:
             return
+        if len(self._recent) + len(new) <= _RECENT:
+            self._recent.update(new)
+        elif new:
+            self._is_empty = False
         try:
             with self._database:
                 rows = ((key, peer + _checksum(key, peer)) for key, peer in new.items())
@@ -128,6 +139,7 @@ class Pairs:
             self._database = None
 
     def _start_over(self) -> None:
+        self._recent = {}
         self.close()
         self._delete()
         self._path = ""
