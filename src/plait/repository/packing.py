@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LARGEST: Final = 24 << 20
 """Bytes of blobs after which a packfile is closed, whatever more the repository allows: up to four are in memory."""
 _ATTEMPTS: Final = 4
-_CAPACITY: Final = LARGEST + (2 << 20)
+_CAPACITY: Final = LARGEST + (4 << 20)
 _FIRST_PADDING: Final = 4 << 10
 
 
@@ -46,7 +46,8 @@ class Packing:
     def __init__(self) -> None:
         self.timestamp = time.time_ns()
         # Straight from the system: what an allocator has many threads fill and free it hardly ever gives back.
-        self._body = mmap.mmap(-1, _CAPACITY)
+        # Private: shared memory cannot grow, and processes forked meanwhile would hold it.
+        self._body = mmap.mmap(-1, _CAPACITY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.size = 0
         """Bytes of blobs so far, padding included."""
         self._records = bytearray()
