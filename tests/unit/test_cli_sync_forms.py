@@ -85,7 +85,7 @@ NAME_THE_PEER = "name the peer, or write ./"
         ("-- to B", "@r", "at @r: sync needs a direction", "usage: plait at @r sync"),
         ("to from", "@r", "sync to from names no peer", NAME_THE_PEER + "from"),
         ("from to B", "@r", "sync from to names no peer", NAME_THE_PEER + "to"),
-        ("xyz to @p", "@r", "xyz is no snapshot ID", "lower-case hexadecimal"),
+        ("xyz to @p", "@r", "xyz is no snapshot ID", "up to 64 hexadecimal"),
         # 2. A directory or `remote:` as the only word.
         ("photos", None, "sync needs a destination", "plait sync photos DEST"),
         ("some/", None, "sync needs a destination", "plait sync some/ DEST"),
@@ -103,10 +103,10 @@ NAME_THE_PEER = "name the peer, or write ./"
         # 3. The second of two words is a direction.
         ("A to", None, "sync A to names no peer", NAME_THE_PEER + "to for a directory"),
         # 4. The first of three words is no snapshot.
-        ("A to B", None, "A is no snapshot ID", "to mirror: plait sync A B"),
-        ("A with B", None, "A is no snapshot ID", "to mirror: plait sync A B"),
-        ("A from B", None, "A is no snapshot ID", "to mirror: plait sync B A"),
-        ("CAFE to B", None, "CAFE is no snapshot ID", "to mirror: plait sync CAFE B"),
+        ("X to B", None, "X is no snapshot ID", "to mirror: plait sync X B"),
+        ("X with B", None, "X is no snapshot ID", "to mirror: plait sync X B"),
+        ("X from B", None, "X is no snapshot ID", "to mirror: plait sync B X"),
+        ("CAFES to B", None, "CAFES is no snapshot ID", "to mirror: plait sync CAFES B"),
         ("a" * 65 + " to B", None, "is no snapshot ID", "to mirror"),
         ("A B C", None, "the middle word is not to, from or with", THREE_FORMS),
         ("-- a to B", None, "the middle word is not to, from or with", THREE_FORMS),

@@ -1,6 +1,7 @@
 """Queues that hand out items in an order of their own, and workers that wait for the whole of it."""
 
 from threading import Lock
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from plait.engine.ordering import FirstCome, Ordered
 from plait.engine.workers import Cancellation, Workers
 
+T = TypeVar("T")
 
-def drained(queue: Ordered[int] | FirstCome[int], worker: int = 0, workers: int = 1) -> list[int]:
+
+def drained(queue: Ordered[T] | FirstCome[T], worker: int = 0, workers: int = 1) -> list[T]:
     return [queue.take(worker, workers) for _ in range(len(queue))]
 
 
@@ -27,7 +30,7 @@ def test_of_equal_places_the_first_come_is_first(items: list[int]) -> None:
     queue = Ordered[tuple[int, int]](lambda item: item[0])
     for number, item in enumerate(items):
         queue.put((item % 3, number))
-    assert drained(queue) == sorted((item % 3, number) for number, item in enumerate(items))  # type: ignore[arg-type]
+    assert drained(queue) == sorted((item % 3, number) for number, item in enumerate(items))
 
 
 @given(st.lists(st.integers()), st.lists(st.integers(0, 3)), st.integers(0, 100))

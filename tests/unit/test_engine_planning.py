@@ -55,9 +55,10 @@ class Decided:
         self.events, self.seen = EventStream(), list[Event]()
         self.events.subscribe(self.seen.append)
         self.errors, self.cancellation = Errors(), Cancellation()
-        self.actions: Iterator[Action] = decide(
+        decided = decide(
             steps, planner, self.events, self.errors, self.cancellation, checkers=checkers, ordered=ordered
         )
+        self.actions: Iterator[Action] = (action for action in decided if isinstance(action, Action))
 
     def keys(self) -> list[str]:
         return [action.key for action in self.actions]

@@ -101,7 +101,8 @@ class Strand:
 
     def actions(self, *, ordered: bool = False) -> Iterator[Action]:
         steps = merge(listing(self.source), listing(set(self.carrier.destination), 2))
-        return decide(steps, Union(), self.events, self.errors, self.cancellation, ordered=ordered)
+        decided = decide(steps, Union(), self.events, self.errors, self.cancellation, ordered=ordered)
+        return (action for action in decided if isinstance(action, Action))
 
     def execute(self, actions: Iterable[Action]) -> Result:
         executor = Executor(self.carrier, self.events, ExecutionSettings(), self.cancellation)

@@ -1,6 +1,7 @@
 """What the mirror's planner makes of the steps of a merge."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -53,10 +54,8 @@ class Planned:
 
     def _actions(self, step: Step) -> Iterator[Action]:
         for planned in self.planner.plan(step):
-            if isinstance(planned, Question):
-                yield from planned.answer()
-            else:
-                yield planned
+            found = planned.answer() if isinstance(planned, Question) else (planned,)
+            yield from (action for action in found if isinstance(action, Action))
 
     @property
     def lines(self) -> list[str]:
@@ -75,7 +74,7 @@ class Planned:
         return [f"{event.subject}: {event.text}" for event in self.events if isinstance(event, Message)]
 
 
-def settings(comparison: ComparisonSettings | None = None, **more: bool) -> PlannerSettings:
+def settings(comparison: ComparisonSettings | None = None, **more: Any) -> PlannerSettings:
     return PlannerSettings(comparison=comparison or ComparisonSettings(), **more)
 
 

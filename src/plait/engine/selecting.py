@@ -8,7 +8,6 @@ from plait.engine.parallel import run_together
 from plait.engine.selection import EntryFailed
 from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, PlaitError
 from plait.model.items import Kind, Page
-from plait.stores.shown import shown_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,8 +95,13 @@ class Selector:
         if not selection.active:
             return True
         stat = page.stat(position)
-        metadata = None if stat.metadata is None else shown_metadata(stat, self._store.features)
+        metadata = None if stat.metadata is None else self._metadata(stat)
         return selection.includes_file(key, stat.size, stat.modified, metadata)
+
+    def _metadata(self, stat: Stat) -> dict[str, str]:
+        from plait.stores.shown import shown_metadata
+
+        return shown_metadata(stat, self._store.features)
 
     def _includes_directory(self, selection: Selection, directory: str) -> bool:
         asked = self._asked
