@@ -129,7 +129,7 @@ def test_what_has_no_effect_is_said(twins: Twins, verb: str, flag: str, said: st
 
 
 def test_renames_are_told_as_by_rclone(twins: Twins) -> None:
-    content = {"x/one": f(b"1" * 100), "x/two": f(b"2" * 200)}
+    content: dict[str, File | None] = {"x/one": f(b"1" * 100), "x/two": f(b"2" * 200)}
     theirs, ours = twins.run(
         "sync", content, {"y/one": f(b"1" * 100), "z": f(b"2" * 200), "del": f()}, ["--track-renames"]
     )
@@ -151,8 +151,9 @@ def test_names_that_differ_in_case_become_the_source_s(tmp_path: Path) -> None:
     """rclone does so where the destination ignores case; elsewhere it lists the old directory and finds it empty."""
     plant(tmp_path / "s", {"Dir/Sub/File": f(b"1"), "Dir/b": f(b"2")})
     plant(tmp_path / "d", {"dir/sub/FILE": f(b"1"), "dir/B": f(b"3", EPOCH - SECOND)})
-    command = [sys.executable, "-m", "plait", "rclone", "--config", "", "sync", tmp_path / "s", tmp_path / "d"]
-    subprocess.run([*command, "--ignore-case-sync", "--fix-case"], check=True)
+    command = [sys.executable, "-m", "plait", "rclone", "--config", "", "sync"]
+    places = [str(tmp_path / "s"), str(tmp_path / "d")]
+    subprocess.run([*command, *places, "--ignore-case-sync", "--fix-case"], check=True)
     assert harvest(tmp_path / "d") == harvest(tmp_path / "s")
     assert (tmp_path / "d/Dir").stat().st_mtime_ns == EPOCH
 
@@ -160,8 +161,8 @@ def test_names_that_differ_in_case_become_the_source_s(tmp_path: Path) -> None:
 def test_a_limit_of_bandwidth_is_lifted_by_a_signal(tmp_path: Path, rclone: Path) -> None:
     plant(tmp_path / "s", {"big": f(b"x" * 3_000_000)})
     for number, program in enumerate(([str(rclone)], [sys.executable, "-m", "plait", "rclone"])):
-        command = [*program, "--config", "", "copy", "-v", "--bwlimit=20k", tmp_path / "s", tmp_path / str(number)]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        command = [*program, "--config", "", "copy", "-v", "--bwlimit=20k", str(tmp_path / "s")]
+        with subprocess.Popen([*command, str(tmp_path / str(number))], stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             said = process.stderr.readline()
             assert "INFO  : Starting bandwidth limiter at 20Ki Byte/s" in said
