@@ -314,3 +314,21 @@ def test_a_damaged_state_is_named_and_nothing_is_lost(goldens: Callable[[str], G
                 assert key in {file.key for file in result.files}
                 assert name == "removed" or len(result.files) == 1
                 assert not result.is_whole
+
+
+def test_a_missing_packfile_costs_no_more_than_what_is_in_it(goldens: Callable[[str], Golden]) -> None:
+    files = goldens("plain").files
+    for key in sorted(files):
+        if not key.startswith("packfiles/"):
+            continue
+        with Repository.open(copied({other: data for other, data in files.items() if other != key})) as repository:
+            snapshots = repository.snapshots()
+            # The header of one snapshot at most was in it.
+            assert len(snapshots) >= 2
+            result = examined(repository, files=True)
+            assert [file.key for file in result.files] == [key]
+            assert any(snapshot.failed for snapshot in result.snapshots) or len(snapshots) == 2
+            for snapshot, found in zip(snapshots, result.snapshots, strict=True):
+                restored = restore(snapshot, StoreTarget(MemoryStore(), SETTINGS))
+                assert restored.directories
+                assert not restored.failed or found.failed

@@ -49,17 +49,18 @@ class SnapshotReader:
     def entry(self, path: str) -> Entry:
         """The entry of an absolute path.
 
-        Where the entry's own blob is missing (the original does not write it when only names of attributes change), it
-        is taken from the list of its directory. Raises ObjectNotFoundError where there is no such path, IntegrityError.
+        Where the entry's own blob is missing (the original does not write it when only names of attributes change), or
+        the way to it is damaged, it is taken from the list of its directory. Raises ObjectNotFoundError where there is
+        no such path, IntegrityError.
         """
-        mac = self.repository.find(btrees.VFS, self.source.root.root, path)
-        if mac is None:
-            raise ObjectNotFoundError(f"the snapshot has no {path}", key=path)
         try:
+            mac = self.repository.find(btrees.VFS, self.source.root.root, path)
+            if mac is None:
+                raise ObjectNotFoundError(f"the snapshot has no {path}", key=path)
             return self._entry(path, mac)
         except IntegrityError:
-            for listed, entry in self._dirpack(path.rpartition("/")[0] or "/") or ():
-                if listed == mac:
+            for _, entry in self._dirpack(path.rpartition("/")[0] or "/") or ():
+                if entry.path == path:
                     return entry
             raise
 
