@@ -119,7 +119,11 @@ class LocalSource:
     def _enter(self, above: LocalFolder | WayFolder | None, name: str, ways: _Ways) -> LocalFolder | WayFolder:
         path = name if above is None else os.path.join(above.path, name)  # noqa: PTH118  (surrogates, and speed)
         if ways is not None:
-            return WayFolder(self, path, ways)
+            try:
+                return WayFolder(self, path, ways)
+            except OSError as error:
+                # The place itself, or the way to it, was taken away since it was looked at.
+                raise from_os_error(error, f"failed to open {path}") from None
         try:
             within = above.descriptor if isinstance(above, LocalFolder) else None
             descriptor = os.open(path if within is None else name, _DIRECTORY, dir_fd=within)
