@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "ls": _FUNCTIONS + "listing:ls",
     "restore": _FUNCTIONS + "restore:restore",
     "rm": _FUNCTIONS + "removal:rm",
+    "server": _FUNCTIONS + "server:server",
     "source": _FUNCTIONS + "places:entries",
     "store": _FUNCTIONS + "places:entries",
     "sync": _FUNCTIONS + "sync:sync",

@@ -136,6 +136,17 @@ LOCATE: Final = _form(
     "Finds files and directories by their names, which may hold * and ?, in all snapshots that the options describe.",
     Example("plait at /backup locate '*.odt'", "in which snapshots, and where"),
 )
+SERVER: Final = _form(
+    "",
+    (0, 0),
+    options.SERVER,
+    """\
+Serves a repository over HTTP until it is interrupted, so that syncs and other commands reach it as http://HOST:PORT,
+and plakar too. What is served stays encrypted. Whoever reaches the address can add to the repository, and nobody is
+asked who they are: that is why it listens on this machine only, unless told otherwise.""",
+    Example("plait at /backup server", "serve at http://localhost:9876"),
+    Example("plait at /backup server --listen 192.0.2.7:9876 --cert chain.pem --key key.pem", "to others, by HTTPS"),
+)
 SYNC: Final = Form(
     REPOSITORY,
     "[SNAPSHOT] to|from|with PEER",

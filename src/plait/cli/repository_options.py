@@ -272,6 +272,20 @@ SYNC: Final = OptionSet(
         CACHE,
     )
 )
+SERVER: Final = OptionSet(
+    (
+        Option(
+            "listen",
+            TEXT,
+            default="localhost:9876",
+            help="Serve at this address, HOST:PORT",
+            section=Section.MAIN,
+        ),
+        _switch("allow-delete", "Grant requests to delete, which maintenance and the removal of locks need"),
+        Option("cert", FILE, default="", help="Serve HTTPS with this chain of certificates", section=Section.MAIN),
+        Option("key", FILE, default="", help="The private key of --cert", section=Section.MAIN),
+    )
+)
 RESTORE: Final = OptionSet(
     (
         _switch("skip-permissions", "Leave owners and modes as files get them", Section.METADATA),

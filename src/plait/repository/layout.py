@@ -63,7 +63,7 @@ _BUCKETED_LOCKS: Final = Layout(frozenset(Folder))
 FLAT: Final = Layout(frozenset())
 """That of the original's connector to rclone, on whatever store; nothing but the files themselves tells it."""
 
-_BY_SCHEME: Final = {"google cloud storage": _BUCKETED_LOCKS, "azureblob": _BUCKETED_LOCKS}
+_BY_SCHEME: Final = {"google cloud storage": _BUCKETED_LOCKS, "azureblob": _BUCKETED_LOCKS, "plakar-http": FLAT}
 
 
 def layout_of(scheme: str) -> Layout:

@@ -135,6 +135,26 @@ def s3_endpoint(rest: str, settings: Mapping[str, str]) -> tuple[str, str]:
     return host, path
 
 
+def _open_served(scheme: str, rest: str, settings: Mapping[str, str], opening: Opening) -> Place:
+    from plait.repository.wire.store import WireStore
+
+    if _truth("tls_no_verify", settings, default=False):
+        raise ConfigurationError(
+            "tls_no_verify is not supported: the server could be anyone",
+            hint="name the authority that signed its certificate in SSL_CERT_FILE",
+        )
+    store = WireStore(f"{scheme}://{rest}", settings.get("auth_token", ""))
+    return Place(opening.wrap(store), store.description, scheme, "/" + rest.partition("/")[2])
+
+
+def _open_http(rest: str, settings: Mapping[str, str], opening: Opening, _: str) -> Place:
+    return _open_served("http", rest, settings, opening)
+
+
+def _open_https(rest: str, settings: Mapping[str, str], opening: Opening, _: str) -> Place:
+    return _open_served("https", rest, settings, opening)
+
+
 def _open_elsewhere(text: str, scheme: str, opening: Opening) -> Place:
     """A remote of `rclone.conf`, which the original reaches through a connector of its own."""
     unknown = ConfigurationError(f"backend '{scheme}' does not exist", hint="repositories lie at a path, s3: or ptar:")
@@ -164,4 +184,6 @@ _OPENERS: Final[Mapping[str, Callable[[str, Mapping[str, str], Opening, str], Pl
     "file": _open_files,
     "ptar": _open_archive,
     "s3": _open_s3,
+    "http": _open_http,
+    "https": _open_https,
 }

@@ -143,6 +143,7 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "rm": FrontCommand(
         COMMANDS["rm"], options.APPLY | options.FILTERS, ("rm [OPTIONS] SNAPSHOT...",), takes=(0, _MANY)
     ),
+    "server": FrontCommand(COMMANDS["server"], options.SERVER, ("server [OPTIONS]",), Needs.LOCATION),
     "sync": FrontCommand(
         COMMANDS["sync"],
         options.SYNC | options.LOCATION,
@@ -170,7 +171,6 @@ ABSENT: Final = (
     "prune",
     "ptar",
     "repair",
-    "server",
     "service",
     "token",
     "ui",

@@ -1,0 +1,198 @@
+"""A repository that a server serves: the original's, or Plait's own.
+
+`GET /` is CONFIG, `GET /resources/KIND` a JSON list of names, `GET`, `PUT` and `DELETE /resources/KIND/NAME` a file.
+The end of a range is not part of it, other than RFC 9110 has it. Every error of the original's server is a text.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from plait.model.errors import (
+    ConfigurationError,
+    IntegrityError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    StoreError,
+    TemporaryError,
+)
+from plait.model.items import Kind, Page, Stat
+from plait.repository.layout import CONFIGURATION, Folder, name_of
+from plait.stores.base import PLAIN, Deleted, Features, Outgoing
+from plait.stores.content import BytesReader, blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from plait.stores.base import Source
+
+SCHEME: Final = "plakar-http"
+_SECONDS: Final = 60
+"""Without a byte from the server."""
+_OK: Final = 200
+_FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
+_MISSING: Final = ("no such file", "not found", "does not exist")
+"""What the original's connectors say of a file that is not there; the status is 500 then."""
+_LARGEST_LIST: Final = 1 << 30
+_LONGEST_ERROR: Final = 2000
+
+
+class WireStore:
+    """The files of a repository behind a URL; a store of exactly these, not of anything. Threads may share it."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        """`token` is sent as the bearer's. Raises ConfigurationError for what is no such URL."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigurationError(f"{url} is no URL of a server", hint="write http://HOST:PORT")
+        self._host, self._tls = parts.hostname, parts.scheme == "https"
+        try:
+            self._port = parts.port
+        except ValueError:
+            raise ConfigurationError(f"{url} has a port that is none") from None
+        self._path = parts.path.rstrip("/")
+        self._text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._idle: list[HTTPConnection] = []
+        self._lock = Lock()
+        self._features = Features(scheme=SCHEME, identity=self._text, depends_on_network=True, streaming_writes=False)
+
+    @property
+    def features(self) -> Features:
+        """As in `Store`."""
+        return self._features
+
+    @property
+    def description(self) -> str:
+        """As in `Store`."""
+        return self._text
+
+    def list(
+        self,
+        prefix: str = "",
+        start_after: str = "",
+        *,
+        descend: Callable[[str], bool] | None = None,
+    ) -> Iterator[Page]:
+        """As in `Store`, of one kind of files; sizes are not known."""
+        del descend
+        kind = prefix.rstrip("/")
+        if kind not in {folder.value for folder in Folder}:
+            raise NotSupportedError(f"{self._text} lists packfiles, states and locks only", key=prefix)
+        data = self._ask("GET", f"/resources/{kind}", most=_LARGEST_LIST)
+        try:
+            found = json.loads(data) or []
+        except ValueError:
+            found = None
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            raise IntegrityError(f"{self._text} answered what is no list of {kind}", key=prefix)
+        names = sorted(name for name in found if name_of(name) is not None and f"{kind}/{name}" > start_after)
+        if names:
+            yield Page.of(f"{kind}/", [(name, Stat(Kind.FILE)) for name in names])
+
+    def stat(self, key: str) -> Stat:
+        """As in `Store`. The file is read for that: the protocol knows no other way."""
+        return Stat(Kind.FILE, len(self._get(key, {})))
+
+    def read(
+        self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
+    ) -> BytesReader:
+        """As in `Store`."""
+        del expected
+        if length == 0:
+            return BytesReader(b"", Stat(Kind.FILE))
+        whole = key == CONFIGURATION or length is None
+        data = self._get(key, {} if whole else {"Range": f"bytes={offset}-{offset + (length or 0)}"})
+        if whole:
+            data = data[offset:] if length is None else data[offset : offset + length]
+        return BytesReader(data[:length], Stat(Kind.FILE))
+
+    def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+        """As in `Store`."""
+        if how.if_absent or how.if_match is not None:
+            raise NotSupportedError(f"{self._text} knows no conditions", key=key)
+        data = b"".join(blocks(content, size, key))
+        self._ask("PUT", self._target(key), body=data)
+        return Stat(Kind.FILE, len(data))
+
+    def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
+        """As in `Store`."""
+        for key in keys:
+            try:
+                self._ask("DELETE", self._target(key))
+            except ObjectNotFoundError:
+                yield Deleted(key)
+            except (PermissionDeniedError, StoreError, TemporaryError) as error:
+                yield Deleted(key, error)
+            else:
+                yield Deleted(key)
+
+    def close(self) -> None:
+        """As in `Store`. Connections in use are left to their requests."""
+        with self._lock:
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+
+    def _target(self, key: str) -> str:
+        return "/" if key == CONFIGURATION else f"/resources/{key}"
+
+    def _get(self, key: str, headers: dict[str, str]) -> bytes:
+        return self._ask("GET", self._target(key), headers=headers, key=key)
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        key: str = "",
+        most: int | None = None,
+    ) -> bytes:
+        """The body of an answer. Raises ObjectNotFoundError, PermissionDeniedError, StoreError, TemporaryError."""
+        connection = self._connection()
+        try:
+            if connection.sock is None:
+                connection.connect()
+                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.request(method, self._path + target, body, {**self._headers, **(headers or {})})
+            answer = connection.getresponse()
+            data = _body(answer, most)
+        except (OSError, HTTPException) as error:
+            connection.close()
+            raise TemporaryError(f"{self._text}: {str(error) or type(error).__name__}", key=key or None) from None
+        with self._lock:
+            self._idle.append(connection)
+        if answer.status == _OK:
+            return data
+        text = data[:_LONGEST_ERROR].decode("utf-8", "replace").strip() or answer.reason
+        if answer.status == _NOT_FOUND or any(words in text for words in _MISSING):
+            raise ObjectNotFoundError(f"{self._text}: {text}", key=key or None)
+        if answer.status == _FORBIDDEN:
+            raise PermissionDeniedError(f"{self._text}: {text}", key=key or None)
+        raise StoreError(f"{self._text}: {text}", key=key or None)
+
+    def _connection(self) -> HTTPConnection:
+        """One that nobody uses."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        kind = HTTPSConnection if self._tls else HTTPConnection
+        return kind(self._host, self._port, timeout=_SECONDS)
+
+
+def _body(answer: HTTPResponse, most: int | None) -> bytes:
+    if most is None:
+        return answer.read()
+    data = answer.read(most + 1)
+    if len(data) > most:
+        raise HTTPException("the answer is longer than any can be")
+    return data

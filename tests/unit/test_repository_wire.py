@@ -1,0 +1,146 @@
+"""A repository that is served over HTTP, and clients that are not to be trusted."""
+
+from __future__ import annotations
+
+import http.client
+from contextlib import closing, contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plait.model.errors import (
+    ConfigurationError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    TemporaryError,
+)
+from plait.repository.files import StoredFiles
+from plait.repository.layout import Folder
+from plait.repository.repository import Repository
+from plait.repository.selection import Query
+from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
+from plait.repository.syncing.syncing import Sync
+from plait.repository.wire.server import WireServer
+from plait.repository.wire.store import WireStore
+from plait.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from plait.repository.syncing.settings import SyncEvent
+
+
+@contextmanager
+def served(store: MemoryStore, *, may_delete: bool = False) -> Iterator[tuple[str, int]]:
+    with WireServer(("127.0.0.1", 0), StoredFiles(store), may_delete=may_delete) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield "127.0.0.1", server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def url(address: tuple[str, int]) -> str:
+    return f"http://{address[0]}:{address[1]}"
+
+
+def counts(local: Repository, peer: Repository, direction: Direction) -> tuple[int, int]:
+    events: list[SyncEvent] = []
+    result = Sync(local, peer, ("here", "there"), SyncSettings(), events.append).run(direction, Query())
+    return result.count(Outcome.COPIED), result.count(Outcome.FAILED)
+
+
+@pytest.mark.parametrize("may_delete", [False, True])
+def test_snapshots_go_to_and_come_from_a_server(tmp_path: Path, may_delete: bool) -> None:
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 9000)
+    held = MemoryStore()
+    Repository.create(held, None).close()
+    with Repository.create(MemoryStore(), None) as local, served(held, may_delete=may_delete) as address:
+        local.backup([str(tmp_path)])
+        with closing(WireStore(url(address))) as store, Repository.open(store) as peer:
+            assert counts(local, peer, Direction.TO) == (1, 0)
+            # Without the right to delete the lock stays, and stands in nobody's way.
+            assert bool(peer.files.keys(Folder.LOCKS)) is not may_delete
+        with (
+            closing(WireStore(url(address))) as store,
+            Repository.create(MemoryStore(), None) as other,
+            Repository.open(store) as peer,
+        ):
+            assert counts(other, peer, Direction.FROM) == (1, 0)
+            (snapshot,) = other.snapshots()
+            entry = snapshot.entry(f"{tmp_path}/file")
+            assert b"".join(snapshot.content(entry)) == (tmp_path / "file").read_bytes()
+
+
+def test_ranges_end_before_their_end() -> None:
+    held = MemoryStore()
+    Repository.create(held, None).close()
+    files = StoredFiles(held)
+    files.put(Folder.PACKFILES, bytes(32), b"0123456789")
+    with served(held) as address, closing(WireStore(url(address))) as store:
+        key = f"packfiles/{bytes(32).hex()}"
+        assert store.read(key, 2, 3).read() == b"234"
+        assert store.read(key, 8, 100).read() == b"89"
+        assert store.read(key).read() == b"0123456789"
+        assert store.stat(key).size == 10
+        with pytest.raises(ObjectNotFoundError):
+            store.read(f"packfiles/{'ab' * 32}", 0, 5)
+        with pytest.raises(NotSupportedError):
+            list(store.list("elsewhere/"))
+        (deleted,) = store.delete([key])
+        assert isinstance(deleted.error, PermissionDeniedError)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/resources/states/../CONFIG", 400),
+        ("GET", "/resources/CONFIG/" + "00" * 32, 400),
+        ("PUT", "/resources/packfiles/..%2f..%2fetc", 400),
+        ("PUT", "/resources/packfiles/" + "zz" * 32, 400),
+        ("DELETE", "/resources/states/" + "00" * 32, 403),
+        ("GET", "/resources/nothing", 400),
+        ("GET", "/resources/packfiles/" + "00" * 32, 404),
+        ("GET", "/resources/eccstates", 200),
+        ("GET", "/", 200),
+        ("POST", "/", 501),
+    ],
+)
+def test_what_is_answered(method: str, target: str, status: int) -> None:
+    held = MemoryStore()
+    Repository.create(held, None).close()
+    with served(held) as address:
+        connection = http.client.HTTPConnection(*address, timeout=60)
+        connection.request(method, target, b"x" if method == "PUT" else None)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+    assert answer.status == status
+    assert [page.names for page in held.list("")] == [["CONFIG"]]
+
+
+def test_bodies_in_chunks() -> None:
+    held = MemoryStore()
+    Repository.create(held, None).close()
+    with served(held) as address:
+        connection = http.client.HTTPConnection(*address, timeout=60)
+        parts = iter([b"one ", b"two ", b"three"])
+        connection.request("PUT", f"/resources/states/{'0f' * 32}", parts, encode_chunked=True)
+        assert connection.getresponse().read() == b""
+        connection.close()
+        with closing(WireStore(url(address))) as store:
+            assert store.read(f"states/{'0f' * 32}").read() == b"one two three"
+
+
+def test_where_nobody_listens() -> None:
+    with served(MemoryStore()) as address:
+        pass
+    with pytest.raises(TemporaryError):
+        WireStore(url(address)).read("CONFIG")
+    with pytest.raises(ConfigurationError):
+        WireStore("http://")
