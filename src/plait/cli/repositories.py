@@ -194,7 +194,10 @@ class RepositoryCommand:
         Raises DirectoryNotFoundError, SecretError, IntegrityError, NotSupportedError, ConfigurationError.
         """
         passphrase = of_entry(self.settings, self.values, self.environment)
-        return self._closing.enter_context(open_at(self.place(), passphrase, self.cache_directory))
+        repository = self._closing.enter_context(open_at(self.place(), passphrase, self.cache_directory))
+        for key, reason in repository.reader.damaged_states.items():
+            self.output.warn(f"{key} is damaged, and what it names is read from the packfiles: {reason}")
+        return repository
 
     @cached_property
     def listener(self) -> Listener:

@@ -49,7 +49,7 @@ def restore(command: RepositoryCommand) -> int:
         )
     finally:
         target.close()
-    return _end(command, result, word)
+    return _end(command, result)
 
 
 def _query(command: RepositoryCommand, prefix: str) -> Query:
@@ -80,10 +80,10 @@ def _target(tree: Tree, settings: RestoreSettings) -> Target:
     return StoreTarget(tree.store, settings)
 
 
-def _end(command: RepositoryCommand, result: Restored, word: str) -> int:
+def _end(command: RepositoryCommand, result: Restored) -> int:
     """Says what was left out, and gives the exit code."""
     if result.skipped:
-        command.output.warn(f"{result.skipped} items were left out: {word} cannot hold them")
+        command.output.warn(f"{result.skipped} items were left out, as said above")
     if not result.failed:
         return ExitCode.DONE
     done = result.files + result.directories + result.symbolic_links + result.hard_links + result.special_files
