@@ -98,8 +98,8 @@ def test_what_is_missing_is_named(capsys: Captured) -> None:
     ("words", "code", "message"),
     [
         (("sync", "s"), 2, "sync needs a destination"),
-        (("sync", "to", "@p"), 1, "syncing snapshots to a repository is not in this version yet"),
-        (("at", "@r", "sync", "from", "@p"), 1, "syncing snapshots from a repository is not in this version yet"),
+        (("sync", "to", "@p"), 1, "peer store: could not resolve repository: @p"),
+        (("at", "@r", "sync", "from", "@p"), 1, "peer store: could not resolve repository: @p"),
         (("sync", "-socket", "no.sock", "app.db"), 1, "start one: plait replicate DATABASE REPLICA"),
         (("ls", "@r:"), 1, "could not resolve repository: @r"),
         (("at", "@r", "ls"), 1, "could not resolve repository: @r"),

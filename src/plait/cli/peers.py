@@ -34,7 +34,8 @@ def open_peer(command: RepositoryCommand, word: str) -> tuple[Repository, Place]
     try:
         settings = resolve(word, command.catalogue.places(Section.STORES))
     except ConfigurationError as error:
-        raise RefusedError(f"peer store: {error.message}", hint=error.hint) from None
+        kind = RefusedError if command.is_front else ConfigurationError
+        raise kind(f"peer store: {error.message}", hint=error.hint) from None
     try:
         place = command.peer_place(settings)
         return command.keep_open(_open(command, settings, place)), place

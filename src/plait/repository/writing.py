@@ -55,7 +55,8 @@ class Writer:
     """A run that adds to a repository. Threads may share it; use it in a `with`, which ends its threads.
 
     Nothing is part of the repository before `publish`. `publish_seconds`: between states, at least; 0 for one after
-    each packfile. `written`: bytes stored so far.
+    each packfile. `first_packfile_size`: packfiles begin so small and grow with what was written, so that little is
+    lost when a short run is killed. `written`: bytes stored so far.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Writer:
         lock: HeldLock,
         *,
         packfile_size: int = LARGEST,
+        first_packfile_size: int = LARGEST,
         publish_seconds: float = _PUBLISH_SECONDS,
     ) -> None:
         self._files = files
@@ -75,6 +77,7 @@ class Writer:
         features = files.store.features
         largest, uploads = (LARGEST, 1) if features.batched else (_REMOTE_LARGEST, _REMOTE_UPLOADS)
         self._largest = min(packfile_size, largest)
+        self._first = first_packfile_size
         self._interval = publish_seconds
         self._began = self._published = time.monotonic()
         self._chunks, self._others = _Lane(), _Lane()
@@ -113,7 +116,7 @@ class Writer:
         with lane.lock:
             packing = lane.packing
             packing.add(resource, mac, encoded)
-            if packing.size > self._largest or self._is_due():
+            if packing.size > self._fullest() or self._is_due():
                 full, lane.packing = packing, Packing()
         if full is not None:
             self._submit(full)
@@ -146,6 +149,10 @@ class Writer:
             self._publish(records)
             self._settle()
             self._in_between = True
+
+    def _fullest(self) -> int:
+        """Bytes from which on a packfile is stored."""
+        return min(self._largest, max(self._first, self.written // _PUBLISH_SHARE))
 
     def _is_due(self) -> bool:
         """Whether it is time for a state in between; looked at where a blob is added, lest a slow source delays it."""

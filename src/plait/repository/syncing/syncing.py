@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError, PlaitError
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from plait.repository.repository import Repository
     from plait.repository.selection import Query
     from plait.repository.syncing.settings import SyncListener
+
+_FIRST_PACKFILES: Final = 4 << 20
+"""Bytes."""
 
 
 class Sync:
@@ -240,6 +243,7 @@ class _Half:
                 peer.index,
                 lock,
                 packfile_size=peer.configuration.packfile.max_size,
+                first_packfile_size=_FIRST_PACKFILES,
                 publish_seconds=sync.settings.publish_seconds,
             ) as writer,
         ):
