@@ -6,6 +6,8 @@ import msgspec
 
 from plait.mirror.backend_options import OPTIONS, SECRET_OPTIONS, backend_flags
 from plait.model.options import Values
+from plait.stores.drive import options as drive
+from plait.stores.drive.options import DriveOptions
 from plait.stores.objects.options import REFUSED, WITHOUT_EFFECT, S3Options
 
 
@@ -19,14 +21,20 @@ def test_what_was_given_is_handed_on_as_text() -> None:
 
 
 def test_every_option_of_the_store_has_a_flag_and_the_store_knows_every_flag() -> None:
-    keys = {
-        option.destination.removeprefix("s3_")
-        for option in (*OPTIONS.options, *SECRET_OPTIONS.options)
-        if option.destination.startswith("s3_")
-    }
-    known = {field.name for field in msgspec.structs.fields(S3Options)} | set(REFUSED) | set(WITHOUT_EFFECT)
-    assert keys - known == set()
-    assert {field.name for field in msgspec.structs.fields(S3Options)} - keys == set()
+    assert flags_of("s3") - {*fields_of(S3Options), *REFUSED, *WITHOUT_EFFECT} == set()
+    assert fields_of(S3Options) - flags_of("s3") == set()
+    known = {*fields_of(DriveOptions), *drive.REFUSED, *drive.WITHOUT_EFFECT, *drive.ALIASES}
+    assert flags_of("drive") - known == set()
+    assert fields_of(DriveOptions) - flags_of("drive") == set()
+
+
+def flags_of(backend: str) -> set[str]:
+    names = {option.destination for option in (*OPTIONS.options, *SECRET_OPTIONS.options)}
+    return {name.removeprefix(f"{backend}_") for name in names if name.startswith(f"{backend}_")}
+
+
+def fields_of(options: type[msgspec.Struct]) -> set[str]:
+    return {field.name for field in msgspec.structs.fields(options)}
 
 
 def test_secrets_have_no_flag_on_the_own_face() -> None:

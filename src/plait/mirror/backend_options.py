@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 BACKENDS = ("local", "memory", "s3", "alias", "drive")
 
 _SWITCHES = """
-drive-acknowledge-abuse drive-allow-import-name-change drive-alternate-export drive-auth-owner-only
-drive-client-credentials drive-copy-shortcut-content drive-disable-http2 drive-env-auth drive-fast-list-bug-fix
-drive-keep-revision-forever drive-metadata-enforce-expansive-access drive-server-side-across-configs
-drive-shared-with-me drive-show-all-gdocs drive-size-as-quota drive-skip-checksum-gphotos drive-skip-dangling-shortcuts
-drive-skip-gdocs drive-skip-shortcuts drive-starred-only drive-stop-on-download-limit drive-stop-on-upload-limit
-drive-trashed-only drive-use-created-date drive-use-shared-date drive-use-trash local-case-insensitive
-local-case-sensitive local-fatal-if-no-space local-links local-metadata-restore-special-bits local-no-check-updated
-local-no-clone local-no-preallocate local-no-set-modtime local-no-sparse local-nounc local-unicode-normalization
-local-zero-size-links memory-discard s3-bucket-object-lock-enabled s3-bypass-governance-retention s3-decompress
-s3-directory-bucket s3-directory-markers s3-disable-checksum s3-disable-http2 s3-env-auth s3-force-path-style
-s3-leave-parts-on-error s3-no-check-bucket s3-no-head s3-no-head-object s3-no-system-metadata
-s3-object-lock-set-after-upload s3-requester-pays s3-use-accelerate-endpoint s3-use-arn-region s3-use-dual-stack
-s3-use-presigned-request s3-v2-auth s3-version-deleted s3-versions
+drive-acknowledge-abuse drive-allow-import-name-change drive-auth-owner-only drive-client-credentials
+drive-copy-shortcut-content drive-disable-http2 drive-env-auth drive-fast-list-bug-fix drive-keep-revision-forever
+drive-metadata-enforce-expansive-access drive-server-side-across-configs drive-shared-with-me drive-show-all-gdocs
+drive-size-as-quota drive-skip-checksum-gphotos drive-skip-dangling-shortcuts drive-skip-gdocs drive-skip-shortcuts
+drive-starred-only drive-stop-on-download-limit drive-stop-on-upload-limit drive-trashed-only drive-use-created-date
+drive-use-shared-date drive-use-trash local-case-insensitive local-case-sensitive local-fatal-if-no-space local-links
+local-metadata-restore-special-bits local-no-check-updated local-no-clone local-no-preallocate local-no-set-modtime
+local-no-sparse local-nounc local-unicode-normalization local-zero-size-links memory-discard
+s3-bucket-object-lock-enabled s3-bypass-governance-retention s3-decompress s3-directory-bucket s3-directory-markers
+s3-disable-checksum s3-disable-http2 s3-env-auth s3-force-path-style s3-leave-parts-on-error s3-no-check-bucket
+s3-no-head s3-no-head-object s3-no-system-metadata s3-object-lock-set-after-upload s3-requester-pays
+s3-use-accelerate-endpoint s3-use-arn-region s3-use-dual-stack s3-use-presigned-request s3-v2-auth s3-version-deleted
+s3-versions
 """
 _VALUES = """
 alias-description alias-remote drive-auth-url drive-chunk-size drive-client-id drive-description drive-encoding
@@ -45,9 +45,9 @@ s3-location-constraint s3-max-upload-parts s3-might-gzip s3-object-lock-legal-ho
 s3-object-lock-retain-until-date s3-object-lock-supported s3-profile s3-provider s3-region s3-role-arn
 s3-role-external-id s3-role-session-duration s3-role-session-name s3-sdk-log-mode s3-server-side-encryption
 s3-shared-credentials-file s3-sign-accept-encoding s3-sse-customer-algorithm s3-sse-customer-key-md5 s3-sse-kms-key-id
-s3-storage-class s3-upload-concurrency s3-upload-cutoff s3-use-accept-encoding-gzip s3-use-already-exists
-s3-use-data-integrity-protections s3-use-multipart-etag s3-use-multipart-uploads s3-use-unsigned-payload s3-use-x-id
-s3-version-at
+s3-storage-class s3-sts-endpoint s3-upload-concurrency s3-upload-cutoff s3-use-accept-encoding-gzip
+s3-use-already-exists s3-use-data-integrity-protections s3-use-multipart-etag s3-use-multipart-uploads
+s3-use-unsigned-payload s3-use-x-id s3-version-at
 """
 _SECRETS = """
 drive-client-secret drive-service-account-credentials drive-token s3-access-key-id s3-ibm-api-key s3-secret-access-key

@@ -340,10 +340,19 @@ class Mirror:
 
         backup = None
         if values.backup_dir:
-            backup = self._open(closing, open_location(self.around.parse(values.backup_dir), opening))
+            backup = self._open(closing, self._backup_directory(opening))
         places = BackupPlaces(self.source, self.destination, backup)
         places.check(self._includes_directory, suffix=bool(values.suffix))
         return places.keeper(values, opening, closing, self.around.cancellation.cancelled)
+
+    def _backup_directory(self, opening: Opening) -> Opened:
+        text = self.values.backup_dir
+        try:
+            return open_location(self.around.parse(text), opening)
+        except ConfigurationError as error:
+            # What could not be opened is named once.
+            reason = error.message.rpartition('": ')[2]
+            raise FatalError(f'failed to make fs for --backup-dir "{text}": {reason}', hint=error.hint) from None
 
     def _check_places(self) -> bool:
         """Refuses places that overlap; True where source and destination are the same and nothing is to be done."""

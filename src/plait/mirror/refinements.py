@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from plait.stores.base import Store
     from plait.stores.registry import Opened
 
+COMPARE_AND_COPY = "can't use --compare-dest with --copy-dest"
 NO_TRAVERSE_WITH_SYNC = "Ignoring --no-traverse with sync"
 CANNOT_MOVE = "Ignoring --track-renames as the destination does not support server-side move or copy"
 NO_HASH = "Ignoring --track-renames as the source and destination do not have a common hash"
@@ -126,7 +127,7 @@ class Refinements:
 def check_combination(mode: Mode, values: Values) -> None:
     """Raises ConfigurationError or FatalError where options contradict each other, in rclone's words."""
     if values.compare_dest and values.copy_dest:
-        raise ConfigurationError("can't use --compare-dest with --copy-dest")
+        raise ConfigurationError(COMPARE_AND_COPY)
     if values.no_check_dest:
         if mode is Mode.SYNC:
             raise ConfigurationError("can't use --no-check-dest with sync: use copy instead")

@@ -7,6 +7,7 @@ the entry-point group `plait.stores`. Nothing is imported before it is opened.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -14,7 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, ObjectNotFoundError
+from plait.model.errors import (
+    ConfigurationError,
+    DirectoryNotFoundError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    StoreError,
+)
 from plait.model.items import Kind
 from plait.stores.base import Deadlines
 from plait.stores.local.options import LocalOptions
@@ -183,20 +191,36 @@ def open_location(location: Location, opening: Opening) -> Opened:
 
 def open_source(location: Location, opening: Opening) -> Opened:
     """Opens a location that may name a single file; then `file` is its name in the opened directory."""
-    opened = open_location(location, opening)
-    parent, name = _split(location)
-    if not name or _is_directory(opened.store) or _is_bucket(opened):
-        return opened
-    above = open_location(msgspec.structs.replace(location, path=parent), opening)
-    try:
-        kind = above.store.stat(name).kind
-    except (ObjectNotFoundError, DirectoryNotFoundError, NotSupportedError):
-        kind = Kind.DIRECTORY
-    if kind is Kind.DIRECTORY:
+    with ExitStack() as failing:
+        opened = open_location(location, opening)
+        failing.callback(opened.store.close)
+        parent, name = _split(location)
+        if not name or _is_directory(opened.store) or _is_bucket(opened):
+            failing.pop_all()
+            return opened
+        above = open_location(msgspec.structs.replace(location, path=parent), opening)
+        failing.callback(above.store.close)
+        is_file = _is_file(above.store, name, opened.store)
+        failing.pop_all()
+    if not is_file:
         above.store.close()
         return opened
     opened.store.close()
     return msgspec.structs.replace(above, file=name, text=opened.text)
+
+
+def _is_file(above: Store, name: str, below: Store) -> bool:
+    """True where a name is a file's, `below` being what it is as a directory."""
+    try:
+        return above.stat(name).kind is not Kind.DIRECTORY
+    except (ObjectNotFoundError, DirectoryNotFoundError, NotSupportedError):
+        return False
+    except (PermissionDeniedError, StoreError):
+        # A key may be allowed to see what is below a name only. Where it is not, listing is refused too, and other than
+        # HEAD that tells why. A file that must not be read is not taken for an empty directory.
+        if any(page.items for page in below.list()):
+            return False
+        raise
 
 
 def _is_directory(store: Store) -> bool:

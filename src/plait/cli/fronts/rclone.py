@@ -149,6 +149,10 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
         text = f'Failed to initialise global options: failed to reload "filter" options: {error.message}'
         log.critical(text)
         return ExitCode.FAILED
+    elif isinstance(error, ConfigurationError) and _is_global(error):
+        text = f'Failed to initialise global options: failed to reload "main" options: {error.message}'
+        log.critical(text)
+        return ExitCode.FAILED
     elif isinstance(error, ConfigurationError | UsageError | SecretError | NotSupportedError):
         named = error.key and not error.message.startswith(CREATING)
         log.critical(f"{CREATING} {quoted(error.key or '')}: {error.message}" if named else error.message)
@@ -160,6 +164,13 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
     elif not isinstance(error, CancelledError):
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
     return exit_code(error)
+
+
+def _is_global(error: ConfigurationError) -> bool:
+    """True for what rclone finds when it reads its options."""
+    from plait.mirror.refinements import COMPARE_AND_COPY
+
+    return error.message == COMPARE_AND_COPY
 
 
 def _without_verb(line: Line) -> int:

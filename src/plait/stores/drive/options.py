@@ -62,8 +62,8 @@ class DriveOptions(msgspec.Struct, frozen=True, kw_only=True):
 ALIASES: Final = {"formats": "export_formats"}
 WITHOUT_EFFECT: Final = frozenset(
     {
+        "allow_import_name_change",
         "auth_url",
-        "alternate_export",
         "client_credentials",
         "description",
         "disable_http2",
