@@ -25,6 +25,7 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"\b(?:\d{8}T\d{6}Z-[0-9a-f]{6}|[0-9a-f]{8})\b")
 """What the program calls a run or a snapshot."""
 VARIES = (
+    (re.compile(r"\b[0-9a-f]{64}\b"), "IDENTIFIER"),
     (NAME, "NAME"),
     (re.compile(r"in \d[\d.]*(?:ms|µs|s) \(in: .*? out: .*?\)"), "FIGURES"),
     (re.compile(r"\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\dZ?"), "MOMENT"),
@@ -117,7 +118,13 @@ def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Iterator[Shell]:
         os.kill(int((work / "pid").read_text()), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "how-to/filters", "how-to/plans", "how-to/databases", "how-to/snapshots"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("tutorial", "how-to/filters", "how-to/plans", "how-to/databases", "how-to/snapshots"),
+        "how-to/syncing-repositories",
+    ],
+)
 def test_a_page_shows_what_its_commands_print(page: str, shell: Shell) -> None:
     steps = list(shown(DOCS / f"{page}.md"))
     assert len(steps) > 9

@@ -101,6 +101,7 @@ def test_the_fronts_words(bench: Bench) -> None:
     assert (
         lines[-2] == "info: sync: synchronization between localhost and localhost completed: 0 snapshots synchronized"
     )
+    bench.save("b", "two")
     assert bench.run("plakar", "-quiet", "at", "a", "sync", "with", "b") == ""
 
 

@@ -104,8 +104,13 @@ class EventLines:
                     output.plain(f"{_short(event.snapshot)}: OK {_CHECK_MARK} {path}")
         elif isinstance(event, Failed):
             output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {_subject(event)}: {event.error}", error=True)
-        elif isinstance(event, Ended) and not (output.front and event.work is Work.RESTORE):
+        elif isinstance(event, Ended) and not self._is_untold(event.work):
             output.plain(ending(event))
+
+    def _is_untold(self, work: Work) -> bool:
+        """Whether nothing is said of how work ended: a sync says it by itself, and the original never of a restore."""
+        output = self._output
+        return (output.front and work is Work.RESTORE) or (output.quiet and work is Work.SYNC)
 
 
 class EventRecords:
