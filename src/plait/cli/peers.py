@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.passphrases import Passphrase, from_shell
 from plait.cli.repositories import RefusedError, open_at
-from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError, SecretError
 from plait.repository.configured.catalogue import Section
 from plait.repository.configured.names import resolve
 
@@ -40,6 +40,8 @@ def open_peer(command: RepositoryCommand, word: str) -> tuple[Repository, Place]
         place = command.peer_place(settings)
         return command.keep_open(_open(command, settings, place)), place
     except PlaitError as error:
+        if command.is_front and isinstance(error, SecretError) and error.hint != _HINT:
+            raise RefusedError("invalid passphrase") from None
         if command.is_front:
             raise RefusedError(f"peer store: {error.message}", hint=error.hint) from None
         error.message = f"peer {place_name(word)}: {error.message}"

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 AT: Final = "at"
 """The part of an invocation that names the repository."""
 _ATTEMPTS: Final = 10
+_ATTEMPTS_SERVED: Final = 3
+"""At a server of a repository: one that hangs is told of within two minutes."""
 _FUNCTIONS: Final = "plait.cli.commands.repository."
 COMMANDS: Final = {
     "archive": _FUNCTIONS + "archiving:archive",
@@ -185,7 +187,8 @@ class RepositoryCommand:
             return store
         from plait.stores.wrappers.retry import RetryPolicy, retrying
 
-        return retrying(store, RetryPolicy(attempts=_ATTEMPTS), cancelled=self.cancellation.cancelled)
+        attempts = _ATTEMPTS_SERVED if store.features.scheme == "plakar-http" else _ATTEMPTS
+        return retrying(store, RetryPolicy(attempts=attempts), cancelled=self.cancellation.cancelled)
 
     @cached_property
     def repository(self) -> Repository:

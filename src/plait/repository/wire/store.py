@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from plait.stores.base import Source
 
 SCHEME: Final = "plakar-http"
-_SECONDS: Final = 60
+_SECONDS: Final = 30
 """Without a byte from the server."""
 _OK: Final = 200
 _FORBIDDEN: Final = 403
@@ -161,14 +161,14 @@ class WireStore:
         connection = self._connection()
         try:
             if connection.sock is None:
-                connection.connect()
-                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _connect(connection)
             connection.request(method, self._path + target, body, {**self._headers, **(headers or {})})
             answer = connection.getresponse()
             data = _body(answer, most)
         except (OSError, HTTPException) as error:
             connection.close()
-            raise TemporaryError(f"{self._text}: {str(error) or type(error).__name__}", key=key or None) from None
+            reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+            raise TemporaryError(f"{self._text}: {reason or type(error).__name__}", key=key or None) from None
         with self._lock:
             self._idle.append(connection)
         if answer.status == _OK:
@@ -187,6 +187,11 @@ class WireStore:
                 return self._idle.pop()
         kind = HTTPSConnection if self._tls else HTTPConnection
         return kind(self._host, self._port, timeout=_SECONDS)
+
+
+def _connect(connection: HTTPConnection) -> None:
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _body(answer: HTTPResponse, most: int | None) -> bytes:

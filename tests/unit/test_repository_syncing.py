@@ -1,0 +1,144 @@
+"""Syncs between repositories that cut contents differently, and what is known of two repositories together."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from plait.repository.checking.checking import check
+from plait.repository.files import StoredFiles
+from plait.repository.format import configuration as configurations
+from plait.repository.format.configuration import Chunking, Configuration, Hashing
+from plait.repository.format.resources import Resource
+from plait.repository.repository import Repository
+from plait.repository.selection import Query
+from plait.repository.syncing.pairs import Pairs
+from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
+from plait.repository.syncing.syncing import Sync
+from plait.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plait.repository.syncing.settings import SyncEvent
+
+OTHER = Chunking(min_size=2048, normal_size=8192, max_size=65536)
+
+
+def other_kind() -> Repository:
+    """A repository that cuts contents into small pieces."""
+    store = MemoryStore()
+    config = Configuration(
+        timestamp=0, repository=os.urandom(16), hashing=Hashing("BLAKE3"), compression=None, chunking=OTHER
+    )
+    StoredFiles(store).create(configurations.write(config, None))
+    return Repository.open(store)
+
+
+def sync(local: Repository, peer: Repository, settings: SyncSettings | None = None) -> int:
+    events: list[SyncEvent] = []
+    result = Sync(local, peer, ("here", "there"), settings or SyncSettings(), events.append).run(Direction.TO, Query())
+    assert not result.count(Outcome.FAILED), events
+    return result.count(Outcome.COPIED)
+
+
+def lay_tree(root: Path) -> None:
+    noise = random.Random(3)
+    (root / "sub").mkdir()
+    (root / "small").write_bytes(b"small")
+    (root / "empty").touch()
+    (root / "middle").write_bytes(noise.randbytes(50_000))
+    (root / "sub/large").write_bytes(noise.randbytes(5_000_000))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_contents_are_cut_as_the_peer_cuts_them(tmp_path: Path, backwards: bool) -> None:
+    lay_tree(tmp_path)
+    with Repository.create(MemoryStore(), None) as usual, other_kind() as other:
+        source, peer = (other, usual) if backwards else (usual, other)
+        source.backup([str(tmp_path)])
+        peer.backup([str(tmp_path)])
+        held = set(peer.index.blobs())
+        sync(source, peer)
+        new = set(peer.index.blobs()) - held
+        # What the peer has of its own was cut alike and is used; but for the lists of directories.
+        directories = len(tmp_path.parts) + 1
+        assert sum(resource == Resource.CHUNK for resource, _ in new) <= directories
+        saved = source.snapshots()[0]
+        (copied,) = [snapshot for snapshot in peer.snapshots() if snapshot.identifier == saved.identifier]
+        for name in ("small", "empty", "middle", "sub/large"):
+            path = f"{tmp_path}/{name}"
+            before, after = saved.entry(path), copied.entry(path)
+            assert b"".join(copied.content(after)) == (tmp_path / name).read_bytes()
+            assert after.file_info == before.file_info
+            assert after.chunks == len(peer.reader.blobs.object(after.object).chunks or ())
+        checked = check(peer.reader, peer.files, [(copied, "/")])
+        assert not any(found.failed for found in checked.snapshots)
+
+
+def test_a_second_snapshot_of_cut_contents_uses_what_is_known(tmp_path: Path) -> None:
+    lay_tree(tmp_path)
+    with Repository.create(MemoryStore(), None) as source, other_kind() as peer:
+        source.backup([str(tmp_path)])
+        sync(source, peer)
+        (tmp_path / "middle").rename(tmp_path / "renamed")
+        source.backup([str(tmp_path)])
+        assert sync(source, peer) == 1
+        checked = check(peer.reader, peer.files, [(snapshot, "/") for snapshot in peer.snapshots()])
+        assert not any(found.failed for found in checked.snapshots)
+
+
+def test_pairs_are_forgotten_once_a_packfile_is_gone(tmp_path: Path) -> None:
+    packfiles = {b"a" * 32, b"b" * 32}
+    pairs = Pairs(tmp_path, b"source", b"peer")
+    pairs.verify(packfiles)
+    pairs.set(Resource.OBJECT, b"1" * 32, b"2" * 32)
+    pairs.keep(packfiles)
+    pairs.set(Resource.OBJECT, b"3" * 32, b"4" * 32)
+    pairs.discard()
+    pairs.close()
+    again = Pairs(tmp_path, b"source", b"peer")
+    again.verify(packfiles | {b"c" * 32})
+    assert again.get(Resource.OBJECT, b"1" * 32) == b"2" * 32
+    assert again.get(Resource.VFS_ENTRY, b"1" * 32) is None
+    assert again.get(Resource.OBJECT, b"3" * 32) is None
+    again.verify({b"a" * 32})
+    assert again.get(Resource.OBJECT, b"1" * 32) is None
+    again.close()
+
+
+def test_a_damaged_file_of_pairs_is_made_again(tmp_path: Path) -> None:
+    for damage in (b"nothing of the kind", b""):
+        pairs = Pairs(tmp_path, b"source", b"peer")
+        pairs.set(Resource.OBJECT, b"1" * 32, b"2" * 32)
+        pairs.keep(())
+        pairs.close()
+        (path,) = [found for found in (tmp_path / "pairs").iterdir() if "-" not in found.name]
+        path.write_bytes(damage)
+        again = Pairs(tmp_path, b"source", b"peer")
+        again.verify(())
+        assert again.get(Resource.OBJECT, b"1" * 32) is None
+        again.close()
+
+
+def test_what_was_learned_is_used_by_the_next_run(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    lay_tree(tree)
+    with (
+        Repository.create(MemoryStore(), None, cache=tmp_path / "cache") as source,
+        Repository.create(MemoryStore(), None, cache=tmp_path / "cache") as peer,
+    ):
+        source.backup([str(tree)])
+        sync(source, peer)
+        (tree / "small").write_bytes(b"other")
+        source.backup([str(tree)])
+        source.refresh()
+        before = source.reader.blobs.received
+        sync(source, peer)
+        assert source.reader.blobs.received - before < 3_000_000
+        assert msgspec.structs.asdict(source.snapshots()[0].header)["identifier"] in peer.reader.snapshots()
