@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,6 @@ from plait.cli.main import main
 from plait.repository.layout import Folder
 from plait.repository.repository import Repository
 from plait.stores.local.store import LocalStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Captured = pytest.CaptureFixture[str]
 WORDS = ("selected", "copied", "present", "skipped", "failed")
@@ -354,6 +353,19 @@ def test_records(bench: Bench) -> None:
     records = [json.loads(line) for line in bench.run("at", "a", "sync", "--json", "to", "b", code=1).splitlines()]
     assert any(record["level"] == "error" and record["snapshot"] == snapshot for record in records)
     assert records[-1]["data"]["failed"] == 1
+
+
+def test_records_of_names_that_are_no_text(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    tree = bench.root / "trees/one"
+    tree.mkdir(parents=True)
+    name = b"bad-\xff-name"
+    Path(os.fsdecode(os.fsencode(tree) + b"/" + name)).write_bytes(b"x")
+    bench.save("a", "one")
+    records = [json.loads(line) for line in bench.run("at", "a", "sync", "--json", "to", "b").splitlines()]
+    (path,) = {record["data"]["path_b64"] for record in records if "path_b64" in record.get("data", {})}
+    assert base64.b64decode(path).endswith(name)
 
 
 def test_the_peers_passphrase(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

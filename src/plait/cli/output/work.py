@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -178,8 +179,20 @@ class EventRecords:
             "type": kind,
         }
         if data:
-            record["data"] = data
+            record["data"] = _encodable(data)
         self._output.plain(msgspec.json.encode(record).decode())
+
+
+def _encodable(data: dict[str, Any]) -> dict[str, Any]:
+    """The same for JSON: of a text that is no UTF-8, what can be shown, and its bytes beside it (`path_b64`)."""
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        found[key] = value
+        if isinstance(value, str) and any(map(_is_byte, value)):
+            raw = value.encode("utf-8", "surrogateescape")
+            found[key] = raw.decode("utf-8", "replace")
+            found[f"{key}_b64"] = base64.b64encode(raw).decode("ascii")
+    return found
 
 
 def sanitized(text: str) -> str:

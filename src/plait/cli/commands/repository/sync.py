@@ -10,7 +10,7 @@ from plait.cli.peers import open_peer
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
 from plait.cli.sync_forms import missing_snapshot_hint
-from plait.model.errors import DirectoryNotFoundError, ExitCode, PlaitError, from_os_error
+from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode, PlaitError, from_os_error
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -40,8 +40,14 @@ def sync(command: RepositoryCommand) -> int:
     except PlaitError as error:
         if prefix and isinstance(error, DirectoryNotFoundError) and error.hint is None:
             error.hint = missing_snapshot_hint(prefix, peer_word, _is_directory)
-        told.broken(error, work.result())
-        raise
+        result = work.result()
+        told.broken(error, result)
+        code = _code(result, front=command.is_front)
+        if isinstance(error, CancelledError) or code in {ExitCode.DONE, ExitCode.FAILED}:
+            raise
+        # Some snapshots are there all the same, which the status is to say.
+        command.output.error(error.message)
+        return code
     told.end(result)
     return _code(result, front=command.is_front)
 
