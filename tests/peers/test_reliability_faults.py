@@ -262,6 +262,8 @@ def test_a_part_that_is_not_the_one_asked_for(misdeed: Misdeed, retries: int, tm
         assert result.error is not None
         assert ground.tree()["large"] == OLD["large"]
         assert set(EXTRA) <= ground.tree().keys()
-        assert ground.partial_files() == []
+        # After a passing fault the parts that arrived are kept for the next run.
+        assert misdeed is Misdeed.TEAR or ground.partial_files() == []
     assert ground.sync().error is None
     assert ground.tree() == {**NEW, "large": parts}
+    assert ground.partial_files() == []
