@@ -294,6 +294,7 @@ def test_without_the_library_the_command_that_installs_it_is_named(ours: Ours, m
     code, _, log = ours("lsf", "gd:")
     assert code == 1
     assert "Google Drive needs Google's client library" in log[0]
+    assert "pip install 'plait[drive]'" in log[0]
 
 
 def test_a_client_of_rclones_own_is_not_played(account: Served, ours: Ours) -> None:

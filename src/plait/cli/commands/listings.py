@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from plait.cli.forms import WordsError
+from plait.cli.output.found import asks_for_records, entry_line
 from plait.cli.tasks import Work, only, with_values, working
 from plait.mirror.names import inside
 from plait.mirror.verbs.entries import Entries, Entry, Wanted, as_json, in_one_directory
@@ -36,6 +37,7 @@ def lsf(invocation: Invocation) -> int:
     values = invocation.values
     with working(invocation) as work:
         chosen = _chosen(work, recursive=values.recursive)
+        records = asks_for_records(invocation)
 
         def run() -> None:
             separator = "," if values.csv and not values.was_given("separator") else values.separator
@@ -52,7 +54,7 @@ def lsf(invocation: Invocation) -> int:
             wanted = Wanted(
                 files=values.files_only or not values.dirs_only,
                 directories=values.dirs_only or not values.files_only,
-                times="t" in values.format,
+                times=records or "t" in values.format,
                 types="m" in values.format,
                 tiers="T" in values.format,
                 metadata="M" in values.format,
@@ -60,6 +62,9 @@ def lsf(invocation: Invocation) -> int:
                 default_time=values.default_time,
             )
             for entry in _entries(work, chosen, wanted, recursive=values.recursive):
+                if records:
+                    _print(entry_line(entry))
+                    continue
                 # The size that a file system gives a directory says nothing of what is in it.
                 _print(show(msgspec.structs.replace(entry, size=-1) if entry.is_directory else entry))
 
@@ -86,10 +91,14 @@ def lsl(invocation: Invocation) -> int:
     with working(invocation) as work:
         chosen = work.task.chosen(only(work.locations()))
         human = invocation.values.human_readable
+        records = asks_for_records(invocation)
 
         def run() -> None:
             wanted = Wanted(directories=False, types=False, default_time=invocation.values.default_time)
             for entry in Entries(work.task, chosen.opened, wanted).of(work.task.items(chosen)):
+                if records:
+                    _print(entry_line(entry))
+                    continue
                 time = show_layout(entry.modified or 0, f"{SECONDS}.000000000")
                 _print(f"{_size(entry.size, 9, human=human)} {time} {entry.path}")
 
@@ -101,10 +110,14 @@ def lsd(invocation: Invocation) -> int:
     values = invocation.values
     with working(invocation) as work:
         chosen = _chosen(work, recursive=values.recursive)
+        records = asks_for_records(invocation)
 
         def run() -> None:
             wanted = Wanted(files=False, types=False, default_time=values.default_time)
             for entry in _entries(work, chosen, wanted, recursive=values.recursive):
+                if records:
+                    _print(entry_line(entry))
+                    continue
                 size = _size(entry.size, 12, human=values.human_readable)
                 count = "      -1" if values.human_readable else "       -1"
                 _print(f"{size} {show_layout(entry.modified or 0, SECONDS)} {count} {entry.path}")
@@ -215,11 +228,16 @@ def tree(invocation: Invocation) -> int:
             directories_first=values.dirsfirst,
         )
         write, close = _output(values.output)
+        records = asks_for_records(invocation)
 
         def run() -> None:
             times = values.modtime or options.sort == "mtime"
-            wanted = Wanted(times=times, types=False, default_time=values.default_time)
+            wanted = Wanted(times=times or records, types=False, default_time=values.default_time)
             items = work.task.items(chosen, twice=False)
+            if records:
+                for entry in Entries(work.task, chosen.opened, wanted).of(items):
+                    write(entry_line(entry))
+                return
             drawing = Tree(Entries(work.task, chosen.opened, wanted).of(items), options)
             for line in drawing.lines():
                 write(line)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from plait.cli.commands import check as checking
 from plait.cli.forms import WordsError
+from plait.cli.output.found import asks_for_records, hash_line
 from plait.cli.tasks import with_values, working
 from plait.mirror.verbs.sums import hash_lines, hash_name, line, stream_hash, supported
 from plait.model.errors import StoreError
@@ -63,10 +65,11 @@ def _sums(invocation: Invocation, name: str, words: tuple[str, ...]) -> int:
         return checking.run(checked, words=(values.checkfile, words[0]))
     with working(invocation) as work:
         chosen = work.task.chosen(work.session.location(words[0]))
+        show = hash_line if asks_for_records(invocation) else partial(line, base64=values.base64)
 
         def run() -> None:
             with _output(values.output_file) as write:
-                for text in hash_lines(work.task, chosen, name, base64=values.base64, download=values.download):
+                for text in hash_lines(work.task, chosen, name, download=values.download, show=show):
                     write(text)
 
         return work.attempt(run)

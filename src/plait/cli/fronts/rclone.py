@@ -23,6 +23,7 @@ from plait.model.errors import (
     ExitCode,
     FatalError,
     FilterError,
+    MissingExtraError,
     NotSupportedError,
     PlaitError,
     SecretError,
@@ -155,7 +156,9 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
         return ExitCode.FAILED
     elif isinstance(error, ConfigurationError | UsageError | SecretError | NotSupportedError):
         named = error.key and not error.message.startswith(CREATING)
-        log.critical(f"{CREATING} {quoted(error.key or '')}: {error.message}" if named else error.message)
+        # What is missing is told with the command that installs it: the original has nothing of the kind.
+        text = f"{error.message}: {error.hint}" if isinstance(error, MissingExtraError) else error.message
+        log.critical(f"{CREATING} {quoted(error.key or '')}: {text}" if named else text)
         return ExitCode.FAILED
     elif isinstance(error, DirectoryNotFoundError) and verb in {"ls", "size"}:
         # Told twice, and so counted.

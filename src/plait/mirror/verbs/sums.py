@@ -64,8 +64,13 @@ def supported() -> str:
     return "Supported hashes are:\n" + "".join(f"- {name}\n" for name in WIDTHS)
 
 
-def hash_lines(task: Task, chosen: Chosen, name: str, *, base64: bool, download: bool) -> Iterator[str]:
-    """A line a file, without its newline, in the order of the listing; what has no hash is told and counted."""
+def hash_lines(
+    task: Task, chosen: Chosen, name: str, *, download: bool, show: Callable[[str, str, str], str]
+) -> Iterator[str]:
+    """A line a file, without its newline, in the order of the listing; what has no hash is told and counted.
+
+    `show` makes the line, of the value ("" for none), the name of the hash and the path.
+    """
     store = chosen.store
     if not download and name not in store.features.hashes:
         for item in task.items(chosen):
@@ -78,16 +83,16 @@ def hash_lines(task: Task, chosen: Chosen, name: str, *, base64: bool, download:
             continue
         held.append(item)
         if len(held) == AT_ONCE:
-            yield from _lines(task, store, held, name, base64=base64, download=download)
+            yield from _lines(task, store, held, name, download=download, show=show)
             held = []
-    yield from _lines(task, store, held, name, base64=base64, download=download)
+    yield from _lines(task, store, held, name, download=download, show=show)
 
 
 _UNSUPPORTED: Final = "hash unsupported: hash type not supported"
 
 
 def _lines(
-    task: Task, store: Store, items: Sequence[Item], name: str, *, base64: bool, download: bool
+    task: Task, store: Store, items: Sequence[Item], name: str, *, download: bool, show: Callable[[str, str, str], str]
 ) -> Iterator[str]:
     found: dict[int, str] = {}
 
@@ -101,7 +106,7 @@ def _lines(
             told = f"failed to get hash {name} from backend: {error.message}"
             _fail(task, error, f"failed to open file {item.key}: {error.message}" if download else told, item.key)
             return
-        found[position] = line(value or "", name, inside(item.key), base64=base64)
+        found[position] = show(value or "", name, inside(item.key))
 
     workers = min(store.features.concurrency, len(items)) if store.features.depends_on_network else 2
     run_together(look_up, range(len(items)), workers, task.around.cancellation.cancelled)
