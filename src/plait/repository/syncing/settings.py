@@ -46,7 +46,7 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     remembers: bool = True
     dry_run: bool = False
     processes: bool = True
-    publish_seconds: float = 0.5
+    publish_seconds: float = 0.1
 
 
 class Copying(msgspec.Struct, frozen=True):
