@@ -231,6 +231,9 @@ class _Member:
         while self.tasks and _read(self.receiving) is not None:
             self.tasks -= 1
         os.close(self.receiving)
+        # It has nothing left to do; but a process that another thread forked may hold its pipe, which then never ends.
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
