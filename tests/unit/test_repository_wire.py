@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from contextlib import closing, contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -135,6 +136,19 @@ def test_bodies_in_chunks() -> None:
         connection.close()
         with closing(WireStore(url(address))) as store:
             assert store.read(f"states/{'0f' * 32}").read() == b"one two three"
+
+
+@pytest.mark.parametrize("size", [b"-5", b"+5", b"0x5", b"5_0", b"fffffffff", b"", b"\xb2"])
+def test_what_is_no_size_of_a_chunk_ends_the_body(size: bytes) -> None:
+    held = MemoryStore()
+    Repository.create(held, None).close()
+    head = f"PUT /resources/states/{'0f' * 32} HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with served(held) as address, socket.create_connection(address, timeout=60) as client:
+        client.sendall(head + size + b"\r\nabcde\r\n0\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        answer = client.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert [page.names for page in held.list("")] == [["CONFIG"]]
 
 
 def test_where_nobody_listens() -> None:

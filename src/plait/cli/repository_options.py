@@ -193,7 +193,7 @@ PACKFILES: Final = Option(
     "packfiles",
     TEXT,
     default="",
-    help="Build packfiles in this directory, or in `memory`",
+    help="A directory, or `memory`: taken as plakar takes it, and of no effect, for packfiles are built in memory",
     section=Section.PERFORMANCE,
 )
 CACHE: Final = Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,8 @@ from plait.model.errors import ConfigurationError, DirectoryNotFoundError, Objec
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plait.repository.files import StoredFiles
 
 _KINDS: Final = {folder.value: folder for folder in Folder}
@@ -22,6 +25,9 @@ _BLOCK: Final = 1 << 20
 _LONGEST_LINE: Final = 1024
 _LARGEST: Final = 1 << 32
 _NAME_DIGITS: Final = 64
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+"""Sizes come from outside: nothing but digits, and few of them."""
 _SECONDS: Final = 300
 
 
@@ -80,10 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._answer(self._delete)
 
-    def _answer(self, work: object) -> None:
-        kind, body = "application/octet-stream", b""
+    def _answer(self, work: Callable[[], tuple[str, bytes]]) -> None:
         try:
-            kind, body = work()  # type: ignore[operator]
+            kind, body = work()
             status = 200
         except _Refused as refused:
             status, kind, body = refused.status, "text/plain; charset=utf-8", f"{refused.text}\n".encode()
@@ -158,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not text:
             return None
         start, dash, end = text.removeprefix("bytes=").partition("-")
-        if not text.startswith("bytes=") or not dash or not start.isdecimal() or not end.isdecimal():
+        if not text.startswith("bytes=") or not dash or not _NUMBER.fullmatch(start) or not _NUMBER.fullmatch(end):
             raise _Refused(400, "invalid range")
         length = int(end) - int(start)
         if not 0 < length < _LARGEST:
@@ -179,17 +184,16 @@ class _Handler(BaseHTTPRequestHandler):
                 continue
             return size
         text = self.headers.get("Content-Length", "")
-        if not text.isdecimal() or int(text) > _LARGEST:
+        if not _NUMBER.fullmatch(text) or int(text) > _LARGEST:
             raise _Refused(411, "the length of the file is not said")
         self._copy(int(text), into)
         return int(text)
 
     def _chunk_size(self) -> int:
         line = self.rfile.readline(_LONGEST_LINE).partition(b";")[0].strip()
-        try:
-            return int(line, 16)
-        except ValueError:
-            raise _Refused(400, "the body is malformed") from None
+        if not _CHUNK_SIZE.fullmatch(line):
+            raise _Refused(400, "the body is malformed")
+        return int(line, 16)
 
     def _copy(self, length: int, into: BinaryIO) -> None:
         while length:

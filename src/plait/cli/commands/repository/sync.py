@@ -10,7 +10,7 @@ from plait.cli.peers import open_peer
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
 from plait.cli.sync_forms import missing_snapshot_hint
-from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode, PlaitError, from_os_error
+from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode, PlaitError
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -84,14 +84,9 @@ def _settings(command: RepositoryCommand) -> SyncSettings:
 
 
 def _refuse_packfiles(where: str) -> None:
-    """Packfiles are built in memory; a directory that cannot be used is refused all the same. Raises RefusedError."""
-    if not where or where == _MEMORY:
-        return
-    try:
-        found = Path(where).stat()
-    except OSError as error:
-        raise RefusedError(from_os_error(error, f"stat {where}").message) from None
-    del found
+    """What is no directory is a mistake, though packfiles are built in memory. Raises RefusedError."""
+    if where and where != _MEMORY and not _is_directory(where):
+        raise RefusedError(f"-packfiles {where}: there is no such directory")
 
 
 def _code(result: SyncResult, *, front: bool) -> int:
