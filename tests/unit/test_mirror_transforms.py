@@ -1,7 +1,7 @@
 """New names: what each transform makes, what is refused, and that encodings can be undone."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plait.mirror.encodings import Encoding
@@ -97,6 +97,8 @@ FLAGS = (
 
 
 @given(NAMES, st.sampled_from(FLAGS))
+@example("\uff0e", "LeftTilde,Ctl,Dot")
+@example("\uff0e\uff0e", "Dot")
 def test_encodings_can_be_undone(name: str, flags: str) -> None:
     encoding = Encoding(flags)
     assert encoding.decode(encoding.encode(name)) == name

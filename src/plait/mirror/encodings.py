@@ -89,6 +89,8 @@ class Encoding:
             return name
         if self._dot and name in {_PERIOD, _PERIOD * 2}:
             return name.replace(_PERIOD, ".")
+        if self._dot and name in {QUOTE + _PERIOD, (QUOTE + _PERIOD) * 2}:
+            return name.replace(QUOTE, "")
         back: dict[str, str] = {picture: mark for mark, picture in self._replaced.items()}
         last = len(name) - 1
         ends = {(0 if left else last): {picture: mark for mark, picture in marks.items()} for left, marks in self._ends}
