@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "diff": _FUNCTIONS + "contents:diff",
     "destination": _FUNCTIONS + "places:entries",
     "digest": _FUNCTIONS + "contents:digest",
+    "dup": _FUNCTIONS + "dup:dup",
     "info": _FUNCTIONS + "info:info",
     "locate": _FUNCTIONS + "listing:locate",
     "ls": _FUNCTIONS + "listing:ls",

@@ -11,7 +11,7 @@ from plait.cli.options import COMMON, KIND, STORES
 from plait.model.options import OptionSet
 
 _RUN: Final = "plait.cli.repositories:run"
-_MANY: Final = 1000
+MANY: Final = 1000
 _SHARED: Final = STORES | OptionSet((KIND,)) | options.REPOSITORY
 _OWN: Final = COMMON | options.REPOSITORY
 _WHICH: Final = """\
@@ -19,7 +19,7 @@ The repository is the one that `at` names, or `@NAME:` in the words; else the on
 entry of stores.yml, or ~/.plakar. A SNAPSHOT is as many first digits of its identifier as are needed."""
 
 
-def _form(
+def form(
     words: str,
     takes: tuple[int, int],
     own: OptionSet,
@@ -28,6 +28,7 @@ def _form(
     completes: tuple[str, ...] = (),
     shared: bool = False,
 ) -> Form:
+    """A form of a command on a repository; `shared` where the same words may name something else."""
     return Form(
         REPOSITORY,
         words,
@@ -40,7 +41,7 @@ def _form(
     )
 
 
-CREATE: Final = _form(
+CREATE: Final = form(
     "",
     (0, 0),
     options.CREATE,
@@ -50,9 +51,9 @@ Makes an empty repository, in the format of plakar: deduplicated, compressed, an
     Example("plait at /backup create", "make an encrypted repository; the passphrase is asked for"),
     Example("plait at @offsite create --keyfile ~/.offsite.key", "with the passphrase from a file"),
 )
-BACKUP: Final = _form(
+BACKUP: Final = form(
     "[PLACE…]",
-    (0, _MANY),
+    (0, MANY),
     options.BACKUP | OptionSet((options.SOURCE_OPTION,)),
     """\
 Saves directories (the current one by default) as a snapshot. A PLACE is a path, an entry of sources.yml (`@NAME`), or
@@ -63,7 +64,7 @@ not read again. What cannot be read is recorded in the snapshot and told; everyt
     Example("plait backup s3:bucket/photos", "save what a bucket holds"),
     completes=("directory",),
 )
-RESTORE: Final = _form(
+RESTORE: Final = form(
     "[SNAPSHOT[:PATH]]",
     (0, 1),
     options.RESTORE | OptionSet((options.TARGET_DIRECTORY, options.SOURCE_OPTION)),
@@ -75,7 +76,7 @@ else is in the directory stays. What is damaged is named, and everything else re
     Example("plait restore @home:8f44 --to /tmp/out", "from the repository of an entry"),
     shared=True,
 )
-LS: Final = _form(
+LS: Final = form(
     "[SNAPSHOT[:PATH]]",
     (0, 1),
     options.LS | options.LOCATION,
@@ -84,17 +85,17 @@ LS: Final = _form(
     Example("plait at /backup ls --recursive 8f44:/etc", "everything below a directory"),
     shared=True,
 )
-CAT: Final = _form(
+CAT: Final = form(
     "SNAPSHOT:PATH…",
-    (1, _MANY),
+    (1, MANY),
     options.CAT,
     "Prints files of snapshots, one after the other.",
     Example("plait at /backup cat 8f44:/etc/hosts", "print a file"),
     shared=True,
 )
-CHECK: Final = _form(
+CHECK: Final = form(
     "[SNAPSHOT[:PATH]…]",
-    (0, _MANY),
+    (0, MANY),
     options.CHECK | options.LOCATION,
     """\
 Reads everything that snapshots refer to and verifies it; with --fast it is only looked whether it is there. Damage is
@@ -103,7 +104,7 @@ named: which object, and so which paths of which snapshots.""",
     Example("plait at /backup check --latest", "verify the newest snapshot"),
     shared=True,
 )
-DIFF: Final = _form(
+DIFF: Final = form(
     "SNAPSHOT[:PATH] [SNAPSHOT[:PATH]]",
     (1, 2),
     options.DIFF,
@@ -113,14 +114,14 @@ Shows how two snapshots, or paths of them, differ; with one, how it differs from
     Example("plait at /backup diff 8f44:/etc/hosts", "against the file as it is now"),
     shared=True,
 )
-DIGEST: Final = _form(
+DIGEST: Final = form(
     "SNAPSHOT[:PATH]…",
-    (1, _MANY),
+    (1, MANY),
     options.DIGEST,
     "Prints a digest of each file of snapshots.",
     Example("plait at /backup digest 8f44:/etc", "SHA-256 of everything below a directory"),
 )
-ARCHIVE: Final = _form(
+ARCHIVE: Final = form(
     "SNAPSHOT[:PATH]",
     (1, 1),
     options.ARCHIVE,
@@ -129,14 +130,14 @@ Writes a snapshot, or a path of one, as an archive for any machine. What is dama
     Example("plait at /backup archive -output etc.tar.gz 8f44:/etc", "everything below a directory"),
     Example("plait at /backup archive -format tar -rebase -output - 8f44:/etc | tar -t", "without a file"),
 )
-LOCATE: Final = _form(
+LOCATE: Final = form(
     "PATTERN…",
-    (1, _MANY),
+    (1, MANY),
     options.LOCATE | options.LOCATION,
     "Finds files and directories by their names, which may hold * and ?, in all snapshots that the options describe.",
     Example("plait at /backup locate '*.odt'", "in which snapshots, and where"),
 )
-SERVER: Final = _form(
+SERVER: Final = form(
     "",
     (0, 0),
     options.SERVER,
@@ -168,7 +169,7 @@ its snapshot is not copied.
         Example("plait sync --dry-run to /mnt/usb/repo", "show what would be copied, and how much that is"),
     ),
 )
-INFO: Final = _form(
+INFO: Final = form(
     "[SNAPSHOT[:PATH]]",
     (0, 1),
     options.INFO,
@@ -177,9 +178,9 @@ INFO: Final = _form(
     Example("plait at /backup info 8f44", "one snapshot"),
     shared=True,
 )
-RM: Final = _form(
+RM: Final = form(
     "[SNAPSHOT…]",
-    (0, _MANY),
+    (0, MANY),
     options.APPLY | options.FILTERS,
     """\
 Removes snapshots: those named, or those that the options describe. Without --apply it is only shown which they are.
@@ -194,7 +195,7 @@ def _entries(word: str, what: str) -> Form:
     return Form(
         word,
         "ACTION [NAME] [KEY=VALUE…]",
-        (1, _MANY),
+        (1, MANY),
         _RUN,
         COMMON | kept | options.IMPORT | options.SHOW,
         purpose=f"""\

@@ -8,6 +8,7 @@ from plait.cli.forms import Verb
 
 _MIRROR = "plait.cli.mirror_forms:"
 _REPOSITORY = "plait.cli.repository_forms:"
+_SNAPSHOT = "plait.cli.snapshot_forms:"
 _ONLY_REPOSITORY = "plait.cli.kinds:decide_repository"
 _DATABASE = "plait.cli.database_forms:"
 _OWN = "plait.cli.own_forms:"
@@ -98,6 +99,7 @@ VERBS: Final[dict[str, Verb]] = {
     "database reset": Verb("Forget what was captured of a database", (_DATABASE + "RESET",)),
     "archive": Verb("Write a snapshot as tar or zip", (_REPOSITORY + "ARCHIVE",), _ONLY_REPOSITORY),
     "server": Verb("Serve a repository over HTTP", (_REPOSITORY + "SERVER",), _ONLY_REPOSITORY),
+    "dup": Verb("Duplicate snapshots", (_SNAPSHOT + "DUP",), _ONLY_REPOSITORY),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
     "diff": Verb("Show how snapshots differ", (_REPOSITORY + "DIFF",), _ONLY_REPOSITORY),
     "locate": Verb("Find names in snapshots", (_REPOSITORY + "LOCATE",), _ONLY_REPOSITORY),

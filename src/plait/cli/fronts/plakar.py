@@ -251,7 +251,9 @@ def _command_usage(front: FrontCommand) -> list[str]:
     first, *others = front.usage
     lines = [f"Usage: {first}", *(f"       {line}" for line in others)]
     options: OptionSet = front.options
-    return [*lines, "", "OPTIONS:", *defaults(options, front.types)] if options.options else lines
+    return (
+        [*lines, "", "OPTIONS:", *defaults(options, front.types)] if options.options or front.heads_options else lines
+    )
 
 
 def _refuse(text: str) -> NoReturn:

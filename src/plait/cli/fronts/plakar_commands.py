@@ -26,6 +26,7 @@ class FrontCommand:
 
     `usage` are the lines of its usage, without the word `Usage`; `few` and `many` what is said of too few words or too
     many. `types` names the type of a flag where Go would name another than its value has here.
+    `heads_options` is for a usage that heads the list of its flags though there are none.
     """
 
     function: str
@@ -36,6 +37,7 @@ class FrontCommand:
     few: str = "at least one parameter is required"
     many: str = "too many arguments"
     types: dict[str, str] = field(default_factory=dict)
+    heads_options: bool = False
 
 
 def _global(name: str, kind: object, default: object, says: str) -> Option:
@@ -127,6 +129,9 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "digest": FrontCommand(
         COMMANDS["digest"], options.DIGEST, ("digest [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)
     ),
+    "dup": FrontCommand(
+        COMMANDS["dup"], OptionSet(()), ("dup [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY), heads_options=True
+    ),
     "info": FrontCommand(COMMANDS["info"], options.INFO, ("info [-errors] [SNAPSHOT]",), takes=(0, 1)),
     "locate": FrontCommand(
         COMMANDS["locate"], options.LOCATE | options.LOCATION, ("locate [OPTIONS] PATTERN...",), takes=(0, _MANY)
@@ -161,7 +166,6 @@ FRONT: Final[dict[str, FrontCommand]] = {
 ABSENT: Final = (
     "cached",
     "diag",
-    "dup",
     "login",
     "logout",
     "maintenance",
