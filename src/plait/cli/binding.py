@@ -86,6 +86,11 @@ def bind(options: OptionSet, given: Sequence[Given], settings: Iterable[Setting]
     return Values(options, parsed, sources)
 
 
+def check_value(option: Option, given: Given) -> None:
+    """Reads the value of an option that is of no effect. Raises `BadValueError`."""
+    _value(option, given)
+
+
 def environment_settings(
     options: OptionSet, environment: Mapping[str, str], *, prefixes: tuple[str, ...] = ()
 ) -> list[Setting]:

@@ -14,7 +14,7 @@ from plait.cli.dialects import Dash
 from plait.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from plait.cli.dialects import Dialect
     from plait.model.options import Option, OptionSet
@@ -91,12 +91,14 @@ class Line:
 class Lexicon:
     """Which option names and letters exist, over all forms of a command, and whether they take a value.
 
-    Raises ValueError where a name or letter takes a value in one form and none in another.
+    `further` finds names that no set has. Raises ValueError where a name or letter takes a value in one form and none
+    in another.
     """
 
-    def __init__(self, sets: Iterable[OptionSet]) -> None:
+    def __init__(self, sets: Iterable[OptionSet], further: Callable[[str], Option | None] | None = None) -> None:
         self._names: dict[str, Option] = {}
         self._letters: dict[str, Option] = {}
+        self._further = further
         for options in sets:
             for option in options.options:
                 for name in (option.name, *option.aliases):
@@ -106,7 +108,8 @@ class Lexicon:
 
     def named(self, name: str) -> Option | None:
         """An option with this long name, of any form."""
-        return self._names.get(name)
+        option = self._names.get(name)
+        return self._further(name) if option is None and self._further is not None else option
 
     def lettered(self, letter: str) -> Option | None:
         """An option with this letter, of any form."""

@@ -65,7 +65,7 @@ class DestAfter:
 
     def _tell(self, verdict: str, source: Item | None, destination: Item | None) -> None:
         item, store = self._left(verdict, source, destination)
-        if item is not None:
+        if item is not None and not self._values.dirs_only:
             self._file.write(order_bytes(self._line(self._entry(item, store))) + b"\n")
 
     def _left(self, verdict: str, source: Item | None, destination: Item | None) -> tuple[Item | None, Store]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plait.mirror.option_types import FILE, SWITCH, TEXT
+from plait.model.errors import ConfigurationError
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 if TYPE_CHECKING:
@@ -58,12 +59,16 @@ OPTIONS = OptionSet(
         _many("ca-cert", FILE, "Trust the certificate authorities in FILE, not the system's"),
         _value("client-cert", FILE, "", "Show the certificate in FILE to servers"),
         _value("client-key", FILE, "", "The key of --client-cert"),
+        _value("dscp", TEXT, "", "Send packets in this class of service: a name such as AF21, or a number"),
         _value("no-check-certificate", SWITCH, False, "Trust every server, and whoever stands between"),
         _value("disable-http-keep-alives", SWITCH, False, "Use each connection once"),
         _value("dump-headers", SWITCH, False, "The same as --dump headers"),
         _value("dump-bodies", SWITCH, False, "The same as --dump bodies"),
     )
 )
+
+SECRET_OPTIONS = OptionSet((_value("client-pass", TEXT, "", "The password of --client-key, obscured"),))
+"""What only rclone's face takes: a secret on a command line can be read by everyone on the machine."""
 
 
 def dumped(values: Values) -> frozenset[str]:
@@ -75,10 +80,10 @@ def dumped(values: Values) -> frozenset[str]:
 
 def network_of(values: Values, show: Callable[[str], None]) -> Network:
     """The settings for stores; `show` takes each message about a request. Raises ConfigurationError."""
-    from plait.stores.network import USER_AGENT, Network
+    from plait.stores.network import USER_AGENT, Network, parse_service, tls_context
     from plait.stores.proxies import always
 
-    return Network(
+    network = Network(
         headers=values.header,
         upload_headers=values.header_upload,
         download_headers=values.header_download,
@@ -88,10 +93,28 @@ def network_of(values: Values, show: Callable[[str], None]) -> Network:
         certificates=values.ca_cert,
         client_certificate=values.client_cert,
         client_key=values.client_key,
+        client_password=_client_password(values),
+        service=parse_service(values.dscp) if values.dscp else 0,
         verify=not values.no_check_certificate,
         keep_alive=not values.disable_http_keep_alives,
         trace=_trace(dumped(values), show),
     )
+    if network.client_certificate or network.client_key:
+        tls_context(network)
+    return network
+
+
+def _client_password(values: Values) -> str:
+    """The password of the client's key, "" for none. Raises ConfigurationError."""
+    from plait.stores.network import NO_PAIR
+    from plait.stores.obscure import reveal
+
+    if values.options.named("client-pass") is None or not values.client_pass:
+        return ""
+    try:
+        return reveal(values.client_pass)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{NO_PAIR}: reveal key password: {error.message}") from None
 
 
 def _trace(names: frozenset[str], show: Callable[[str], None]) -> Trace | None:

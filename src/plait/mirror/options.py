@@ -170,6 +170,7 @@ AFTER = OptionSet(
         _value("hash", HASH, "md5", _SAID, "The hash that `h` in --format means"),
         _value("dir-slash", SWITCH, True, _SAID, "Append a slash to directories", "d"),
         _value("files-only", SWITCH, True, _SAID, "Tell files only", hidden=True, no_effect="only files are told"),
+        _switch("dirs-only", _SAID, "Tell directories only, of which --dest-after knows none", hidden=True),
         _switch("csv", _SAID, "Write CSV"),
         _switch("absolute", _SAID, "Put a slash before each path"),
     )
@@ -259,8 +260,10 @@ WITHOUT_EFFECT = OptionSet(
     )
 )
 
-ONLY_RCLONES = OptionSet((_idle("cache-dir", FILE, "", Section.CONFIGURATION, "a mirror caches nothing"),))
-"""The same, of rclone's face only: elsewhere the name has another meaning."""
+ONLY_RCLONES = network_options.SECRET_OPTIONS | OptionSet(
+    (_idle("cache-dir", FILE, "", Section.CONFIGURATION, "a mirror caches nothing"),)
+)
+"""Of rclone's face only: secrets, and names that have another meaning elsewhere."""
 
 CONFIGURATION = OptionSet(
     (

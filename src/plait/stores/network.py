@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     Headers = Sequence[tuple[str, str]]
 
 USER_AGENT: Final = "plait"
+_ECN_BITS: Final = 2
+"""The class of service shares its byte with these (RFC 3168, section 5)."""
+SERVICES: Final = {
+    "BE": 0,
+    "DF": 0,
+    "LE": 1,
+    "EF": 46,
+    **{f"CS{number}": number * 8 for number in range(8)},
+    **{f"AF{group}{drop}": group * 8 + drop * 2 for group in range(1, 5) for drop in range(1, 4)},
+}
+"""Classes of service by name (RFC 4594, section 1.5; RFC 8622)."""
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -35,8 +46,9 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
     `headers` go with every request, `upload_headers` with what is stored, `download_headers` with what is read.
     `proxies` None: by the environment. `bind`: the local address to connect from. `certificates`: files of
-    authorities that are trusted instead of the system's. `client_certificate`, `client_key`: files in PEM; the key may
-    stand in the certificate's. `verify` False trusts every server. `keep_alive` False: a connection for each request.
+    authorities that are trusted instead of the system's. `client_certificate`, `client_key`: files in PEM, the key
+    perhaps encrypted with `client_password`. `service`: the class of service of the packets that are sent (the six bits
+    of RFC 2474). `verify` False trusts every server. `keep_alive` False: a connection for each request.
     """
 
     headers: Headers = ()
@@ -48,12 +60,28 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     certificates: Sequence[str] = ()
     client_certificate: str = ""
     client_key: str = ""
+    client_password: str = ""
+    service: int = 0
     verify: bool = True
     keep_alive: bool = True
     trace: Trace | None = None
 
     def __repr__(self) -> str:
         return "Network(…)"
+
+
+def parse_service(text: str) -> int:
+    """A class of service: one of `SERVICES` or a number of six bits. Raises ConfigurationError."""
+    if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS and int(text) < _SERVICES:
+        return int(text)
+    found = SERVICES.get(text.upper())
+    if found is None:
+        raise ConfigurationError(f"--dscp: Invalid DSCP name: {text}")
+    return found
+
+
+_SERVICES: Final = 64
+_MOST_DIGITS: Final = 20
 
 
 def parse_header(text: str) -> tuple[str, str]:
@@ -66,6 +94,16 @@ def parse_header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def service_option(family: int, service: int) -> tuple[int, int, int]:
+    """The option of a socket, for `setsockopt`, by which its packets are of a class of service."""
+    import socket
+
+    level, name = socket.IPPROTO_IP, socket.IP_TOS
+    if family == socket.AF_INET6:
+        level, name = socket.IPPROTO_IPV6, socket.IPV6_TCLASS
+    return level, name, service << _ECN_BITS
+
+
 def tls_context(network: Network) -> ssl.SSLContext:
     """What is trusted, and what this side shows. Raises ConfigurationError for files that are no certificates."""
     import ssl
@@ -76,12 +114,44 @@ def tls_context(network: Network) -> ssl.SSLContext:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             for path in network.certificates:
                 context.load_verify_locations(path)
-        if network.client_certificate:
-            context.load_cert_chain(network.client_certificate, network.client_key or None)
     except (OSError, ssl.SSLError) as error:
         words = error.strerror or str(error)
         raise ConfigurationError(f"failed to load a certificate: {words}") from None
+    if network.client_certificate or network.client_key:
+        _show_certificate(context, network)
     if not network.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _show_certificate(context: ssl.SSLContext, network: Network) -> None:
+    """Has the context show the client's certificate. Raises ConfigurationError."""
+    import ssl
+
+    if not (network.client_certificate and network.client_key):
+        raise ConfigurationError("Both --client-cert and --client-key must be set")
+    asked: list[bool] = []
+
+    def password() -> str:
+        asked.append(True)
+        return network.client_password
+
+    try:
+        for path in (network.client_certificate, network.client_key):
+            with open(path, "rb"):  # noqa: PTH123  (a path as typed; an error of the TLS library does not name it)
+                pass
+        context.load_cert_chain(network.client_certificate, network.client_key, password)
+    except ssl.SSLError as error:
+        if asked:
+            why = "the password is wrong" if network.client_password else _LOCKED
+        else:
+            why = error.reason.replace("_", " ").lower() if error.reason else str(error)
+        raise ConfigurationError(f"{NO_PAIR}: {why}") from None
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise ConfigurationError(f"{NO_PAIR}: {error.filename}: {words}") from None
+
+
+NO_PAIR: Final = "Failed to load --client-cert/--client-key pair"
+_LOCKED: Final = "key is encrypted but no --client-pass provided"

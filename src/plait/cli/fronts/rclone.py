@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plait.cli.binding import BadValueError, bind, environment_settings
+from plait.cli.binding import BadValueError, bind, check_value, environment_settings
 from plait.cli.dialects import PFLAG
 from plait.cli.forms import Form, Invocation, WordsError, load
 from plait.cli.fronts.rclone_remotes import CREATING
@@ -15,6 +15,7 @@ from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
 from plait.cli.grammar import Fault, Lexicon, OptionWordError, split
 from plait.cli.output.log import Log
 from plait.engine.events import Level
+from plait.mirror.absent_options import REFUSED, absent_option
 from plait.mirror.network_options import dumped
 from plait.model.errors import (
     CancelledError,
@@ -34,7 +35,7 @@ from plait.model.options import OptionSet
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from plait.cli.grammar import Line
+    from plait.cli.grammar import Given, Line
     from plait.model.options import Values
 
 _ROOT = OptionSet((HELP, VERSION))
@@ -44,7 +45,7 @@ CONFIG = "config"
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs a command line as rclone does. Errors that rclone words by itself are printed here."""
-    root = Lexicon((GLOBAL, _ROOT))
+    root = Lexicon((GLOBAL, _ROOT), absent_option)
     try:
         lead = split(arguments, root, replace(PFLAG, anywhere=False))
     except OptionWordError as error:
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return _unknown_command(verb)
     rest = [word for position, word in enumerate(arguments) if position not in places]
     try:
-        line = split(rest, Lexicon((VERBS[verb].options,)), PFLAG)
+        line = split(rest, Lexicon((VERBS[verb].options,), absent_option), PFLAG)
     except OptionWordError as error:
         return _fatal_usage(flag_words(error), verb)
     return run_verb(verb, line, environment, tuple(arguments))
@@ -75,7 +76,8 @@ def flag_words(error: OptionWordError) -> str:
     letter = error.letters[:1]
     match error.fault:
         case Fault.UNKNOWN:
-            return f"unknown flag: --{error.name}"
+            why = REFUSED.get(error.name)
+            return f"unknown flag: --{error.name}{f' ({why})' if why else ''}"
         case Fault.UNKNOWN_LETTER:
             return f"unknown shorthand flag: '{letter}' in -{error.letters}"
         case Fault.NEEDS_VALUE:
@@ -94,7 +96,7 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     log = Log(Level.NOTICE)
     try:
         settings = environment_settings(front.options, environment, prefixes=("RCLONE_",))
-        values = bind(front.bound, line.given, settings)
+        values = bind(front.bound, _live(front.bound, line.given), settings)
     except BadValueError as error:
         return _fatal_usage(bad_value(error.option, error.text, error.reason), verb)
     except ConfigurationError as error:
@@ -124,6 +126,18 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         return _fatal_usage(error.message, verb)
     except PlaitError as error:
         return _end(name, error, log)
+
+
+def _live(known: OptionSet, given: Sequence[Given]) -> list[Given]:
+    """The options that are about something that is there. Raises BadValueError for a bad value of any other."""
+    live: list[Given] = []
+    for one in given:
+        absent = absent_option(one.name) if one.name and known.named(one.name) is None else None
+        if absent is None:
+            live.append(one)
+        else:
+            check_value(absent, one)
+    return live
 
 
 def _contradiction(values: Values) -> str:

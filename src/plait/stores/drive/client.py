@@ -211,6 +211,8 @@ def _pool(deadlines: Deadlines, network: Network) -> urllib3.PoolManager:
         more |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
     if network.bind:
         more["source_address"] = (network.bind, 0)
+    if network.service:
+        raise StoreError("the class of service of requests to Google Drive cannot be set", hint="leave out --dscp")
     if proxy is None:
         return urllib3.PoolManager(**more)
     if proxy.scheme.startswith("socks"):

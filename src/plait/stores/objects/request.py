@@ -137,7 +137,7 @@ class Pool:
     def _route(self, address: Address) -> Route:
         proxy = self.proxy(address)
         tls = self._context() if proxy is not None and proxy.scheme == "https" else None
-        return Route(proxy, tls, self._network.bind)
+        return Route(proxy, tls, self._network.bind, self._network.service)
 
     def interrupt(self) -> None:
         """Breaks every connection and makes no more."""

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import msgspec
 
+from plait.stores.network import service_option
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,11 +59,14 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The way to an address: through which proxy, trusting it how where it speaks TLS, and from which local address."""
+    """The way to an address: through which proxy, trusting it how where it speaks TLS, from which local address, and in
+    which class of service (RFC 2474).
+    """
 
     proxy: Proxy | None = None
     tls: ssl.SSLContext | None = None
     bind: str = ""
+    service: int = 0
 
 
 class Connection:
@@ -84,6 +89,8 @@ class Connection:
         self._plain = not address.tls
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if route.service:
+                self._socket.setsockopt(*service_option(self._socket.family, route.service))
             if proxy is not None:
                 self._through(proxy, route.tls)
             if tls is not None:
