@@ -19,6 +19,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -238,7 +239,6 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def _answer(self) -> None:
-        drive = self.server.drive
         length = int(self.headers.get("content-length") or 0)
         if self.headers.get("transfer-encoding", "").lower() == "chunked":
             body = self._chunks()
@@ -246,24 +246,36 @@ class Handler(BaseHTTPRequestHandler):
             body = self.rfile.read(length) if length else b""
         url = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
-        with drive.lock:
-            drive.requests.append((self.command, self.path))
-            fault = self._fault(url.path)
-            if fault is not None:
-                self._fail(fault.status, fault.reason)
+        connection, self.wfile = self.wfile, BytesIO()
+        composed = self.wfile
+        try:
+            with self.server.drive.lock:
+                self._compose(url.path, query, body)
+        finally:
+            self.wfile = connection
+        # Sent without the lock: a client may read one answer after it has asked for the next on another connection.
+        self.wfile.write(composed.getvalue())
+        self.wfile.flush()
+
+    def _compose(self, path: str, query: dict[str, str], body: bytes) -> None:
+        drive = self.server.drive
+        drive.requests.append((self.command, self.path))
+        fault = self._fault(path)
+        if fault is not None:
+            self._fail(fault.status, fault.reason)
+            return
+        if path.endswith("/token"):
+            self._token(body)
+            return
+        if self.headers.get("authorization", "").removeprefix("Bearer ") not in drive.tokens:
+            self._fail(401, "authError", "Invalid Credentials")
+            return
+        for method, pattern, answer in _ROUTES:
+            found = re.fullmatch(pattern, path)
+            if method == self.command and found is not None:
+                answer(self, query, body, *map(unquote, found.groups()))
                 return
-            if url.path.endswith("/token"):
-                self._token(body)
-                return
-            if self.headers.get("authorization", "").removeprefix("Bearer ") not in drive.tokens:
-                self._fail(401, "authError", "Invalid Credentials")
-                return
-            for method, pattern, answer in _ROUTES:
-                found = re.fullmatch(pattern, url.path)
-                if method == self.command and found is not None:
-                    answer(self, query, body, *map(unquote, found.groups()))
-                    return
-            self._fail(404, "notFound", f"no such method: {self.command} {url.path}")
+        self._fail(404, "notFound", f"no such method: {self.command} {path}")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  (the base's names)
 
@@ -294,9 +306,7 @@ class Handler(BaseHTTPRequestHandler):
         elif status == 308:
             self.send_header("Content-Length", "0")
         self.end_headers()
-        if body:
-            self.wfile.write(body)
-        self.wfile.flush()
+        self.wfile.write(body)
 
     def send_json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         """Sends a value as JSON."""
