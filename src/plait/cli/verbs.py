@@ -9,6 +9,8 @@ from plait.cli.forms import Verb
 _MIRROR = "plait.cli.mirror_forms:"
 _REPOSITORY = "plait.cli.repository_forms:"
 _SNAPSHOT = "plait.cli.snapshot_forms:"
+_UPKEEP = "plait.cli.upkeep_forms:"
+_PLANS = "plait.cli.plan_forms:"
 _ONLY_REPOSITORY = "plait.cli.kinds:decide_repository"
 _DATABASE = "plait.cli.database_forms:"
 _OWN = "plait.cli.own_forms:"
@@ -82,6 +84,8 @@ VERBS: Final[dict[str, Verb]] = {
     ),
     "backup": Verb("Save places as a snapshot", (_REPOSITORY + "BACKUP",), _ONLY_REPOSITORY),
     "rm": Verb("Remove snapshots", (_REPOSITORY + "RM",), _ONLY_REPOSITORY),
+    "prune": Verb("Remove the snapshots that no policy keeps", (_UPKEEP + "PRUNE",), _ONLY_REPOSITORY),
+    "policy": Verb("Keep the names of what prune keeps", (_UPKEEP + "POLICY",)),
     "restore": Verb(
         "Bring back what is kept",
         (_REPOSITORY + "RESTORE", _DATABASE + "RESTORE_REPLICA", _DATABASE + "RESTORE_DATABASE"),

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from plait.cli import repository_options as options
+from plait.cli import upkeep_options
 from plait.cli.repositories import COMMANDS
 from plait.mirror.option_types import INTEGER, SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Section
@@ -92,6 +93,24 @@ def _entry_commands(word: str) -> dict[str, FrontCommand]:
 
 
 FRONT: Final[dict[str, FrontCommand]] = {
+def _policy_commands() -> dict[str, FrontCommand]:
+    usage = (
+        "",
+        "policy add <name> [<key>=<value>]...",
+        "policy rm <name>",
+        "policy set <name> [<option>=<value>...]",
+        "policy show [<name>...]",
+        "policy unset <name> <option>...",
+    )
+    own = {"show": options.SHOW_POLICY}
+    return {
+        f"policy {action}": FrontCommand(
+            COMMANDS["policy"], own.get(action, OptionSet(())), usage, Needs.NOTHING, (0, _MANY)
+        )
+        for action in ("add", "rm", "set", "show", "unset")
+    }
+
+
     "backup": FrontCommand(
         COMMANDS["backup"],
         options.BACKUP | OptionSet((options.FRONT_SOURCE_OPTION,)),
@@ -140,6 +159,21 @@ FRONT: Final[dict[str, FrontCommand]] = {
         COMMANDS["ls"], options.LS | options.LOCATION, ("ls [OPTIONS] [SNAPSHOT[:PATH]]",), takes=(0, 1)
     ),
     "restore": FrontCommand(
+    "prune": FrontCommand(
+        COMMANDS["prune"],
+        options.APPLY | upkeep_options.PRUNE | options.LOCATION,
+        ("prune [OPTIONS] SNAPSHOT...",),
+        takes=(0, _MANY),
+        types=_LOCATION_TYPES,
+    ),
+    "ptar": FrontCommand(
+        COMMANDS["ptar"],
+        FRONT_PTAR,
+        ("plakar ptar [OPTIONS] -o out.ptar [@location | path]...",),
+        Needs.LOCATION,
+        (0, _MANY),
+        types={"k": "value", "kloset": "value"},
+    ),
         COMMANDS["restore"],
         options.RESTORE | OptionSet((options.TARGET, options.FRONT_SOURCE_OPTION)),
         ("restore [OPTIONS] [SNAPSHOT[:PATH]]...",),
@@ -160,6 +194,7 @@ FRONT: Final[dict[str, FrontCommand]] = {
         "plait.cli.commands.repository.info:front_version", OptionSet(()), ("version",), Needs.NOTHING
     ),
     **_entry_commands("store"),
+    **_policy_commands(),
     **_entry_commands("source"),
     **_entry_commands("destination"),
 }
@@ -171,9 +206,6 @@ ABSENT: Final = (
     "maintenance",
     "mount",
     "pkg",
-    "policy",
-    "prune",
-    "ptar",
     "repair",
     "service",
     "token",

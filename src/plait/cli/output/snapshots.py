@@ -28,12 +28,17 @@ def snapshot_line(header: Header, *, whole: bool = False, tags: bool = True) -> 
     return f"{_moment(header)} {identifier}{_size(header):>10}{_took(header):>10} {place}"
 
 
-def verdict_line(header: Header, *, kept: bool, reason: str) -> str:
-    """A snapshot of a plan to remove some: whether it is kept, and why."""
-    word = "keep" if kept else "delete"
-    return (
-        f"{word:<8} {_moment(header)} {_identifier(header, whole=False)}{_size(header):>10} {_place(header)}  {reason}"
-    )
+def verdict_lines(judged: Sequence[tuple[Header, bool, str]]) -> list[str]:
+    """Snapshots of a plan to remove some: whether each is kept, and why, in columns."""
+    heads = [
+        f"{_moment(header)} {_identifier(header, whole=False)}{_size(header):>10} {_place(header)}"
+        for header, _, _ in judged
+    ]
+    width = max(map(len, heads), default=0)
+    return [
+        f"{'keep' if kept else 'delete':<8} {head:<{width}}  {reason}"
+        for head, (_, kept, reason) in zip(heads, judged, strict=True)
+    ]
 
 
 def snapshot_record(header: Header) -> dict[str, Any]:

@@ -23,6 +23,12 @@ class DocumentError(ValueError):
     """The text is no YAML document of the kind that is meant."""
 
 
+class Moment(str):
+    """A moment as YAML writes it, which needs no quotes."""
+
+    __slots__ = ()
+
+
 class _Dumper(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         super().increase_indent(flow, False)
@@ -37,7 +43,12 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
+def _represent_moment(dumper: _Dumper, moment: Moment) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:timestamp", str(moment))
+
+
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(Moment, _represent_moment)
 
 
 def parse(text: str) -> Any:

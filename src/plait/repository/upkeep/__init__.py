@@ -1,0 +1,1 @@
+"""Upkeep of a repository: what is kept, what is swept, what is rewritten, what is repaired."""
