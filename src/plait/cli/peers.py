@@ -25,8 +25,8 @@ _HINT: Final = (
 )
 
 
-def open_peer(command: RepositoryCommand, word: str) -> tuple[Repository, Place]:
-    """Opens the peer that a word names; nothing is made where there is none.
+def open_peer(command: RepositoryCommand, word: str, prompt: str = _PROMPT) -> tuple[Repository, Place]:
+    """Opens the peer that a word names; nothing is made where there is none. `prompt` is what a person is asked by.
 
     Raises RefusedError on the plakar front, where every reason is one; else ConfigurationError,
     DirectoryNotFoundError, SecretError, IntegrityError, NotSupportedError, and the store's errors.
@@ -38,7 +38,7 @@ def open_peer(command: RepositoryCommand, word: str) -> tuple[Repository, Place]
         raise kind(f"peer store: {error.message}", hint=error.hint) from None
     try:
         place = command.peer_place(settings)
-        return command.keep_open(_open(command, settings, place)), place
+        return command.keep_open(_open(command, settings, place, prompt)), place
     except PlaitError as error:
         if command.is_front and isinstance(error, SecretError) and error.hint != _HINT:
             raise RefusedError("invalid passphrase") from None
@@ -53,8 +53,8 @@ def place_name(word: str) -> str:
     return word or "."
 
 
-def _open(command: RepositoryCommand, settings: Settings, place: Place) -> Repository:
-    passphrase = _passphrase(command, settings)
+def _open(command: RepositoryCommand, settings: Settings, place: Place, prompt: str) -> Repository:
+    passphrase = _passphrase(command, settings, prompt)
     try:
         return open_at(place, passphrase, command.cache_directory)
     except DirectoryNotFoundError:
@@ -74,7 +74,7 @@ def _what_is_there(place: Place) -> str:
     return f"there is no repository at {place.location}: it is empty"
 
 
-def _passphrase(command: RepositoryCommand, settings: Settings) -> Passphrase:
+def _passphrase(command: RepositoryCommand, settings: Settings, prompt: str) -> Passphrase:
     from plait.cli.configuration import secret_source
     from plait.cli.secrets import resolve as resolve_secret
 
@@ -91,4 +91,4 @@ def _passphrase(command: RepositoryCommand, settings: Settings) -> Passphrase:
     source = secret_source(_SECRET, environment)
     if source is not None:
         return Passphrase(resolve_secret(source, f"[secrets.{_SECRET}]", environment))
-    return Passphrase("", _PROMPT, hint=_HINT)
+    return Passphrase("", prompt, hint=_HINT)

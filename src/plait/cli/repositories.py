@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "policy": _FUNCTIONS + "policy:policy",
     "prune": _FUNCTIONS + "prune:prune",
     "ptar": _FUNCTIONS + "ptar:ptar",
+    "ptar": _FUNCTIONS + "ptar:ptar",
     "restore": _FUNCTIONS + "restore:restore",
     "rm": _FUNCTIONS + "removal:rm",
     "server": _FUNCTIONS + "server:server",

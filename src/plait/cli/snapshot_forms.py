@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from plait.cli import snapshot_options as options
 from plait.cli.forms import Example
 from plait.cli.repository_forms import MANY, form
 from plait.model.options import OptionSet
@@ -16,4 +17,18 @@ DUP: Final = form(
 Adds snapshots that are equal to others, but for their identifiers and their time, which is now. What they hold is
 stored once, and stays when one of the two is removed.""",
     Example("plait at /backup dup 8f44", "once more, as of now"),
+)
+PTAR: Final = form(
+    "[PLACE…]",
+    (0, MANY),
+    options.PTAR,
+    """\
+Writes an archive: a repository in one file, `.ptar`, which plakar and Plait read wherever a repository is named. It
+holds a snapshot of each PLACE, and all snapshots of each repository that -k names, deduplicated, compressed, and
+encrypted with a passphrase unless --plaintext is given. Without either it holds the repository that `at` names, else
+the current directory. An archive is written once and never changed.""",
+    Example("plait ptar -o photos.ptar ~/photos", "a directory, encrypted"),
+    Example("plait ptar -o all.ptar -k @home -k @offsite", "two whole repositories"),
+    Example("plait at all.ptar restore --to /tmp/out 8f44", "and back from it"),
+    completes=("directory",),
 )

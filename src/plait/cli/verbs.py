@@ -102,6 +102,7 @@ VERBS: Final[dict[str, Verb]] = {
     "database unregister": Verb("Replicate a database no longer", (_DATABASE + "UNREGISTER",)),
     "database reset": Verb("Forget what was captured of a database", (_DATABASE + "RESET",)),
     "archive": Verb("Write a snapshot as tar or zip", (_REPOSITORY + "ARCHIVE",), _ONLY_REPOSITORY),
+    "ptar": Verb("Write a repository as one file", (_SNAPSHOT + "PTAR",), _ONLY_REPOSITORY),
     "server": Verb("Serve a repository over HTTP", (_REPOSITORY + "SERVER",), _ONLY_REPOSITORY),
     "dup": Verb("Duplicate snapshots", (_SNAPSHOT + "DUP",), _ONLY_REPOSITORY),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),

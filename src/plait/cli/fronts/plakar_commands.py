@@ -9,6 +9,7 @@ from typing import Final
 from plait.cli import repository_options as options
 from plait.cli import upkeep_options
 from plait.cli.repositories import COMMANDS
+from plait.cli.snapshot_options import FRONT_PTAR
 from plait.mirror.option_types import INTEGER, SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Section
 
@@ -157,6 +158,14 @@ def _policy_commands() -> dict[str, FrontCommand]:
     ),
     "ls": FrontCommand(
         COMMANDS["ls"], options.LS | options.LOCATION, ("ls [OPTIONS] [SNAPSHOT[:PATH]]",), takes=(0, 1)
+    ),
+    "ptar": FrontCommand(
+        COMMANDS["ptar"],
+        FRONT_PTAR,
+        ("plakar ptar [OPTIONS] -o out.ptar [@location | path]...",),
+        Needs.LOCATION,
+        (0, _MANY),
+        types={"k": "value", "kloset": "value"},
     ),
     "restore": FrontCommand(
     "prune": FrontCommand(

@@ -61,7 +61,7 @@ class LocalSource:
 
     `places`: absolute paths; a symbolic link is followed once and saved with what it leads to. `excludes` decides which
     paths are left out, `with_xattrs` whether extended attributes (and with them ACLs) are saved, `skips` names further
-    directories by device and inode that are left out: a repository below the places must not save itself.
+    directories and files by device and inode that are left out: a repository below the places must not save itself.
     `one_file_system`: directories on other devices are saved empty. Raises DirectoryNotFoundError for a missing place.
     """
 
@@ -299,7 +299,7 @@ class LocalFolder(OpenDirectory):
             if row.kind == Kind.UNREADABLE:
                 self.errors.append(Unreadable(path, f"lstat {path}: {os.strerror(row.size).lower()}"))
                 continue
-            if directory and (row.device % _WORDS, row.inode % _WORDS) in self._source.skips:
+            if self._source.skips and (row.device % _WORDS, row.inode % _WORDS) in self._source.skips:
                 self._source.skipped.append(path)
                 continue
             names.append(name)

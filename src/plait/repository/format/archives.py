@@ -55,11 +55,21 @@ def read_layout(size: int, head: bytes, tail: bytes) -> Layout:
     return layout
 
 
+def beginning() -> bytes:
+    """The first bytes of an archive, before its CONFIG."""
+    return _HEADER.pack(MAGIC, VERSION_1_0_0)
+
+
+def ending(layout: Layout) -> bytes:
+    """The last bytes of an archive, behind its state."""
+    return _TRAILER.pack(*layout.configuration, *layout.packfile, *layout.state)
+
+
 def write(configuration: bytes, packfile: bytes, state: bytes) -> bytes:
     """An archive of three framed files."""
-    extents: list[int] = []
+    extents: list[Extent] = []
     offset = HEADER_SIZE
     for part in (configuration, packfile, state):
-        extents += (offset, len(part))
+        extents.append(Extent(offset, len(part)))
         offset += len(part)
-    return b"".join((_HEADER.pack(MAGIC, VERSION_1_0_0), configuration, packfile, state, _TRAILER.pack(*extents)))
+    return b"".join((beginning(), configuration, packfile, state, ending(Layout(*extents))))

@@ -32,8 +32,9 @@ def backup(command: RepositoryCommand) -> int:
     from plait.repository.backup.excludes import Excludes
 
     values = command.values
+    _refuse_packfiles(command)
     settings = _settings(command)
-    excludes = Excludes(_patterns(values.ignore_file, values.ignore))
+    excludes = Excludes(patterns(values.ignore_file, values.ignore))
     source = _source(command, excludes)
     if values.dry_run:
         return _rehearse(command, source)
@@ -47,6 +48,15 @@ def backup(command: RepositoryCommand) -> int:
         checked = verify(command, [(result.snapshot, "")], fast=False)
         return checked or code
     return code
+
+
+def _refuse_packfiles(command: RepositoryCommand) -> None:
+    """What is no directory is a mistake, though packfiles are built in memory. Raises DirectoryNotFoundError."""
+    where = command.values.packfiles
+    if where and where != "memory" and not Path(where).is_dir():
+        raise DirectoryNotFoundError(
+            f"stat {where}: no such file or directory" if command.is_front else f"--packfiles: there is no {where}"
+        )
 
 
 def _settings(command: RepositoryCommand) -> BackupSettings:
@@ -75,7 +85,8 @@ def _tags(command: RepositoryCommand) -> list[str]:
     return [tag for text in given for part in text.split(",") if (tag := part.strip())]
 
 
-def _patterns(files: Sequence[str], patterns: Sequence[str]) -> list[str]:
+def patterns(files: Sequence[str], given: Sequence[str]) -> list[str]:
+    """What `--ignore-file` and `--ignore` leave out. Raises RefusedError."""
     from plait.repository.backup.excludes import read_ignore_file
 
     found: list[str] = []
@@ -85,7 +96,7 @@ def _patterns(files: Sequence[str], patterns: Sequence[str]) -> list[str]:
         except OSError as error:
             reason = from_os_error(error, f"open {name}").message
             raise RefusedError(f"unable to open excludes file: {reason}") from None
-    return [*found, *patterns]
+    return [*found, *given]
 
 
 def _source(command: RepositoryCommand, excludes: Excludes) -> Source:

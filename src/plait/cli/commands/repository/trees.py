@@ -10,6 +10,8 @@ from plait.repository.configured.names import resolve
 from plait.repository.places import open_place, split_scheme
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.configured.catalogue import Settings
     from plait.stores.base import Store
@@ -31,8 +33,12 @@ class Tree(NamedTuple):
     store: Store | None = None
 
 
-def open_tree(command: RepositoryCommand, word: str, section: Section) -> Tree:
+def open_tree(
+    command: RepositoryCommand, word: str, section: Section, options: Mapping[str, str] | None = None
+) -> Tree:
     """Opens the place that a word names; relative paths begin at the current directory.
+
+    `options` go over the settings of its entry; without them, those of the command line.
 
     Raises ConfigurationError for an entry that there is not and settings that cannot be, and what opening raises.
     """
@@ -42,7 +48,9 @@ def open_tree(command: RepositoryCommand, word: str, section: Section) -> Tree:
         settings = resolve(word, command.catalogue.places(section), what)
     else:
         settings = {"location": word}
-    settings |= dict(command.values.option if not command.is_front else command.values.o)
+    if options is None:
+        options = dict(command.values.option if not command.is_front else command.values.o)
+    settings = {**settings, **options}
     directory = os.getcwd()  # noqa: PTH109  (text is wanted)
     scheme, rest = split_scheme(settings["location"])
     if scheme in {"fs", "file"}:
