@@ -1,24 +1,33 @@
-"""What a plan's header keeps of a command line, and how it is read back. Pure, but for the current directory."""
+"""What a plan's header keeps of a command line, and how it is read back."""
 
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from plait.cli.forms import Choice
+from plait.cli.kinds import REPOSITORY
 from plait.mirror import options as mirror_options
 from plait.mirror.option_types import LOCATION
-from plait.model.errors import ConfigurationError
+from plait.model.errors import ConfigurationError, UsageError
 from plait.model.options import Option, Repeat, Section, Values
 from plait.stores.location import LocationKind, parse_location
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from plait.cli.forms import Situation
+    from plait.model.options import OptionSet
     from plait.stores.location import Location
 
 _OF_THE_CALL: Final = frozenset({"dry-run", "interactive", "output", "no-record", "help", "debug", "json"})
 """Options that say how a command is run, not what its plan means."""
 _ORIGIN: Final = "the plan"
+PLAN: Final = "plan"
+_OF_REPOSITORIES: Final = re.compile(rb'"command":"sync (?:to|from|with)"')
+_LONGEST_HEADER: Final = 1 << 20
 
 
 def kept_options(values: Values) -> dict[str, Any]:
@@ -34,12 +43,13 @@ def kept_options(values: Values) -> dict[str, Any]:
     return kept
 
 
-def planned_values(kept: Mapping[str, Any], given: Values) -> Values:
+def planned_values(kept: Mapping[str, Any], given: Values, options: OptionSet = mirror_options.SYNC) -> Values:
     """The values under which a plan is executed: those it was made with, and what `apply` itself was given.
 
-    Raises ConfigurationError where the plan has an option that does not exist or cannot be read.
+    `options` are those that a plan is made with. Raises ConfigurationError where the plan has an option that does not
+    exist or cannot be read.
     """
-    known = given.options | mirror_options.SYNC
+    known = given.options | options
     parsed: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name, value in kept.items():
@@ -59,6 +69,21 @@ def lasting(location: Location) -> str:
     if location.kind is not LocationKind.LOCAL:
         return location.text
     return os.path.abspath(location.path or ".")  # noqa: PTH100  (a Path would lose a slash at the end)
+
+
+def decide_plan(situation: Situation) -> Choice:
+    """Of what a plan is that is to be applied: its header says so. Raises UsageError."""
+    if situation.at is not None:
+        raise UsageError("a plan names its repositories", hint="usage: plait apply FILE")
+    return Choice(REPOSITORY if _is_of_repositories(situation.line.texts[:1]) else PLAN)
+
+
+def _is_of_repositories(words: Sequence[str]) -> bool:
+    for word in words:
+        with suppress(OSError, ValueError), open(word, "rb") as file:  # noqa: PTH123  (text that may be no path)
+            # What is wrong with a file is said by whoever reads all of it.
+            return _OF_REPOSITORIES.search(file.readline(_LONGEST_HEADER)) is not None
+    return False
 
 
 def _is_kept(option: Option) -> bool:

@@ -42,7 +42,13 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
-MOMENT: Final = ValueType("TIME", _moment)
+def _show_moment(moment: int | None) -> str:
+    from plait.model.values.times import show_rfc3339
+
+    return "" if moment is None else show_rfc3339(moment)
+
+
+MOMENT: Final = ValueType("TIME", _moment, _show_moment)
 """A date, or a duration before now; None where it is empty."""
 GROUPING: Final = ValueType("KEY", _grouping)
 SETTING: Final = ValueType("KEY=VALUE", _setting)
@@ -243,15 +249,15 @@ BACKUP: Final = OptionSet(
         CACHE,
     )
 )
-SYNC: Final = OptionSet(
+DELETED: Final = Option(
+    "deleted",
+    choice("restore|keep", "restore", "keep"),
+    default="restore",
+    help="Bring back snapshots that were removed there, or keep them removed",
+    section=Section.SNAPSHOT,
+)
+SYNC_OF_PLAN: Final = OptionSet(
     (
-        Option(
-            "deleted",
-            choice("restore|keep", "restore", "keep"),
-            default="restore",
-            help="Bring back snapshots that were removed there, or keep them removed",
-            section=Section.SNAPSHOT,
-        ),
         _switch("verify", "Read back what was copied"),
         _switch("dry-run", "Show which snapshots would be copied and how much the peer would grow; change nothing"),
         Option(
@@ -272,6 +278,8 @@ SYNC: Final = OptionSet(
         CACHE,
     )
 )
+"""How a sync is done, whatever it copies."""
+SYNC: Final = OptionSet((DELETED,)) | SYNC_OF_PLAN
 SERVER: Final = OptionSet(
     (
         Option(

@@ -46,6 +46,18 @@ def decide_sync(situation: Situation) -> Choice:
     return _three(words)
 
 
+def decide_plan_sync(situation: Situation) -> Choice:
+    """The form of a `plan sync` command line, as of a `sync`. Raises UsageError; there are no plans of databases."""
+    choice = decide_sync(situation)
+    if choice.form == DATABASE:
+        raise UsageError(
+            "a plan needs two places",
+            hint="usage: plait plan sync -o FILE SOURCE DEST\n"
+            "       plait [at REPOSITORY] plan sync -o FILE [SNAPSHOT] to|from|with PEER",
+        )
+    return choice
+
+
 def refuse_bare_repository_name(word: str) -> None:
     """Raises UsageError where SOURCE or DEST is a bare `@name`, which is neither a tree nor a file."""
     if word.startswith("@") and ":" not in word and "/" not in word:

@@ -37,7 +37,10 @@ _WITH_CONTENT = frozenset({Verb.CREATE, Verb.REPLACE})
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line. `locations` and `options` hold no secret; `created` is RFC 3339."""
+    """The first line. `locations` and `options` hold no secret; `created` is RFC 3339.
+
+    `identities`: of each location what tells it from another one in its place, where there is such a thing.
+    """
 
     format: str = FORMAT
     version: str = f"{MAJOR}.{MINOR}"
@@ -45,6 +48,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     locations: list[str]
     options: dict[str, Any] = {}
     created: str = ""
+    identities: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Totals(msgspec.Struct):

@@ -14,7 +14,7 @@ from plait.model.values.sizes import show_size_unit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plait.engine.planfile import PlanReader, Totals
+    from plait.engine.planfile import Header, PlanReader, Totals
     from plait.model.actions import Action
 
 _SIGNS: Final = {
@@ -49,7 +49,7 @@ _TOTALS: Final = (
 def plan_lines(plan: PlanReader) -> Iterator[str]:
     """The lines of a plan: what it is of, each action, and what it amounts to."""
     header = plan.header
-    yield f"plan of {safe(f'plait {header.command} ' + ' '.join(header.locations))}"
+    yield f"plan of {safe(_command_line(header))}"
     yield f"made {header.created}"
     for name, value in header.options.items():
         yield safe(f"  --{name} {', '.join(value) if isinstance(value, list) else value}")
@@ -58,6 +58,12 @@ def plan_lines(plan: PlanReader) -> Iterator[str]:
         yield action_line(action)
     yield ""
     yield totals_line(plan.totals)
+
+
+def _command_line(header: Header) -> str:
+    if " " in header.command and len(header.locations) == 2:
+        return f"plait at {header.locations[0]} {header.command} {header.locations[1]}"
+    return " ".join(("plait", header.command, *header.locations))
 
 
 def plan_records(plan: PlanReader) -> Iterator[str]:

@@ -70,7 +70,8 @@ class Copied(msgspec.Struct, frozen=True):
 class Planned(msgspec.Struct, frozen=True):
     """In a dry run: the snapshot would be copied, and the repository would grow by so many bytes.
 
-    `directory` is what was saved.
+    `directory` is what was saved, `timestamp` when, in nanoseconds since the epoch. `header`: the checksum of what the
+    snapshot says of itself in the source.
     """
 
     snapshot: bytes
@@ -78,6 +79,9 @@ class Planned(msgspec.Struct, frozen=True):
     directory: str
     source: str
     peer: str
+    timestamp: int
+    header: bytes
+    backwards: bool = False
     restored: bool = False
 
 

@@ -13,6 +13,7 @@ from plait.repository.checking.checking import check
 from plait.repository.events import Begun, Ended, Warned, Work, silent
 from plait.repository.files import ArchivedFiles
 from plait.repository.format import wire
+from plait.repository.format.hashing import plain_checksum
 from plait.repository.format.resources import Resource
 from plait.repository.locking import HeldLock
 from plait.repository.syncing.copying import SnapshotCopy
@@ -40,11 +41,14 @@ from plait.repository.syncing.settings import (
 from plait.repository.writing import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from plait.repository.events import Listener
     from plait.repository.format.headers import Header
     from plait.repository.reading import RepositoryReader
     from plait.repository.repository import Repository
     from plait.repository.selection import Query
+    from plait.repository.syncing.planned import PlannedCopy
     from plait.repository.syncing.settings import SyncListener
 
 _FIRST_PACKFILES: Final = 4 << 20
@@ -98,6 +102,26 @@ class Sync:
             self._half(peer, local, query, backwards=True)
         return self.result()
 
+    def apply(self, copies: Sequence[PlannedCopy]) -> SyncResult:
+        """Copies the snapshots of a plan, each only where both repositories are still as planned.
+
+        What is not as planned is told as a snapshot that could not be copied, and the others go on. Raises as `run`.
+        """
+        refuse_same(self._local, self._peer)
+        directions = ((self._local, self._peer, False), (self._peer, self._local, True))
+        halves = [
+            (source, peer, own)
+            for source, peer, backwards in directions
+            if (own := [copy for copy in copies if copy.backwards is backwards])
+        ]
+        for _, peer, _ in halves:
+            _ = peer.writable_files
+        for source, peer, own in halves:
+            names = self._names[::-1] if peer is self._local else self._names
+            half = _Half(self, source, whole_reader(source), peer, names, backwards=peer is self._local)
+            half.apply(own)
+        return self.result()
+
     def result(self) -> SyncResult:
         """What has become of the snapshots so far."""
         return SyncResult(self._outcomes)
@@ -111,7 +135,7 @@ class Sync:
         if not found.headers and not found.unreadable:
             self._told(NothingFound(names[0]))
             return
-        half = _Half(self, source, reader, peer, names, backwards)
+        half = _Half(self, source, reader, peer, names, backwards=backwards)
         half.run(found)
 
     def note(self, snapshot: bytes, outcome: Outcome) -> None:
@@ -159,7 +183,8 @@ class _Half:
         reader: RepositoryReader,
         peer: Repository,
         names: tuple[str, str],
-        backwards: bool,  # noqa: FBT001
+        *,
+        backwards: bool,
     ) -> None:
         self._sync = sync
         self._source = source
@@ -170,9 +195,8 @@ class _Half:
 
     def run(self, found: Selected) -> None:
         """Copies what the peer lacks, newest first."""
-        sync, peer = self._sync, self._peer
-        present = set(peer.index.snapshots())
-        removed = {mac for resource, mac in peer.index.colours() if resource == Resource.SNAPSHOT}
+        sync = self._sync
+        present, removed = self._of_peer()
         wanted = []
         for header in found.headers:
             if header.identifier in present:
@@ -189,6 +213,43 @@ class _Half:
                 self._fail(identifier, error.message)
         if wanted:
             self._copy(wanted, removed)
+
+    def apply(self, copies: Sequence[PlannedCopy]) -> None:
+        """Copies what was planned, where both sides are still so."""
+        present, removed = self._of_peer()
+        listed = set(self._reader.snapshots())
+        wanted: list[Header] = []
+        for copy in copies:
+            snapshot = copy.snapshot
+            if snapshot not in listed:
+                self._fail(snapshot, "it is not as planned: it was removed")
+            elif snapshot in present:
+                self._fail(snapshot, f"{self._names[1]} is not as planned: it has the snapshot now")
+            elif (snapshot in removed) is not copy.restored:
+                change = "was removed there meanwhile" if snapshot in removed else "is not marked as removed any more"
+                self._fail(snapshot, f"{self._names[1]} is not as planned: the snapshot {change}")
+            else:
+                wanted += self._as_planned(copy)
+        if wanted:
+            self._copy(wanted, removed)
+
+    def _as_planned(self, copy: PlannedCopy) -> Iterator[Header]:
+        """The header of a snapshot; none where it cannot be read or is another one, which is told."""
+        try:
+            header = self._reader.header(copy.snapshot)
+        except IntegrityError as error:
+            self._fail(copy.snapshot, error.message)
+            return
+        if checksum_of(header) == copy.header:
+            yield header
+        else:
+            self._fail(copy.snapshot, "it is not as planned: it says something else of itself")
+
+    def _of_peer(self) -> tuple[set[bytes], set[bytes]]:
+        """The snapshots that the peer has, and those that were removed from it."""
+        index = self._peer.index
+        removed = {mac for resource, mac in index.colours() if resource == Resource.SNAPSHOT}
+        return set(index.snapshots()), removed
 
     def _copy(self, wanted: list[Header], removed: set[bytes]) -> None:
         source, peer, sync = self._source, self._peer, self._sync
@@ -222,8 +283,18 @@ class _Half:
                 continue
             sink.end_snapshot()
             restored = header.identifier in removed
-            grown, saved = sink.written - before, _directory(header)
-            sync.told(Planned(header.identifier, grown, saved, *self._names, restored))
+            sync.told(
+                Planned(
+                    header.identifier,
+                    sink.written - before,
+                    _directory(header),
+                    *self._names,
+                    header.timestamp,
+                    checksum_of(header),
+                    self._backwards,
+                    restored,
+                )
+            )
             sync.note(header.identifier, Outcome.COPIED)
 
     def _copy_all(self, wanted: list[Header], removed: set[bytes], tools: _Tools) -> None:
@@ -343,6 +414,11 @@ def place_of(repository: Repository) -> bytes:
     if isinstance(repository.files, ArchivedFiles):
         return os.fsencode(repository.description) + repository.identifier
     return repository.place
+
+
+def checksum_of(header: Header) -> bytes:
+    """What tells a header from any other."""
+    return plain_checksum(wire.encode(header))
 
 
 def _directory(header: Header) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from plait.cli.output.syncing import SyncLines, SyncRecords, shown_name
 from plait.cli.peers import open_peer
@@ -11,45 +13,101 @@ from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
 from plait.cli.sync_forms import missing_snapshot_hint
 from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode, PlaitError
+from plait.repository.syncing.settings import Planned
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from plait.cli.repositories import RepositoryCommand
-    from plait.repository.syncing.settings import Direction, SyncResult, SyncSettings
+    from plait.model.options import Values
+    from plait.repository.syncing.planned import PlannedCopy
+    from plait.repository.syncing.settings import Direction, SyncEvent, SyncResult, SyncSettings
 
 _PARTLY: Final = 3
 """The front's exit code where some snapshots failed and some are there."""
 _MEMORY: Final = "memory"
 
 
+class Syncing:
+    """A sync of the command's repository with a peer: both opened, and whoever is told.
+
+    `identities`: the RepositoryIDs of the two. `local_name`, `peer_name`: their locations.
+    """
+
+    def __init__(
+        self,
+        command: RepositoryCommand,
+        direction: Direction,
+        peer_word: str,
+        planned: list[Planned] | None = None,
+    ) -> None:
+        """With `planned` nothing is copied: the copies that would be made are added to it. Raises as `open_peer`."""
+        _refuse_packfiles(command.values.packfiles)
+        self._command = command
+        self._direction = direction
+        self._peer_word = peer_word
+        self._planned = planned
+        settings = _settings(command.values, dry_run=command.values.dry_run or planned is not None)
+        peer, place = open_peer(command, peer_word)
+        local = command.place()
+        self.local_name, self.peer_name = local.location, place.location
+        names = shown_name(local, front=command.is_front), shown_name(place, front=command.is_front)
+        self._told = SyncRecords(command) if command.values.json else SyncLines(command.output, direction, names)
+        self.identities = [str(UUID(bytes=one.identifier)) for one in (command.repository, peer)]
+        from plait.repository.syncing.syncing import Sync
+
+        self._work = Sync(command.repository, peer, names, settings, self._tell, command.listener, command.cancellation)
+
+    def run(self, prefix: str = "") -> SyncResult:
+        """Does what the options and the prefix of a snapshot describe. Raises as `Sync.run`."""
+        values = self._command.values
+        if prefix and query(values).narrows:
+            self._command.output.warn("the filters narrow the snapshot that is named")
+        asked = query(values, prefixes=(prefix.lower(),) if prefix else ())
+        try:
+            result = self._work.run(self._direction, asked, prefix)
+        except DirectoryNotFoundError as error:
+            if prefix and error.hint is None:
+                error.hint = missing_snapshot_hint(prefix, self._peer_word, _is_directory)
+            raise
+        if self._planned is None:
+            self._told.end(result)
+        return result
+
+    def apply(self, copies: Sequence[PlannedCopy]) -> SyncResult:
+        """Copies what was planned. Raises as `Sync.apply`."""
+        result = self._work.apply(copies)
+        self._told.end(result)
+        return result
+
+    def status(self, step: Callable[[], SyncResult]) -> int:
+        """The exit code of a step, which is one of `run` and `apply`; what ends it early is told. Raises as it."""
+        command = self._command
+        try:
+            return _code(step(), front=command.is_front)
+        except PlaitError as error:
+            result = self._work.result()
+            self._told.broken(error, result)
+            code = _code(result, front=command.is_front)
+            if isinstance(error, CancelledError) or code in {ExitCode.DONE, ExitCode.FAILED}:
+                raise
+            # Some snapshots are there all the same, which the status is to say.
+            command.output.error(error.message)
+            return code
+
+    def _tell(self, event: SyncEvent) -> None:
+        if self._planned is not None and isinstance(event, Planned):
+            self._planned.append(event)
+            if not self._command.values.json:
+                return
+        self._told(event)
+
+
 def sync(command: RepositoryCommand) -> int:
     """Copies the snapshots that the other side lacks."""
     direction, peer_word, prefix = _words(command)
-    _refuse_packfiles(command.values.packfiles)
-    settings = _settings(command)
-    asked = query(command.values, prefixes=(prefix.lower(),) if prefix else ())
-    if prefix and query(command.values).narrows:
-        command.output.warn("the filters narrow the snapshot that is named")
-    peer, place = open_peer(command, peer_word)
-    names = shown_name(command.place(), front=command.is_front), shown_name(place, front=command.is_front)
-    told = SyncRecords(command) if command.values.json else SyncLines(command.output, direction, names)
-    from plait.repository.syncing.syncing import Sync
-
-    work = Sync(command.repository, peer, names, settings, told, command.listener, command.cancellation)
-    try:
-        result = work.run(direction, asked, prefix)
-    except PlaitError as error:
-        if prefix and isinstance(error, DirectoryNotFoundError) and error.hint is None:
-            error.hint = missing_snapshot_hint(prefix, peer_word, _is_directory)
-        result = work.result()
-        told.broken(error, result)
-        code = _code(result, front=command.is_front)
-        if isinstance(error, CancelledError) or code in {ExitCode.DONE, ExitCode.FAILED}:
-            raise
-        # Some snapshots are there all the same, which the status is to say.
-        command.output.error(error.message)
-        return code
-    told.end(result)
-    return _code(result, front=command.is_front)
+    syncing = Syncing(command, direction, peer_word)
+    return syncing.status(partial(syncing.run, prefix))
 
 
 def _is_directory(path: str) -> bool:
@@ -70,15 +128,14 @@ def _words(command: RepositoryCommand) -> tuple[Direction, str, str]:
         raise RefusedError("invalid direction, must be to, from or with") from None
 
 
-def _settings(command: RepositoryCommand) -> SyncSettings:
+def _settings(values: Values, *, dry_run: bool) -> SyncSettings:
     from plait.repository.syncing.settings import Deleted, SyncSettings
 
-    values = command.values
     return SyncSettings(
         deleted=Deleted(values.deleted),
         verify=values.verify,
         remembers=values.cache == "vfs",
-        dry_run=values.dry_run,
+        dry_run=dry_run,
         processes=values.bwlimit is None,
     )
 
