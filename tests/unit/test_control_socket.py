@@ -299,6 +299,33 @@ def test_the_socket_is_for_its_owner_only_and_goes_with_the_daemon(endpoints: En
     assert list(tmp_path.iterdir()) == []
 
 
+def test_calls_that_hang_hold_up_no_others_and_few_threads_stay(
+    daemon: Fake, endpoints: Endpoints, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "s.sock")
+    before = set(threading.enumerate())
+    daemon.hang = threading.Event()
+
+    def sync() -> None:
+        assert ask(path, "/sync", {"path": "a.db", "wait": True}, 60)["status"] == "synced"
+
+    with serving(endpoints, tmp_path / "s.sock"):
+        callers = [threading.Thread(target=sync) for _ in range(8)]
+        for caller in callers:
+            caller.start()
+        while len(daemon.timeouts) < len(callers):
+            assert ask(path, "/txid?path=a.db", None, 60) == {"txid": 5}
+        daemon.hang.set()
+        for caller in callers:
+            caller.join(60)
+        for _ in range(5):
+            assert ask(path, "/txid?path=a.db", None, 60) == {"txid": 5}
+        waiting = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in waiting:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
 def test_other_permissions_can_be_asked_for(tmp_path: Path) -> None:
     listen_at(str(tmp_path / "s.sock"), 0o660).close()
     assert stat.S_IMODE((tmp_path / "s.sock").stat().st_mode) == 0o660

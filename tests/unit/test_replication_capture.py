@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,30 @@ def test_one_process_at_a_time(files: LocalFiles, tmp_path: Path) -> None:
     files.release()
     other.acquire(tmp_path / "a.db")
     other.release()
+
+
+def test_content_is_durable_before_its_name_and_the_name_once_it_is_settled(
+    files: LocalFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def note(real: Callable[[int], None]) -> Callable[[int], None]:
+        def call(descriptor: int) -> None:
+            synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+            real(descriptor)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", note(os.fsync))
+    monkeypatch.setattr(os, "fdatasync", note(os.fdatasync))
+    files.write(Span(1, 1), file(1, 2, [1, 2]))
+    assert synced == [f"{files.path(Span(1, 1))}.tmp"]
+    files.settle()
+    files.settle()
+    assert synced[1:] == [str(files.directory)]
+    files.write(Span(2, 2), file(2, 2, [1]))
+    files.settle()
+    assert synced[-1] == str(files.directory)
 
 
 @pytest.mark.parametrize(

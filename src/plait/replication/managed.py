@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LOCAL_INTERVAL: Final = 0.05
 """The least seconds between two uploads to a directory, where a file costs no request."""
-_STEADY_INTERVAL: Final = 0.25
+_STEADY_INTERVAL: Final = 0.5
 """What the seconds between two looks grow to where each look finds something: fewer files, less work for the same."""
 _FIRST_MEETING: Final = 2.0
 """Seconds that the first capture waits for a replica to tell what it has."""
@@ -159,15 +159,16 @@ class Managed:
             raise DatabaseClosedError(self.path)
         deadline = _deadline(timeout)
         before = self.database.txid
-        self.database.sync(_left(deadline))
+        self.database.sync(_left(deadline), settle=False)
         captured = self.database.txid
         self.error = None
+        if wait and not captured:
+            raise StoreError("no position, waiting for data")
         if wait:
-            if not captured:
-                raise StoreError("no position, waiting for data")
             self._wait_for(captured, deadline)
         else:
             self._ask_uploads()
+        self.database.local.settle()
         return Synced(self.database.txid, self.replicated_txid, self.database.txid > before)
 
     @property
@@ -253,16 +254,18 @@ class Managed:
                 return 0.05
             before = self.database.txid
             started = time.monotonic()
-            self.database.sync()
+            self.database.sync(settle=False)
+            is_new = self.database.txid != before
+            if is_new or not all(uploader.is_in_step for uploader in self.uploaders):
+                self._ask_uploads()
+            self.database.local.settle()
         except Exception as raised:  # noqa: BLE001  (told of: a database that nobody looks at any more would be worse)
             return self._capture_failed(as_told(raised))
         self.error = None
         if self._backoff.succeeded():
             self._emit(events.Recovered(self.path))
         self._emit(events.Synced(self.path, time.monotonic() - started))
-        self._space_out(self.database.txid != before)
-        if self.database.txid != before or not all(uploader.is_in_step for uploader in self.uploaders):
-            self._ask_uploads()
+        self._space_out(is_new)
         if not self._is_notified:
             # The first look opened the database, and made its log.
             self._is_notified = self._shop.notifications.once(self.database.log_path, self._changed)

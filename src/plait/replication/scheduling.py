@@ -7,8 +7,8 @@ import itertools
 import os
 import select
 import time
-from collections import deque
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Condition, Lock, Thread, get_ident
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -35,38 +35,47 @@ class Pool:
     def __init__(self, name: str, most: int) -> None:
         self._name = name
         self._most = most
-        self._work: deque[Callable[[], None]] = deque()
-        self._changed = Condition()
+        # The interpreter's own queue wakes a thread at a fraction of what a condition costs.
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = Lock()
         self._threads = 0
-        self._idle = 0
+        self._spare = 0
+        """How many threads are free beyond what waits for one; negative where more waits."""
 
     def submit(self, work: Callable[[], None]) -> None:
         """Have `work` called by one of the threads."""
-        with self._changed:
-            self._work.append(work)
-            if self._idle >= len(self._work):
-                self._changed.notify()
-            elif self._threads < self._most:
+        with self._lock:
+            self._spare -= 1
+            is_wanted = self._spare < 0 and self._threads < self._most
+            if is_wanted:
                 self._threads += 1
-                Thread(target=self._run, name=self._name, daemon=True).start()
+                self._spare += 1
+        self._work.put(work)
+        if is_wanted:
+            Thread(target=self._run, name=self._name, daemon=True).start()
 
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
                 work()
-        finally:
-            with self._changed:
+                with self._lock:
+                    self._spare += 1
+        except BaseException:
+            with self._lock:
                 self._threads -= 1
+            raise
 
     def _next(self) -> Callable[[], None] | None:
-        with self._changed:
-            self._idle += 1
+        while True:
             try:
-                if not self._changed.wait_for(lambda: self._work, _IDLE):
-                    return None
-                return self._work.popleft()
-            finally:
-                self._idle -= 1
+                return self._work.get(timeout=_IDLE)
+            except Empty:
+                with self._lock:
+                    # Otherwise something was submitted just now, and counts on this thread.
+                    if self._spare > 0:
+                        self._spare -= 1
+                        self._threads -= 1
+                        return None
 
 
 class Answer(Generic[T]):
@@ -134,7 +143,7 @@ class Loop:
         with self._lock:
             is_first = not self._timers or when < self._timers[0][0]
             heapq.heappush(self._timers, (when, next(self._numbers), call))
-        if is_first:
+        if is_first and self._thread.ident != get_ident():
             self._wake()
 
     def _wake(self) -> None:

@@ -95,10 +95,11 @@ class Database:
         except OSError:
             return False
 
-    def sync(self, timeout: float | None = None) -> bool:
+    def sync(self, timeout: float | None = None, *, settle: bool = True) -> bool:
         """Capture everything that is committed, and checkpoint where that is due; whether anything was captured.
 
-        Opens the database where it is not open. A database whose file is not there has nothing to capture.
+        Opens the database where it is not open. A database whose file is not there has nothing to capture. Without
+        `settle` the caller settles the local files, so that replicas can have theirs meanwhile.
         """
         with self._alone(timeout):
             if not self._open():
@@ -106,7 +107,10 @@ class Database:
             before = self._place.txid
             self._capture_all()
             self._checkpoint_if_due()
-            return self._place.txid != before
+            is_new = self._place.txid != before
+        if settle:
+            self.local.settle()
+        return is_new
 
     def raise_floor(self, txid: int) -> None:
         """Let the next file be that behind `txid` at least, and hold the whole database.
@@ -124,6 +128,7 @@ class Database:
         with self._alone(None):
             if self._connections is not None and self._place.txid == 0:
                 self.local.write(span, chunks)
+                self.local.settle()
                 self._recall()
 
     @contextmanager

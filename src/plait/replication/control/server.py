@@ -12,7 +12,7 @@ import secrets
 import socket
 import stat
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -28,6 +28,8 @@ _LONGEST_HEAD: Final = 64 << 10
 _LONGEST_BODY: Final = 1 << 20
 _IDLE_SECONDS: Final = 300.0
 _BACKLOG: Final = 128
+_WAITING: Final = 2
+"""How many threads wait for connections that come one after another."""
 _GREATEST_PORT: Final = 65535
 _REASONS: Final = {
     200: "OK",
@@ -44,7 +46,10 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Server:
-    """Answers the connections of a listening socket, each on a thread of its own."""
+    """Answers the connections of a listening socket, each on a thread of its own.
+
+    Who accepts a connection serves it, while another thread waits for the next: no request waits for a thread.
+    """
 
     def __init__(self, listener: socket.socket, handler: Handler, path: str = "") -> None:
         """`path` is the file of a Unix socket, which `close` removes."""
@@ -53,10 +58,12 @@ class Server:
         self._path = path
         self._inode = os.stat(path).st_ino if path else 0  # noqa: PTH116
         self._is_closed = False
+        self._lock = Lock()
+        self._waiting = 0
 
     def start(self) -> None:
         """Begins to answer; returns at once."""
-        Thread(target=self._run, name="control", daemon=True).start()
+        self._wait_on_another_thread()
 
     def close(self) -> None:
         """Takes no further connections, and removes the socket's file unless it is another's by now."""
@@ -69,15 +76,33 @@ class Server:
             if self._path and os.stat(self._path).st_ino == self._inode:  # noqa: PTH116
                 os.unlink(self._path)  # noqa: PTH108
 
+    def _wait_on_another_thread(self) -> None:
+        with self._lock:
+            self._waiting += 1
+        Thread(target=self._run, name="control", daemon=True).start()
+
     def _run(self) -> None:
+        while (connection := self._accept()) is not None:
+            with self._lock:
+                self._waiting -= 1
+                is_last = not self._waiting
+            if is_last:
+                self._wait_on_another_thread()
+            self._serve(connection)
+            with self._lock:
+                if self._waiting >= _WAITING:
+                    return
+                self._waiting += 1
+
+    def _accept(self) -> socket.socket | None:
+        """The next connection; None once there will be none."""
         while not self._is_closed:
             try:
-                connection, _ = self._listener.accept()
+                return self._listener.accept()[0]
             except OSError as error:
-                if error.errno in {errno.EMFILE, errno.ENFILE, errno.ECONNABORTED} and not self._is_closed:
-                    continue
-                return
-            Thread(target=self._serve, args=(connection,), name="control-connection", daemon=True).start()
+                if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ECONNABORTED}:
+                    break
+        return None
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
