@@ -184,6 +184,32 @@ def test_entropy(data: bytes) -> None:
 
 
 @given(
+    size=st.integers(0, 700) | st.sampled_from([4095, 16_384, 70_000]),
+    record=st.integers(1, 300) | st.just(65_536),
+    seed=st.integers(0, 2**32),
+    flipped=st.none() | st.floats(0, 1, exclude_max=True),
+    left_out=st.integers(0, 60),
+)
+def test_encrypted_streams(size: int, record: int, seed: int, flipped: float | None, left_out: int) -> None:
+    random_bytes = random.Random(seed).randbytes
+    plain, key, record = random_bytes(size), random_bytes(32), max(record, size // 50)
+    secret = random_bytes(32 + 12 * -(-size // record))
+    streams = [module.seal_stream(key, secret, plain, record) for module in (pure, native)]
+    assert streams[0] == streams[1]
+    altered = bytearray(streams[0][: -left_out or None])
+    if flipped is not None and altered:
+        altered[int(flipped * len(altered))] ^= 1 << seed % 8
+    results = []
+    for module in (pure, native):
+        try:
+            results.append(module.open_stream(key, altered, record))
+        except ValueError as error:
+            results.append(str(error))
+    assert results[0] == results[1]
+    assert altered != streams[0] or results[0] == plain
+
+
+@given(
     data=st.binary(max_size=800).map(lambda data: data[: len(data) // 8 * 8]),
     big_endian=st.booleans(),
     seed=st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1)),

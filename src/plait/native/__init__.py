@@ -1,5 +1,6 @@
 """The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into
-chunks, the checksum of a write-ahead log, the MD5s of a file and its parts, the shape of a B-tree.
+chunks, the checksum of a write-ahead log, the MD5s of a file and its parts, the shape of a B-tree, and the encryption
+of a repository, of which OpenSSL has a slow form only.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -21,15 +22,18 @@ IMPLEMENTATION: Literal["c", "python"]
 
 try:
     from plait.native._native import (
+        SEALS,
         allocate,
         copy_files,
         copy_range,
         cut_points,
         entropy,
         md5_parts,
+        open_stream,
         scan,
         scan_below,
         scan_pages,
+        seal_stream,
         tree_shape,
         wal_checksum,
     )
@@ -41,9 +45,11 @@ except ImportError:
         cut_points,
         entropy,
         md5_parts,
+        open_stream,
         scan,
         scan_below,
         scan_pages,
+        seal_stream,
         tree_shape,
         wal_checksum,
     )
@@ -51,6 +57,9 @@ except ImportError:
     IMPLEMENTATION = "python"
 else:
     IMPLEMENTATION = "c"
+    if not SEALS:
+        # The processor has no instructions for it.
+        from plait.native.pure import open_stream, seal_stream
 
 __all__ = [
     "IMPLEMENTATION",
@@ -62,9 +71,11 @@ __all__ = [
     "cut_points",
     "entropy",
     "md5_parts",
+    "open_stream",
     "scan",
     "scan_below",
     "scan_pages",
+    "seal_stream",
     "tree_shape",
     "wal_checksum",
 ]

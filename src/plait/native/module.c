@@ -9,9 +9,11 @@ static PyMethodDef methods[] = {
     {"cut_points", plait_cut_points, METH_VARARGS, NULL},
     {"entropy", plait_entropy, METH_VARARGS, NULL},
     {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
+    {"open_stream", plait_open_stream, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
     {"scan_below", plait_scan_below, METH_VARARGS, NULL},
     {"scan_pages", plait_scan_pages, METH_VARARGS, NULL},
+    {"seal_stream", plait_seal_stream, METH_VARARGS, NULL},
     {"tree_shape", plait_tree_shape, METH_VARARGS, NULL},
     {"wal_checksum", plait_wal_checksum, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -22,7 +24,10 @@ execute(PyObject *module)
 {
     PlaitState *state = PyModule_GetState(module);
     state->pages_type = plait_pages_type(module);
-    return state->pages_type == NULL ? -1 : 0;
+    if (state->pages_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddIntConstant(module, "SEALS", plait_seals());
 }
 
 static int

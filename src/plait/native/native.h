@@ -91,6 +91,11 @@ PyObject *plait_cut_points(PyObject *module, PyObject *arguments);
 /* entropy.c */
 PyObject *plait_entropy(PyObject *module, PyObject *arguments);
 
+/* gcm_siv.c */
+int plait_seals(void); /* whether this processor has what the two functions need */
+PyObject *plait_open_stream(PyObject *module, PyObject *arguments);
+PyObject *plait_seal_stream(PyObject *module, PyObject *arguments);
+
 /* md5_parts.c */
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 

@@ -7,6 +7,7 @@ from plait.native.pure.content import allocate, copy_range
 from plait.native.pure.copy_files import copy_files
 from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
+from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_parts
 from plait.native.pure.scan import Scan, scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
@@ -20,9 +21,11 @@ __all__ = [
     "cut_points",
     "entropy",
     "md5_parts",
+    "open_stream",
     "scan",
     "scan_below",
     "scan_pages",
+    "seal_stream",
     "tree_shape",
     "wal_checksum",
 ]

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import IntegrityError, NotSupportedError
+from plait.native import open_stream, seal_stream
+from plait.native.pure import gcm_siv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
-
 KEY_SIZE: Final = 32
 _NONCE_SIZE: Final = 12
 _TAG_SIZE: Final = 16
-_RECORD_OVERHEAD: Final = _NONCE_SIZE + _TAG_SIZE
+_KEY_RECORD: Final = _NONCE_SIZE + KEY_SIZE + _TAG_SIZE
 _LARGEST_RECORD: Final = 1 << 26
 
 KEY_WRAP: Final = "AES256-KW"
 KEY_GCM: Final = "AES256-GCM"
 DATA_GCM_SIV: Final = "AES256-GCM-SIV"
-
-
-class _Library(NamedTuple):
-    """What is used of `cryptography`: looked up once, as an import statement costs as much as a small blob does."""
-
-    data: type[AESGCMSIV]
-    legacy: type[AESGCM]
-    wrap: Callable[[bytes, bytes], bytes]
-    unwrap: Callable[[bytes, bytes], bytes]
-    invalid_tag: type[Exception]
-    invalid_unwrap: type[Exception]
-
-
-@cache
-def _library() -> _Library:
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives import keywrap
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
-
-    return _Library(AESGCMSIV, AESGCM, keywrap.aes_key_wrap, keywrap.aes_key_unwrap, InvalidTag, keywrap.InvalidUnwrap)
 
 
 class Cipher:
@@ -67,18 +46,11 @@ class Cipher:
 
     def encrypt(self, plain: bytes) -> bytes:
         """The encrypted stream of `plain`, under a fresh key."""
-        secret = self._random(KEY_SIZE + _NONCE_SIZE)
-        subkey, nonce = secret[:KEY_SIZE], secret[KEY_SIZE:]
-        seal = _library().data(subkey).encrypt
-        if 0 < len(plain) <= self._record_size:
-            return self._wrap(subkey) + nonce + seal(nonce, plain, None)
-        parts = [self._wrap(subkey)]
-        view = memoryview(plain)
-        for start in range(0, len(plain), self._record_size):
-            nonce = self._random(_NONCE_SIZE)
-            parts.append(nonce)
-            parts.append(seal(nonce, view[start : start + self._record_size], None))
-        return b"".join(parts)
+        secret = self._random(KEY_SIZE + _NONCE_SIZE * -(-len(plain) // self._record_size))
+        if self._wraps:
+            return seal_stream(self._key, secret, plain, self._record_size)
+        subkey, nonces = secret[:KEY_SIZE], secret[KEY_SIZE:]
+        return self._wrap_as_record(subkey) + gcm_siv.seal_records(subkey, nonces, plain, self._record_size)
 
     def decrypt(self, stream: bytes) -> bytes:
         """The plaintext of a stream.
@@ -86,44 +58,27 @@ class Cipher:
         Raises IntegrityError where it was altered or cut inside a record, or belongs to another key. (A stream cut
         between two records passes: what is inside has identifiers of its own.)
         """
-        library = _library()
-        size = self._wrapped_size
-        if len(stream) < size:
-            raise IntegrityError(f"an encrypted stream is cut short: {len(stream)} bytes")
-        unseal = library.data(self._unwrap(stream[:size])).decrypt
-        if _RECORD_OVERHEAD < len(stream) - size <= self._record_size + _RECORD_OVERHEAD:
-            try:
-                return unseal(stream[size : size + _NONCE_SIZE], stream[size + _NONCE_SIZE :], None)
-            except library.invalid_tag:
-                raise IntegrityError("a record of an encrypted stream was altered") from None
-        view = memoryview(stream)
-        parts = []
-        step = self._record_size + _RECORD_OVERHEAD
-        for start in range(size, len(stream), step):
-            record = view[start : start + step]
-            if len(record) <= _RECORD_OVERHEAD:
-                raise IntegrityError("the last record of an encrypted stream is cut short")
-            try:
-                parts.append(unseal(record[:_NONCE_SIZE], record[_NONCE_SIZE:], None))
-            except library.invalid_tag:
-                raise IntegrityError("a record of an encrypted stream was altered") from None
-        return b"".join(parts)
-
-    @property
-    def _wrapped_size(self) -> int:
-        return KEY_SIZE + 8 if self._wraps else KEY_SIZE + _RECORD_OVERHEAD
-
-    def _wrap(self, subkey: bytes) -> bytes:
-        if self._wraps:
-            return _library().wrap(self._key, subkey)
-        nonce = self._random(_NONCE_SIZE)
-        return nonce + _library().legacy(self._key).encrypt(nonce, subkey, None)
-
-    def _unwrap(self, wrapped: bytes) -> bytes:
-        library = _library()
         try:
             if self._wraps:
-                return library.unwrap(self._key, wrapped)
-            return library.legacy(self._key).decrypt(wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:], None)
-        except (library.invalid_unwrap, library.invalid_tag):
+                return open_stream(self._key, stream, self._record_size)
+            records = memoryview(stream)[_KEY_RECORD:]
+            return gcm_siv.open_records(self._unwrap_record(stream), records, self._record_size)
+        except ValueError as error:
+            raise IntegrityError(str(error)) from None
+
+    def _wrap_as_record(self, subkey: bytes) -> bytes:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = self._random(_NONCE_SIZE)
+        return nonce + AESGCM(self._key).encrypt(nonce, subkey, None)
+
+    def _unwrap_record(self, stream: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        if len(stream) < _KEY_RECORD:
+            raise IntegrityError(f"an encrypted stream is cut short: {len(stream)} bytes")
+        try:
+            return AESGCM(self._key).decrypt(stream[:_NONCE_SIZE], stream[_NONCE_SIZE:_KEY_RECORD], None)
+        except InvalidTag:
             raise IntegrityError("the key of an encrypted stream was altered, or is another repository's") from None
