@@ -47,3 +47,30 @@ or `before` that is a duration is counted from the moment at which the policy is
         Example("plait policy set weekly since='3 months'", "and look at nothing older"),
     ),
 )
+MAINTENANCE: Final = form(
+    "",
+    (0, 0),
+    upkeep_options.MAINTENANCE,
+    """\
+Gives space back, in two steps that are plakar's, too. What no snapshot needs is coloured: nothing is read from it any
+more, and nothing new refers to it. What has been coloured for the grace period is deleted. So space comes back with the
+first run that is a grace period later.
+
+Packfiles, temporary files and locks that dead runs left are found and named; locks are ignored ten minutes after they
+were last refreshed, the rest goes when it is older than the grace period. While maintenance runs, nobody can write.
+`plait repack` first brings back what is lost in packfiles of which only a part is needed.""",
+    Example("plait at /backup maintenance --dry-run", "show what would go, and how many bytes that is"),
+    Example("plait at /backup maintenance --grace 2d", "delete what was coloured two days ago"),
+)
+REPACK: Final = form(
+    "",
+    (0, 0),
+    upkeep_options.REPACK,
+    """\
+Writes anew what is needed of packfiles that hold little else, and colours them, so that `plait maintenance` deletes
+them when their grace is over. Many small packfiles are put together, too. Until then both copies are there: the
+repository grows by what is moved. It is whole at every instant, for plakar as well, and an interrupted run is finished
+by the next.""",
+    Example("plait at /backup repack --dry-run", "show how much would be moved, and how much comes back"),
+    Example("plait at /backup repack --threshold 80% --limit 10G", "more thorough, but at most 10 GiB at once"),
+)

@@ -4,9 +4,70 @@ from __future__ import annotations
 
 from typing import Final
 
-from plait.mirror.option_types import TEXT
-from plait.model.options import Option, OptionSet, Section
+from plait.mirror.option_types import SIZE, SWITCH, TEXT
+from plait.model.options import Option, OptionSet, Section, ValueType
+
+
+def parse_period(text: str) -> int:
+    """Nanoseconds of a duration: Go's, such as 168h, else one with days, such as 7d or 2 weeks. Raises ValueError."""
+    from plait.model.errors import UsageError
+    from plait.model.values.durations import parse_go_duration
+    from plait.repository.moments import parse_duration
+
+    try:
+        period = parse_go_duration(text)
+    except ValueError:
+        try:
+            period = parse_duration(text)
+        except UsageError as error:
+            raise ValueError(error.message) from None
+    if period < 0:
+        raise ValueError("a duration cannot be negative")
+    return period
+
+
+def _percentage(text: str) -> float:
+    """A share of 0 to 1, from a percentage with or without its sign."""
+    try:
+        number = float(text.strip().removesuffix("%"))
+    except ValueError:
+        raise ValueError("a percentage is a number from 0 to 100, as in 5%") from None
+    if not 0 <= number <= 100:
+        raise ValueError("a percentage is a number from 0 to 100, as in 5%")
+    return number / 100
+
+
+PERIOD: Final = ValueType("DURATION", parse_period)
+PERCENTAGE: Final = ValueType("PERCENT", _percentage)
+_DRY_RUN: Final = Option(
+    "dry-run", SWITCH, default=False, help="Show what would be done; change nothing", section=Section.MAIN
+)
 
 PRUNE: Final = OptionSet(
     (Option("policy", TEXT, default="", help="Keep what this policy keeps", section=Section.SNAPSHOT),)
+)
+MAINTENANCE: Final = OptionSet(
+    (
+        Option(
+            "grace",
+            PERIOD,
+            default=None,
+            help="Delete what has been coloured for so long, as in 7d or 12h (default 7d, or PLAKAR_GRACEPERIOD)",
+            section=Section.MAIN,
+        ),
+        _DRY_RUN,
+    )
+)
+REPACK: Final = OptionSet(
+    (
+        Option(
+            "threshold",
+            PERCENTAGE,
+            default=0.5,
+            help="Rewrite packfiles of which less than this share is needed",
+            section=Section.MAIN,
+        ),
+        Option("limit", SIZE, default=None, help="Move at most so many bytes", section=Section.MAIN),
+        _DRY_RUN,
+    )
 )

@@ -85,6 +85,8 @@ VERBS: Final[dict[str, Verb]] = {
     "backup": Verb("Save places as a snapshot", (_REPOSITORY + "BACKUP",), _ONLY_REPOSITORY),
     "rm": Verb("Remove snapshots", (_REPOSITORY + "RM",), _ONLY_REPOSITORY),
     "prune": Verb("Remove the snapshots that no policy keeps", (_UPKEEP + "PRUNE",), _ONLY_REPOSITORY),
+    "maintenance": Verb("Give back the space of what no snapshot needs", (_UPKEEP + "MAINTENANCE",), _ONLY_REPOSITORY),
+    "repack": Verb("Rewrite packfiles of which little is needed", (_UPKEEP + "REPACK",), _ONLY_REPOSITORY),
     "policy": Verb("Keep the names of what prune keeps", (_UPKEEP + "POLICY",)),
     "restore": Verb(
         "Bring back what is kept",

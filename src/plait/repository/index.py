@@ -190,6 +190,43 @@ class StoredIndex:
             return [found[name] for name in sorted(found) if (resource, mac, name) not in view.gone]
         return list(found.values())
 
+    def every_place(self, resource: int, mac: bytes) -> Sequence[Place]:
+        """As `places`, with those in packfiles that are coloured and not swept yet."""
+        view = self._view
+        if resource in _IN_SUMMARY:
+            return view.small.places(resource, mac, coloured=True)
+        key = key_of(resource, mac)
+        found = {
+            place.packfile: place
+            for part in view.parts
+            for place in map(part.segment.place, part.segment.find(key))
+            if view.small.is_known(place.packfile) and (resource, mac, place.packfile) not in view.gone
+        }
+        return [found[name] for name in sorted(found)]
+
+    def locations(self) -> Iterator[tuple[bytes, Place]]:
+        """The key (`segments.key_of`) and the place of every blob in every packfile that is not swept yet.
+
+        Padding is left out. Those of packfiles that no state names at all come, too.
+        """
+        view = self._view
+        for resource, mac, place in view.small.locations():
+            yield key_of(resource, mac), place
+        swept = view.small.known_packfiles() - view.small.packfiles().keys()
+        for part in view.parts:
+            names = [None if name in swept else name for name in part.segment.packfiles]
+            for key, number, offset, length in part.segment.unpacked():
+                name = names[number]
+                if name is not None and (not view.gone or (key[32], key[:32], name) not in view.gone):
+                    yield key, Place(name, offset, length)
+
+    def dangling(self) -> list[tuple[int, bytes, bytes]]:
+        """Kind, identifier and packfile of blobs in packfiles that no state ever named."""
+        known = self.known_packfiles()
+        if all(name in known for part in self._view.parts for name in part.segment.packfiles):
+            return []
+        return [(key[32], key[:32], place.packfile) for key, place in self.locations() if place.packfile not in known]
+
     def holds(self, resource: int, mac: bytes) -> bool:
         """Whether a blob can be read."""
         return bool(self.places(resource, mac))
@@ -237,6 +274,15 @@ class StoredIndex:
                         yield state.name, record
                 elif isinstance(record, Coloured) and (record.resource, record.mac) == (Resource.SNAPSHOT, snapshot):
                     yield state.name, record
+
+    def states_that_colour(self, packfile: bytes) -> list[bytes]:
+        """The names of the states by which a packfile is coloured."""
+        return [
+            state.name
+            for state in tuple(self._states.values())
+            for record in state.records()
+            if isinstance(record, Coloured) and (record.resource, record.mac) == (Resource.PACKFILE, packfile)
+        ]
 
     def newest_state(self) -> bytes | None:
         """The name of the newest state, by its own time."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RECORD: Final = struct.Struct("<32sBIQI")
 """Identifier, kind, number of the packfile in the segment, offset, length."""
 
+_KEYED: Final = struct.Struct("<33sIQI")
+"""The same with identifier and kind as one key."""
 _HEADER: Final = struct.Struct("<8sQII")
 _MAGIC: Final = b"plaitix1"
 _PER_PREFIX: Final = 16
@@ -97,6 +99,13 @@ class Segment:
             many = min(_BATCH, self.count - first)
             data = os.pread(self._descriptor, many * size, self._start + first * size)
             yield from (data[at : at + size] for at in range(0, len(data), size))
+
+    def unpacked(self) -> Iterator[tuple[bytes, int, int, int]]:
+        """Of all records, in order: key, number of the packfile, offset, length."""
+        size = _KEYED.size
+        for first in range(0, self.count, _BATCH):
+            many = min(_BATCH, self.count - first)
+            yield from _KEYED.iter_unpack(os.pread(self._descriptor, many * size, self._start + first * size))
 
     def __del__(self) -> None:
         # Never earlier: another thread may be probing it.

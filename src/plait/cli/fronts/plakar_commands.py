@@ -159,13 +159,8 @@ def _policy_commands() -> dict[str, FrontCommand]:
     "ls": FrontCommand(
         COMMANDS["ls"], options.LS | options.LOCATION, ("ls [OPTIONS] [SNAPSHOT[:PATH]]",), takes=(0, 1)
     ),
-    "ptar": FrontCommand(
-        COMMANDS["ptar"],
-        FRONT_PTAR,
-        ("plakar ptar [OPTIONS] -o out.ptar [@location | path]...",),
-        Needs.LOCATION,
-        (0, _MANY),
-        types={"k": "value", "kloset": "value"},
+    "maintenance": FrontCommand(
+        COMMANDS["maintenance"], upkeep_options.MAINTENANCE, ("maintenance",), takes=(0, _MANY)
     ),
     "restore": FrontCommand(
     "prune": FrontCommand(
@@ -212,8 +207,6 @@ ABSENT: Final = (
     "diag",
     "login",
     "logout",
-    "maintenance",
-    "mount",
     "pkg",
     "repair",
     "service",

@@ -122,17 +122,31 @@ class Holdings:
 
     def is_readable(self, packfile: bytes) -> bool:
         """Whether blobs may be taken from a packfile: known, not deleted, not coloured."""
-        known = packfile in self._packfiles and packfile not in self._gone_packfiles
-        return known and (Resource.PACKFILE, packfile) not in self._colours
+        return self.is_known(packfile) and (Resource.PACKFILE, packfile) not in self._colours
 
-    def places(self, resource: int, mac: bytes) -> list[Place]:
-        """Every place where a blob can be read, that of the lowest packfile name first, as the original takes it."""
+    def is_known(self, packfile: bytes) -> bool:
+        """Whether a state names a packfile and none deletes it; it may be coloured."""
+        return packfile in self._packfiles and packfile not in self._gone_packfiles
+
+    def places(self, resource: int, mac: bytes, *, coloured: bool = False) -> list[Place]:
+        """Every place where a blob can be read, that of the lowest packfile name first, as the original takes it.
+
+        `coloured`: those in coloured packfiles, too.
+        """
         places = self._places.get((resource, mac), {})
+        usable = self.is_known if coloured else self.is_readable
         return [
             places[packfile]
             for packfile in sorted(places)
-            if self.is_readable(packfile) and (resource, mac, packfile) not in self._gone_places
+            if usable(packfile) and (resource, mac, packfile) not in self._gone_places
         ]
+
+    def locations(self) -> Iterable[tuple[int, bytes, Place]]:
+        """Kind, identifier and place of every blob in every packfile that is not deleted."""
+        for (resource, mac), places in self._places.items():
+            for packfile, place in places.items():
+                if packfile not in self._gone_packfiles and (resource, mac, packfile) not in self._gone_places:
+                    yield resource, mac, place
 
     def blobs(self) -> Iterable[tuple[int, bytes]]:
         """Kind and identifier of every blob that can be read."""

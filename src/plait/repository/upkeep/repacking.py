@@ -1,0 +1,210 @@
+"""Repacking: what is needed of packfiles that hold little else is written anew, and they are coloured.
+
+One state names the new packfiles and colours the old ones, after the new ones are stored: at every instant each blob is
+where some state says, once, for the original too. Maintenance sweeps the old ones when their grace is over.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from plait.model.errors import IntegrityError
+from plait.repository.blobs import Located, regions
+from plait.repository.events import Warned, silent
+from plait.repository.format.resources import Resource
+from plait.repository.format.states import Coloured
+from plait.repository.parallel import in_parallel
+from plait.repository.upkeep.survey import exclusive, survey
+from plait.repository.writing import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from plait.engine.workers import Cancellation
+    from plait.repository.events import Listener
+    from plait.repository.format.merging import Place
+    from plait.repository.locking import HeldLock
+    from plait.repository.repository import Repository
+    from plait.repository.upkeep.survey import Share, Survey
+
+SMALL: Final = 1 << 20
+"""Bytes of blobs below which a packfile is small."""
+MANY: Final = 8
+"""So many small packfiles are put together."""
+_PUBLISHED: Final = 64 << 20
+"""Bytes that are moved between states, at least."""
+_AT_ONCE: Final = 2
+_NEVER: Final = float("inf")
+
+
+class RepackSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which packfiles are rewritten.
+
+    `threshold`: those of whose blobs less than this share (0 to 1) is needed. `limit`: bytes that are moved at most,
+    None for no limit. `dry_run`: nothing is changed, and no lock is taken.
+    """
+
+    threshold: float = 0.5
+    limit: int | None = None
+    dry_run: bool = False
+
+
+class Repacked(msgspec.Struct, kw_only=True):
+    """What was done, or would be: which packfiles were rewritten, bytes moved, and bytes that will come back.
+
+    `damaged`: packfiles that stay as they are, because not everything that is needed of them can be read.
+    `left`: packfiles beyond the limit.
+    """
+
+    packfiles: list[bytes] = []
+    moved: int = 0
+    freed: int = 0
+    damaged: list[bytes] = []
+    left: int = 0
+
+
+class _Content(msgspec.Struct, frozen=True):
+    """What is needed of a packfile: kind, identifier and stored bytes of each blob; or why it cannot be read."""
+
+    packfile: bytes
+    blobs: list[tuple[int, bytes, bytes]]
+    error: IntegrityError | None = None
+
+
+def candidates(shares: dict[bytes, Share], usable: frozenset[bytes], threshold: float) -> list[bytes]:
+    """The packfiles worth rewriting, those that give most for the bytes moved first. Pure.
+
+    `usable`: packfiles that are not coloured. Small ones are among them where there are many.
+    """
+    there = {name: share for name, share in shares.items() if name in usable and share.size is not None}
+    used = {name: share for name, share in there.items() if share.needed}
+    sparse = {name for name, share in used.items() if share.needed < threshold * share.blobs}
+    small = {name for name, share in used.items() if share.blobs < SMALL}
+    chosen = sparse | small if len(small) >= MANY else sparse
+    return sorted(chosen, key=lambda name: (used[name].needed / (used[name].size or 1), name))
+
+
+def repack(
+    repository: Repository,
+    settings: RepackSettings,
+    *,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Repacked:
+    """Rewrites packfiles of which little is needed. Raises as `maintenance.maintain`."""
+    if settings.dry_run:
+        repository.refresh()
+        found = survey(repository, cancellation)
+        return _limited(repository, found, settings)[1]
+    with exclusive(repository, lambda text: listener(Warned(text))) as lock:
+        found = survey(repository, cancellation)
+        names, result = _limited(repository, found, settings)
+        if names:
+            _Repacking(repository, found, lock, listener, cancellation).run(names, result)
+        return result
+
+
+def _limited(repository: Repository, found: Survey, settings: RepackSettings) -> tuple[list[bytes], Repacked]:
+    """The packfiles to rewrite, and what that would come to."""
+    names = candidates(found.shares, repository.index.readable_packfiles(), settings.threshold)
+    result = Repacked()
+    for name in names:
+        share = found.shares[name]
+        if settings.limit is not None and result.moved + share.needed > settings.limit:
+            break
+        result.packfiles.append(name)
+        result.moved += share.needed
+        result.freed += (share.size or 0) - share.needed
+    result.left = len(names) - len(result.packfiles)
+    return list(result.packfiles), result
+
+
+class _Repacking:
+    def __init__(
+        self,
+        repository: Repository,
+        found: Survey,
+        lock: HeldLock,
+        listener: Listener,
+        cancellation: Cancellation | None,
+    ) -> None:
+        self._repository = repository
+        self._found = found
+        self._lock = lock
+        self._listener = listener
+        self._raise_if_cancelled: Callable[[], None] = (
+            cancellation.raise_if_cancelled if cancellation is not None else lambda: None
+        )
+
+    def run(self, names: Sequence[bytes], result: Repacked) -> None:
+        """Rewrites packfiles; `result` tells of those that were."""
+        result.packfiles, result.moved = [], 0
+        repository = self._repository
+        with Writer(
+            repository.writable_files,
+            repository.codec,
+            repository.index,
+            self._lock,
+            packfile_size=repository.configuration.packfile.max_size,
+            publish_seconds=_NEVER,
+        ) as writer:
+            waiting: list[bytes] = []
+            pending = 0
+            for content in in_parallel(self._read, self._wanted(names), _AT_ONCE):
+                self._raise_if_cancelled()
+                if content.error is not None:
+                    self._listener(Warned(f"packfile {content.packfile.hex()} is left as it is: {content.error}"))
+                    result.damaged.append(content.packfile)
+                    share = self._found.shares[content.packfile]
+                    result.freed -= (share.size or 0) - share.needed
+                    continue
+                for resource, mac, stored in content.blobs:
+                    writer.add_encoded(resource, mac, stored)
+                    pending += len(stored)
+                waiting.append(content.packfile)
+                if pending >= _PUBLISHED:
+                    self._publish(writer, waiting, result, pending)
+                    waiting, pending = [], 0
+            if waiting:
+                self._publish(writer, waiting, result, pending)
+
+    def _publish(self, writer: Writer, old: Sequence[bytes], result: Repacked, moved: int) -> None:
+        now = time.time_ns()
+        writer.publish([Coloured(Resource.PACKFILE, name, now) for name in old])
+        result.packfiles += old
+        result.moved += moved
+
+    def _wanted(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, list[Located[bytes]]]]:
+        """Of each packfile what is needed from it."""
+        going = set(names)
+        numbers = {number: name for number, name in enumerate(self._found.order) if name in going}
+        wanted: dict[bytes, list[Located[bytes]]] = {name: [] for name in names}
+        chosen = self._found.chosen
+        for key, place in self._repository.index.locations():
+            number = chosen.get(key)
+            if number in numbers and numbers[number] == place.packfile:
+                wanted[place.packfile].append(Located(place, key))
+        for name in names:
+            yield name, wanted.pop(name)
+
+    def _read(self, item: tuple[bytes, list[Located[bytes]]]) -> _Content:
+        """The needed blobs of a packfile as they are stored, each of them verified."""
+        packfile, located = item
+        blobs = self._repository.reader.blobs
+        found: list[tuple[int, bytes, bytes]] = []
+        try:
+            for region in regions(located):
+                data = blobs.region(region)
+                for place, key in region.items:
+                    found.append(self._verified(key, place, data[place.offset - region.offset :][: place.length]))
+        except IntegrityError as error:
+            return _Content(packfile, [], error)
+        return _Content(packfile, found)
+
+    def _verified(self, key: bytes, place: Place, stored: bytes) -> tuple[int, bytes, bytes]:
+        resource, mac = Resource(key[32]), key[:32]
+        self._repository.reader.blobs.decode(resource, mac, place, stored)
+        return int(resource), mac, stored

@@ -1,0 +1,175 @@
+"""How much of each packfile is needed, and where each needed blob is taken from."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from plait.model.errors import IntegrityError
+from plait.repository.format.configuration import Unlocked
+from plait.repository.format.resources import Resource
+from plait.repository.locking import HeldLock
+from plait.repository.reading import RepositoryReader
+from plait.repository.upkeep.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from plait.engine.workers import Cancellation
+    from plait.repository.format.merging import Place
+    from plait.repository.format.states import Packfile
+    from plait.repository.index import StoredIndex
+    from plait.repository.repository import Repository
+
+_LENGTH_BITS: Final = 32
+_NOWHERE: Final = 1 << 96
+_NAMED: Final = 3
+
+
+class Share(msgspec.Struct, frozen=True):
+    """Of a packfile, in bytes: the blobs that are needed from it, all its blobs without padding, and the file.
+
+    `size` is None where the store has no such file.
+    """
+
+    needed: int
+    blobs: int
+    size: int | None
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What the listed snapshots need of each packfile that a state names, at one moment.
+
+    `chosen`: of each needed blob, by its key, the number in `order` of the packfile that it is taken from.
+    """
+
+    order: tuple[bytes, ...]
+    chosen: dict[bytes, int]
+    shares: dict[bytes, Share]
+    sizes: dict[bytes, int]
+    """Bytes of every packfile that is in the store, whether a state names it or not."""
+
+    def is_used(self, packfile: bytes) -> bool:
+        """Whether a needed blob is taken from a packfile."""
+        share = self.shares.get(packfile)
+        return share is not None and share.needed > 0
+
+
+class Everywhere:
+    """An index that finds blobs in coloured packfiles, too: what is in use must be found until it is swept."""
+
+    def __init__(self, index: StoredIndex) -> None:
+        self._index = index
+
+    def places(self, resource: int, mac: bytes) -> Sequence[Place]:
+        """As in `BlobIndex`; places that blobs may be taken from come first."""
+        return self._index.places(resource, mac) or self._index.every_place(resource, mac)
+
+    def snapshots(self) -> list[bytes]:
+        """As in `BlobIndex`."""
+        return self._index.snapshots()
+
+    def packfiles(self) -> dict[bytes, Packfile]:
+        """As in `BlobIndex`."""
+        return self._index.packfiles()
+
+    def colours(self) -> dict[tuple[int, bytes], int]:
+        """As in `BlobIndex`."""
+        return self._index.colours()
+
+
+@contextmanager
+def exclusive(repository: Repository, told: Callable[[str], None]) -> Iterator[HeldLock]:
+    """Holds the exclusive lock of a repository, of which everything is known that was published before.
+
+    `told` gets a line about locks that were stale, and about what went wrong with them. Raises BusyError.
+    """
+    repository.refresh()
+    index = repository.index
+    listed = frozenset(index.snapshots())
+    with HeldLock(
+        repository.writable_files,
+        repository.codec,
+        _random_name(),
+        exclusive=True,
+        is_listed=listed.__contains__,
+        told=told,
+    ) as lock:
+        repository.refresh()
+        yield lock
+
+
+def survey(repository: Repository, cancellation: Cancellation | None = None) -> Survey:
+    """Looks through all snapshots.
+
+    Raises IntegrityError where it cannot be told what is needed, or something that is needed is missing: who does not
+    know everything that is used must not remove anything. Raises CancelledError, and the store's errors.
+    """
+    index, files = repository.index, repository.files
+    if index.damaged_states:
+        keys = ", ".join(sorted(index.damaged_states))
+        raise IntegrityError(f"what the repository holds is not known: damaged: {keys}", hint=_HINT)
+    reader = RepositoryReader(
+        files, unlocked=Unlocked(repository.configuration, repository.codec), index=Everywhere(index)
+    )
+    usage = Usage(reader, cancellation)
+    for identifier in reader.snapshots():
+        try:
+            usage.add(reader.snapshot(identifier))
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"what snapshot {identifier.hex()} needs cannot be told: {error.message}", hint=_HINT
+            ) from None
+    return _measure(index, files.packfile_sizes(), usage.needed)
+
+
+def _measure(index: StoredIndex, sizes: dict[bytes, int], needed: set[bytes]) -> Survey:
+    known = index.packfiles()
+    readable = index.readable_packfiles()
+    # The original takes a blob from the packfile of the lowest name.
+    order = tuple(sorted(known, key=lambda name: (name not in sizes, name not in readable, name)))
+    numbers = {name: number for number, name in enumerate(order)}
+    best = dict.fromkeys(needed, _NOWHERE)
+    blobs = [0] * len(order)
+    for key, place in index.locations():
+        number = numbers.get(place.packfile)
+        if number is None:
+            continue
+        blobs[number] += place.length
+        found = best.get(key)
+        if found is not None:
+            rank = number << _LENGTH_BITS | place.length
+            if rank < found:
+                best[key] = rank
+    there = sum(name in sizes for name in order)
+    lost = [key for key, rank in best.items() if rank >> _LENGTH_BITS >= there]
+    if lost:
+        raise IntegrityError(f"snapshots need what is missing: {_named(lost)}", hint=_HINT)
+    taken = [0] * len(order)
+    for key, rank in best.items():
+        number = rank >> _LENGTH_BITS
+        best[key] = number
+        # An empty content takes no bytes where nothing is compressed, and is needed all the same.
+        taken[number] += (rank & ((1 << _LENGTH_BITS) - 1)) or 1
+    shares = {
+        name: Share(taken[number], max(blobs[number], taken[number]), sizes.get(name))
+        for number, name in enumerate(order)
+    }
+    return Survey(order, best, shares, sizes)
+
+
+_HINT: Final = "`check` tells which snapshots are hit, `repair` mends what can be mended; or remove those with `rm`"
+
+
+def _named(keys: Iterable[bytes]) -> str:
+    names = [f"{Resource(key[32]).name.lower()} {key[:32].hex()}" for key in keys]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _random_name() -> bytes:
+    import os
+
+    return os.urandom(32)
