@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,3 +100,20 @@ def test_cancelling_ends_what_is_under_way(kind: type[Crew[str, str]], tmp_path:
             pass
         cancellation.cancel(CancelledError("interrupted"))
         assert crew.take() is None
+
+
+def test_whoever_waits_for_signals_hears_nothing_of_processes_that_end() -> None:
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    handler = signal.signal(signal.SIGTERM, lambda *_: None)
+    descriptor = signal.set_wakeup_fd(writer.fileno())
+    try:
+        for _ in range(20):
+            with Crew(double, 3, Cancellation()) as crew:
+                crew.start()
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        signal.signal(signal.SIGTERM, handler)
+        writer.close()
+    with reader:
+        assert reader.recv(100) == b""

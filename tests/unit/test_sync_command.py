@@ -245,6 +245,25 @@ def test_defect_a_snapshot_removed_there_is_brought_back(bench: Bench) -> None:
     assert bench.counts(bench.run("at", "a", "sync", "to", "b")) == numbers(selected=3, present=3)
 
 
+def test_a_policy_of_the_peer_is_asked_before_bytes_move(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    days = [bench.save("a", "tree", f"day {day}", "--force-timestamp", f"2024-05-0{day}") for day in (1, 2, 3)]
+    again = bench.save("a", "tree", "later that day", "--force-timestamp", "2024-05-03 12:00")
+    bench.save("b", "there", "already", "--force-timestamp", "2024-05-02 12:00")
+    bench.run("policy", "add", "daily", "per-day=1")
+    # Of each day the newest: of the second the peer has a newer one.
+    lines = bench.run("at", "a", "sync", "--keep-policy", "daily", "--dry-run", "to", "b").splitlines()
+    assert {line[:64] for line in lines if line[:64] in days or line[:64] == again} == {days[0], again}
+    out = bench.run("at", "a", "sync", "--keep-policy", "daily", "to", "b")
+    assert bench.counts(out) == numbers(selected=4, copied=2, skipped=2)
+    assert f"Snapshot {days[2]} would not be kept" in out
+    assert set(bench.listed("b")) & {*days, again} == {days[0], again}
+    assert "would keep 3 and delete 0" in bench.run("at", "b", "prune", "--policy", "daily")
+    bench.run("at", "a", "sync", "--keep-policy", "none", "to", "missing", code=1)
+    assert 'policy "none" not found' in bench.err
+
+
 def test_defect_damage_is_not_laundered(bench: Bench) -> None:
     """Of a repository without compression and encryption, only identifiers tell that a bit was flipped."""
     bench.create("a", "--no-compression")

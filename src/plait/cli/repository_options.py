@@ -256,6 +256,13 @@ DELETED: Final = Option(
     help="Bring back snapshots that were removed there, or keep them removed",
     section=Section.SNAPSHOT,
 )
+KEEP_POLICY: Final = Option(
+    "keep-policy",
+    TEXT,
+    default="",
+    help="Leave out what this policy would not keep there, among what is there already",
+    section=Section.SNAPSHOT,
+)
 SYNC_OF_PLAN: Final = OptionSet(
     (
         _switch("verify", "Read back what was copied"),
@@ -279,7 +286,7 @@ SYNC_OF_PLAN: Final = OptionSet(
     )
 )
 """How a sync is done, whatever it copies."""
-SYNC: Final = OptionSet((DELETED,)) | SYNC_OF_PLAN
+SYNC: Final = OptionSet((DELETED, KEEP_POLICY)) | SYNC_OF_PLAN
 SERVER: Final = OptionSet(
     (
         Option(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+_OF_PARENT: Final = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_DFL}
+"""Signals that the parent acts on for all, and what a child does about them."""
 _LENGTH: Final = struct.Struct("<Q")
 _POLL: Final = 0.1
 _AHEAD: Final = 2
@@ -124,13 +126,19 @@ class Crew(Generic[T, R]):
             with warnings.catch_warnings():
                 # Other threads are no danger: the child runs nothing but the function, and takes no lock of theirs.
                 warnings.simplefilter("ignore", DeprecationWarning)
+                # A signal must not meet a child that still has the handlers of its parent, who would hear of it.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_PARENT)
                 pid = os.fork()
             if not pid:
+                for number, handler in _OF_PARENT.items():
+                    signal.signal(number, handler)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 for member in self._members:
                     member.close()
                 os.close(tasks)
                 os.close(results)
                 _serve(self._function, task_end, result_end)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(task_end)
             os.close(result_end)
             member = _Member(pid, tasks, results)
@@ -233,7 +241,7 @@ class _Member:
         os.close(self.receiving)
         # It has nothing left to do; but a process that another thread forked may hold its pipe, which then never ends.
         with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
+            os.kill(self.pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
@@ -242,8 +250,6 @@ def _serve(function: Callable[[T], R], tasks: int, results: int) -> NoReturn:
     """The life of a process: ends with the pipe, and without running what its parent left to be done at exit."""
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         while (data := _read(tasks)) is not None:
             answer: tuple[R | None, BaseException | None]
             try:

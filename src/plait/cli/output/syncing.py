@@ -77,8 +77,11 @@ class SyncLines:
                     output.result(f"{event.snapshot.hex()}  {size}  {where}{again}")
             case NotCopied():
                 self._say_failure(event)
-            case LeftOut():
+            case LeftOut(reason=""):
                 output.info(f"Snapshot {event.snapshot.hex()} was removed from {event.peer}, and stays removed")
+            case LeftOut():
+                said = f"would not be kept at {event.peer}, and stays away"
+                output.info(f"Snapshot {event.snapshot.hex()} {said}: {event.reason}")
             case NothingFound():
                 self._silent_end = self._direction is not Direction.WITH
                 output.info(f"No matching snapshot found in store {event.source}")
@@ -146,7 +149,7 @@ class SyncRecords:
                 data = {"error": event.error, "snapshot": event.snapshot.hex(), "source": event.source}
                 self._write("error", "sync.error", event.snapshot, data)
             case LeftOut():
-                self._write("info", "sync.skipped", event.snapshot, {"target": event.peer})
+                self._write("info", "sync.skipped", event.snapshot, {"target": event.peer, "reason": event.reason})
             case NothingFound():
                 self._write("info", "sync.nothing", b"", {"source": event.source})
             case _:

@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from plait.repository.selection import Query
+
 
 class Direction(StrEnum):
     """Where snapshots go, seen from the local repository."""
@@ -37,11 +39,13 @@ class Outcome(StrEnum):
 class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a sync is done.
 
-    `verify`: whether what was copied is read back. `remembers`: whether what earlier runs learned of the two
-    repositories is used. `processes`: whether several may read at once. `publish_seconds`: see `Writer`.
+    `keep`: the retention of the repository that snapshots go to: what it would not keep there is not copied. `verify`:
+    whether what was copied is read back. `remembers`: whether what earlier runs learned of the two repositories is
+    used. `processes`: whether several may read at once. `publish_seconds`: see `Writer`.
     """
 
     deleted: Deleted = Deleted.RESTORE
+    keep: Query | None = None
     verify: bool = False
     remembers: bool = True
     dry_run: bool = False
@@ -95,10 +99,11 @@ class NotCopied(msgspec.Struct, frozen=True):
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """The snapshot was removed from the peer, and stays so."""
+    """The snapshot was removed from the peer, and stays so; or retention would not keep it there, and why."""
 
     snapshot: bytes
     peer: str
+    reason: str = ""
 
 
 class NothingFound(msgspec.Struct, frozen=True):

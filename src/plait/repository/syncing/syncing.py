@@ -38,6 +38,7 @@ from plait.repository.syncing.settings import (
     SyncResult,
     SyncSettings,
 )
+from plait.repository.upkeep.pruning import plan
 from plait.repository.writing import Writer
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ class _Half:
                 sync.told(LeftOut(header.identifier, self._names[1]))
             else:
                 wanted.append(header)
+        wanted = self._kept(wanted)
         for identifier, error in found.unreadable.items():
             if identifier in present:
                 sync.note(identifier, Outcome.PRESENT)
@@ -213,6 +215,24 @@ class _Half:
                 self._fail(identifier, error.message)
         if wanted:
             self._copy(wanted, removed)
+
+    def _kept(self, wanted: list[Header]) -> list[Header]:
+        """What the retention of the peer would keep there; the rest is told."""
+        sync = self._sync
+        if sync.settings.keep is None or not wanted:
+            return wanted
+        there = [header for _, header in self._peer.reader.headers() if not isinstance(header, IntegrityError)]
+        refused = {
+            judged.header.identifier: judged.reason
+            for judged in plan([*there, *wanted], sync.settings.keep, time.time_ns())
+            if not judged.verdict.kept
+        }
+        for header in wanted:
+            reason = refused.get(header.identifier)
+            if reason is not None:
+                sync.note(header.identifier, Outcome.SKIPPED)
+                sync.told(LeftOut(header.identifier, self._names[1], reason))
+        return [header for header in wanted if header.identifier not in refused]
 
     def apply(self, copies: Sequence[PlannedCopy]) -> None:
         """Copies what was planned, where both sides are still so."""

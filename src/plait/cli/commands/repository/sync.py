@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,14 +13,14 @@ from plait.cli.peers import open_peer
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
 from plait.cli.sync_forms import missing_snapshot_hint
-from plait.model.errors import CancelledError, DirectoryNotFoundError, ExitCode, PlaitError
+from plait.model.errors import CancelledError, ConfigurationError, DirectoryNotFoundError, ExitCode, PlaitError
 from plait.repository.syncing.settings import Planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from plait.cli.repositories import RepositoryCommand
-    from plait.model.options import Values
+    from plait.repository.selection import Query
     from plait.repository.syncing.planned import PlannedCopy
     from plait.repository.syncing.settings import Direction, SyncEvent, SyncResult, SyncSettings
 
@@ -47,7 +48,7 @@ class Syncing:
         self._direction = direction
         self._peer_word = peer_word
         self._planned = planned
-        settings = _settings(command.values, dry_run=command.values.dry_run or planned is not None)
+        settings = _settings(command, dry_run=command.values.dry_run or planned is not None)
         peer, place = open_peer(command, peer_word)
         local = command.place()
         self.local_name, self.peer_name = local.location, place.location
@@ -128,16 +129,29 @@ def _words(command: RepositoryCommand) -> tuple[Direction, str, str]:
         raise RefusedError("invalid direction, must be to, from or with") from None
 
 
-def _settings(values: Values, *, dry_run: bool) -> SyncSettings:
+def _settings(command: RepositoryCommand, *, dry_run: bool) -> SyncSettings:
     from plait.repository.syncing.settings import Deleted, SyncSettings
 
+    values = command.values
     return SyncSettings(
         deleted=Deleted(values.deleted),
+        keep=_retention(command, values.keep_policy) if values.keep_policy else None,
         verify=values.verify,
         remembers=values.cache == "vfs",
         dry_run=dry_run,
         processes=values.bwlimit is None,
     )
+
+
+def _retention(command: RepositoryCommand, policy: str) -> Query:
+    """What a policy asks for. Raises RefusedError on the plakar front, else ConfigurationError."""
+    from plait.repository.configured.policies import Policies
+
+    try:
+        return Policies(command.configuration_directory).query(policy, time.time_ns())
+    except ConfigurationError as error:
+        kind = RefusedError if command.is_front else ConfigurationError
+        raise kind(error.message, hint=error.hint) from None
 
 
 def _refuse_packfiles(where: str) -> None:
