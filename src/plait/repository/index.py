@@ -180,15 +180,16 @@ class StoredIndex:
         if resource in _IN_SUMMARY:
             return view.small.places(resource, mac)
         key = key_of(resource, mac)
-        found: dict[bytes, Place] = {}
-        for part in view.parts:
-            for record in part.segment.find(key):
-                if part.usable[int.from_bytes(record[33:37], "little")]:
-                    place = part.segment.place(record)
-                    found.setdefault(place.packfile, place)
-        if len(found) > 1 or view.gone:
-            return [found[name] for name in sorted(found) if (resource, mac, name) not in view.gone]
-        return list(found.values())
+        found: list[Place] = []
+        for segment, usable in view.parts:
+            if records := segment.find(key):
+                found += [segment.place(one) for one in records if usable[int.from_bytes(one[33:37], "little")]]
+        if len(found) < 2 and not view.gone:
+            return found
+        by_name: dict[bytes, Place] = {}
+        for place in found:
+            by_name.setdefault(place.packfile, place)
+        return [by_name[name] for name in sorted(by_name) if (resource, mac, name) not in view.gone]
 
     def every_place(self, resource: int, mac: bytes) -> Sequence[Place]:
         """As `places`, with those in packfiles that are coloured and not swept yet."""

@@ -27,12 +27,16 @@ RECORD: Final = struct.Struct("<32sBIQI")
 
 _KEYED: Final = struct.Struct("<33sIQI")
 """The same with identifier and kind as one key."""
+_PLACE: Final = struct.Struct("<IQI")
+"""What of a record follows its key."""
 _HEADER: Final = struct.Struct("<8sQII")
 _MAGIC: Final = b"plaitix1"
 _PER_PREFIX: Final = 16
 _MOST_BITS: Final = 20
 _BLOCK: Final = 1 << 20
 _BATCH: Final = 1 << 14
+_HELD: Final = 8 << 20
+"""Bytes of a segment up to which it is kept in memory: 170,000 records."""
 _KEY: Final = MAC_SIZE + 1
 
 
@@ -57,7 +61,10 @@ class Segment:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise SegmentError(str(error)) from None
-        if _checksum(self._descriptor) != expected.checksum:
+        size = os.fstat(self._descriptor).st_size
+        # Small ones are read as a whole to be verified; so they may as well stay.
+        whole = os.pread(self._descriptor, size, 0) if size <= _HELD else b""
+        if (blake3.blake3(whole).digest() if whole else _checksum(self._descriptor)) != expected.checksum:
             raise SegmentError("a segment of the index is damaged")
         magic, self.count, self._bits, packfiles = _HEADER.unpack(os.pread(self._descriptor, _HEADER.size, 0))
         if magic != _MAGIC or self.count != expected.records:
@@ -68,6 +75,7 @@ class Segment:
         self.packfiles = [names[start : start + MAC_SIZE] for start in range(0, len(names), MAC_SIZE)]
         self._start = _HEADER.size + table + len(names)
         self._shift = 32 - self._bits
+        self._records = whole[self._start :]
 
     def find(self, key: bytes) -> list[bytes]:
         """The records of an identifier and kind (33 bytes)."""
@@ -76,20 +84,20 @@ class Segment:
         if first == end:
             return []
         size = RECORD.size
-        records = os.pread(self._descriptor, (end - first) * size, self._start + first * size)
-        at = records.find(key)
-        if at < 0:
-            return []
+        records, first, end = self._records, first * size, end * size
+        if not records:
+            records, first, end = os.pread(self._descriptor, end - first, self._start + first), 0, end - first
+        at = records.find(key, first, end)
         found = []
         while at >= 0:
             if at % size == 0:
                 found.append(records[at : at + size])
-            at = records.find(key, at + 1)
+            at = records.find(key, at + 1, end)
         return found
 
     def place(self, record: bytes) -> Place:
         """Where the blob of a record is."""
-        _, _, number, offset, length = RECORD.unpack(record)
+        number, offset, length = _PLACE.unpack_from(record, _KEY)
         return Place(self.packfiles[number], offset, length)
 
     def records(self) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ Format, sections 10.5 and 10.8.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -33,6 +34,7 @@ _NOT_REGULAR: Final = (
 )
 
 _NUMBER: Final = struct.Struct(">Bq")
+_PARENTS: Final = 64
 
 NOT_REGULAR_CONTENT_TYPE: Final = "application/x-not-regular-file"
 
@@ -138,9 +140,17 @@ def read(data: bytes) -> Entry:
         return entry
     if name in {"", ".", ".."} or "/" in name:
         raise IntegrityError(f"an entry of a snapshot has an impossible name: {name!r}")
-    if not parent.startswith("/") or (parent != "/" and any(part in {"", ".", ".."} for part in parent[1:].split("/"))):
+    if not _is_clean(parent):
         raise IntegrityError(f"an entry of a snapshot has an impossible parent: {parent!r}")
     return entry
+
+
+@lru_cache(_PARENTS)
+def _is_clean(parent: str) -> bool:
+    """Whether a path is absolute, and each of its parts a name; children of one directory come one after the other."""
+    return parent == "/" or (
+        parent.startswith("/") and not any(part in {"", ".", ".."} for part in parent[1:].split("/"))
+    )
 
 
 _TIME_KEY: Final = b"\xa8mod_time"
