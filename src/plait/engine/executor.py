@@ -158,8 +158,9 @@ class _Attempt:
         try:
             self._plan(actions)
             if settings.delete_when is DeleteWhen.BEFORE:
+                compared = self._errors.count
                 self._delete()
-                self._remove()
+                self._remove(compared)
             if settings.check_first:
                 self._events.emit(Message(Level.INFO, CHECKS_FINISHED, settings.subject))
             for action in self._late:
@@ -276,12 +277,16 @@ class _Attempt:
             return
         self._together(self._deletions, "deletion")
 
-    def _remove(self) -> None:
-        """Removes directories that are no longer wanted, deepest first, if the gate is open."""
+    def _remove(self, passed: int = 0) -> None:
+        """Removes directories that are no longer wanted, deepest first, if the gate is open.
+
+        The first `passed` errors do not close it, unless one of them is that a listing failed.
+        """
         settings, errors = self._settings, self._errors
         if self._cancellation.cancelled():
             return
-        closed = self._stop.cancelled() or not self._complete or (errors.count > 0 and not settings.ignore_errors)
+        failed = errors.count > passed or bool(errors.listings_failed)
+        closed = self._stop.cancelled() or not self._complete or (failed and not settings.ignore_errors)
         never = settings.delete_when is DeleteWhen.NEVER
         if closed:
             if (errors.count or self._limit_told) and (self._removals or not never):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from plait.model.errors import IntegrityError, NotSupportedError
 
@@ -34,35 +33,54 @@ class Crc32:
         return f"{self._value:08x}"
 
 
-_HASHLIB = ("md5", "sha1", "whirlpool", "sha256", "sha512")
-_PREFERENCE = ("md5", "sha1", "whirlpool", "crc32", "sha256", "sha512", "blake3")
-
-
-@cache
-def computable() -> tuple[str, ...]:
-    """The names that `new_digest` knows on this machine, in rclone's order of preference."""
-    missing = {name for name in _HASHLIB if name not in hashlib.algorithms_available}
-    return tuple(name for name in _PREFERENCE if name not in missing)
+_HASHLIB: Final = frozenset({"md5", "sha1", "whirlpool", "sha256", "sha512"})
+COMPUTABLE: Final = (
+    *("md5", "sha1", "whirlpool", "crc32", "sha256", "sha512", "blake3", "xxh3", "xxh128"),
+    *("dropbox", "hidrive", "mailru", "quickxor"),
+)
+"""The names that `new_digest` knows, in rclone's order of preference."""
 
 
 def new_digest(name: str) -> Digest:
-    """A fresh digest. Raises NotSupportedError for a name that is not `computable`."""
-    if name not in computable():
-        raise NotSupportedError(f"the hash {name} cannot be computed here")
+    """A fresh digest. Raises NotSupportedError for a name that is not of `COMPUTABLE`."""
     if name == "crc32":
         return Crc32()
+    if name in _HASHLIB & hashlib.algorithms_available:
+        return hashlib.new(name, usedforsecurity=False)
+    made = _of_library(name) or _of_service(name)
+    if made is None:
+        raise NotSupportedError(f"the hash {name} cannot be computed here")
+    return made
+
+
+def _of_library(name: str) -> Digest | None:
     if name == "blake3":
         from blake3 import blake3
 
         return blake3()
-    return hashlib.new(name, usedforsecurity=False)
+    if name == "xxh3":
+        from xxhash import xxh3_64
+
+        return xxh3_64()
+    if name == "xxh128":
+        from xxhash import xxh3_128
+
+        return xxh3_128()
+    return None
+
+
+def _of_service(name: str) -> Digest | None:
+    from plait.stores.digests.services import SERVICES
+    from plait.stores.digests.whirlpool import Whirlpool
+
+    return Whirlpool() if name == "whirlpool" else SERVICES[name]() if name in SERVICES else None
 
 
 class Digests:
     """Those of the expected hashes that can be computed, computed together and compared at the end."""
 
     def __init__(self, expected: Mapping[str, str], names: Sequence[str] | None = None) -> None:
-        known = computable() if names is None else names
+        known = COMPUTABLE if names is None else names
         self._expected = expected
         self._digests = {name: new_digest(name) for name in expected if name in known}
 

@@ -9,7 +9,7 @@ import msgspec
 from plait.model.errors import CancelledError, ConfigurationError, IntegrityError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.stores.base import Outgoing
-from plait.stores.hashes import computable, new_digest
+from plait.stores.hashes import COMPUTABLE, new_digest
 
 if TYPE_CHECKING:
     from plait.mirror.verbs.task import Chosen, Task
@@ -81,7 +81,7 @@ def write_stream(task: Task, store: Store, key: str, content: Source, size: int 
         while content.read(BLOCK):
             pass
         return False
-    hashes = [name for name in store.features.hashes if name in computable()][:1]
+    hashes = [name for name in store.features.hashes if name in COMPUTABLE][:1]
     watched = _Hashed(content, "" if task.values.ignore_checksum else "".join(hashes), task)
     how = Outgoing(modified=modified if store.features.time_precision is not None else None)
     if size is None and not store.features.streaming_writes:

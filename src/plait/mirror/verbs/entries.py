@@ -15,7 +15,7 @@ from plait.model.errors import CancelledError, PlaitError
 from plait.model.items import Item, Kind
 from plait.model.values.layouts import show_layout
 from plait.stores.content import BLOCK
-from plait.stores.hashes import computable, new_digest
+from plait.stores.hashes import COMPUTABLE, new_digest
 from plait.stores.objects.content_types import content_type_of
 from plait.stores.shown import shown_metadata
 
@@ -201,7 +201,7 @@ class Entries:
 
     def _hashes_at_once(self, item: Item) -> Mapping[str, str]:
         """All hashes from one reading."""
-        digests = {name: new_digest(name) for name in sorted(self._wanted.hashes) if name in computable()}
+        digests = {name: new_digest(name) for name in sorted(self._wanted.hashes) if name in COMPUTABLE}
         try:
             with self._store.read(item.key, expected=item.stat) as reader:
                 while block := reader.read(BLOCK):

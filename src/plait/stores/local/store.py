@@ -21,7 +21,7 @@ from plait.model.errors import (
 from plait.model.items import Kind, Stat
 from plait.stores.base import PLAIN, Deleted, Features
 from plait.stores.content import BLOCK, BytesReader
-from plait.stores.hashes import computable, new_digest
+from plait.stores.hashes import COMPUTABLE, new_digest
 from plait.stores.local.attributes import apply_metadata, kind_of, read_metadata, stat_of, times_of
 from plait.stores.local.copying import Batch
 from plait.stores.local.hashing import hash_small_files
@@ -89,7 +89,7 @@ class LocalStore:
         return Features(
             scheme="local",
             identity="local:",
-            hashes=computable(),
+            hashes=COMPUTABLE,
             time_precision=properties.time_precision,
             times_in_listing=True,
             set_times=not self.options.no_set_modtime,

@@ -1,0 +1,1 @@
+"""Hashes that no library at hand computes: those of single services, and Whirlpool."""
