@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "ls": _FUNCTIONS + "listing:ls",
     "mount": _FUNCTIONS + "mount:mount",
     "maintenance": _FUNCTIONS + "maintenance:maintenance",
+    "mount": _FUNCTIONS + "mount:mount",
     "policy": _FUNCTIONS + "policy:policy",
     "prune": _FUNCTIONS + "prune:prune",
     "ptar": _FUNCTIONS + "ptar:ptar",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from plait.cli import repository_options
 from plait.cli import snapshot_options as options
 from plait.cli.forms import Example
 from plait.cli.repository_forms import MANY, form
@@ -31,4 +32,16 @@ the current directory. An archive is written once and never changed.""",
     Example("plait ptar -o all.ptar -k @home -k @offsite", "two whole repositories"),
     Example("plait at all.ptar restore --to /tmp/out 8f44", "and back from it"),
     completes=("directory",),
+)
+MOUNT: Final = form(
+    "[SNAPSHOT[:PATH]]",
+    (0, 1),
+    options.MOUNT | repository_options.LOCATION,
+    """\
+Mounts the snapshots that the options describe, each in a directory of its own, or a path of one, until it is
+interrupted or unmounted. Nothing can be changed there, and only what is looked at is read. It takes the system's
+fuse3 and `pip install 'plait[mount]'`; with --to http://HOST:PORT it takes neither: a browser shows the same.""",
+    Example("plait at /backup mount --to /mnt", "all snapshots"),
+    Example("plait at /backup mount --to /mnt 8f44:/srv/data", "a directory of one"),
+    Example("plait at /backup mount --since 7d --to http://localhost:8080", "those of a week, for a browser"),
 )

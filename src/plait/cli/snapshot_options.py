@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from plait.cli import repository_options as options
-from plait.mirror.option_types import TEXT
+from plait.mirror.option_types import SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Repeat, Section
 
 
@@ -16,7 +16,7 @@ def _named(found: OptionSet, names: str) -> tuple[Option, ...]:
 
 _PEER: Final = _named(options.SYNC, "peer-passphrase-cmd bwlimit")
 _MADE: Final = _named(options.CREATE, "plaintext no-compression hashing")
-_OVERWRITE: Final = Option("overwrite", options.APPLY.options[0].type, default=False, help="", section=Section.MAIN)
+_OVERWRITE: Final = Option("overwrite", SWITCH, default=False, help="", section=Section.MAIN)
 PTAR: Final = OptionSet(
     (
         Option("output", TEXT, default="", help="Write the archive to FILE", section=Section.MAIN, short="o"),
@@ -34,6 +34,24 @@ PTAR: Final = OptionSet(
         *_named(options.BACKUP, "ignore ignore-file no-xattr"),
         options.SOURCE_OPTION,
         *_PEER,
+    )
+)
+MOUNT: Final = OptionSet(
+    (
+        Option(
+            "to",
+            options.DIRECTORY,
+            default="",
+            help="Mount at DIR, which exists, or serve pages at http://HOST:PORT; default a new directory here",
+            section=Section.MAIN,
+        ),
+        Option(
+            "allow-others",
+            SWITCH,
+            default=False,
+            help="Let other users look, as far as the modes of the files let them",
+            section=Section.MAIN,
+        ),
     )
 )
 _KLOSET: Final = Option(

@@ -251,9 +251,8 @@ def _command_usage(front: FrontCommand) -> list[str]:
     first, *others = front.usage
     lines = [f"Usage: {first}", *(f"       {line}" for line in others)]
     options: OptionSet = front.options
-    return (
-        [*lines, "", "OPTIONS:", *defaults(options, front.types)] if options.options or front.heads_options else lines
-    )
+    listed = bool(options.options) if front.lists_options is None else front.lists_options
+    return [*lines, "", "OPTIONS:", *defaults(options, front.types)] if listed else lines
 
 
 def _refuse(text: str) -> NoReturn:

@@ -7,9 +7,8 @@ from enum import Enum
 from typing import Final
 
 from plait.cli import repository_options as options
-from plait.cli import upkeep_options
+from plait.cli import snapshot_options, upkeep_options
 from plait.cli.repositories import COMMANDS
-from plait.cli.snapshot_options import FRONT_PTAR
 from plait.mirror.option_types import INTEGER, SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Section
 
@@ -28,7 +27,7 @@ class FrontCommand:
 
     `usage` are the lines of its usage, without the word `Usage`; `few` and `many` what is said of too few words or too
     many. `types` names the type of a flag where Go would name another than its value has here.
-    `heads_options` is for a usage that heads the list of its flags though there are none.
+    `lists_options`: whether the usage has a list of its flags; None: where there are any.
     """
 
     function: str
@@ -39,7 +38,7 @@ class FrontCommand:
     few: str = "at least one parameter is required"
     many: str = "too many arguments"
     types: dict[str, str] = field(default_factory=dict)
-    heads_options: bool = False
+    lists_options: bool | None = None
 
 
 def _global(name: str, kind: object, default: object, says: str) -> Option:
@@ -150,7 +149,7 @@ def _policy_commands() -> dict[str, FrontCommand]:
         COMMANDS["digest"], options.DIGEST, ("digest [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)
     ),
     "dup": FrontCommand(
-        COMMANDS["dup"], OptionSet(()), ("dup [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY), heads_options=True
+        COMMANDS["dup"], OptionSet(()), ("dup [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY), lists_options=True
     ),
     "info": FrontCommand(COMMANDS["info"], options.INFO, ("info [-errors] [SNAPSHOT]",), takes=(0, 1)),
     "locate": FrontCommand(
@@ -170,9 +169,16 @@ def _policy_commands() -> dict[str, FrontCommand]:
         takes=(0, _MANY),
         types=_LOCATION_TYPES,
     ),
+    "mount": FrontCommand(
+        COMMANDS["mount"],
+        snapshot_options.MOUNT | options.LOCATION,
+        ("mount [-to PATH] [snapshotID]",),
+        takes=(0, _MANY),
+        lists_options=False,
+    ),
     "ptar": FrontCommand(
         COMMANDS["ptar"],
-        FRONT_PTAR,
+        snapshot_options.FRONT_PTAR,
         ("plakar ptar [OPTIONS] -o out.ptar [@location | path]...",),
         Needs.LOCATION,
         (0, _MANY),

@@ -31,12 +31,12 @@ def server(command: RepositoryCommand) -> int:
         raise RefusedError("a certificate needs its key: give both -cert and -key")
     certificate = (values.cert, values.key) if values.cert else None
     try:
-        wire = WireServer(_address(values.listen), files, may_delete=values.allow_delete, certificate=certificate)
+        wire = WireServer(address(values.listen), files, may_delete=values.allow_delete, certificate=certificate)
     except OSError as error:
         raise from_os_error(error, f"listen {values.listen}") from None
     with wire:
         host, port = wire.server_address[:2]
-        command.output.info(f"listening on {'https' if certificate else 'http'}://{_shown(str(host))}:{port}")
+        command.output.info(f"listening on {'https' if certificate else 'http'}://{shown_host(str(host))}:{port}")
         Thread(target=wire.serve_forever, args=(_POLL,), name="server", daemon=True).start()
         while not command.cancellation.cancelled():
             time.sleep(_POLL)
@@ -45,12 +45,14 @@ def server(command: RepositoryCommand) -> int:
     return 0
 
 
-def _address(text: str) -> tuple[str, int]:
+def address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`. Raises ConfigurationError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal():
         raise ConfigurationError(f"listen {text}: an address is HOST:PORT")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  (`:PORT` asks for it, as with the original)
 
 
-def _shown(host: str) -> str:
+def shown_host(host: str) -> str:
+    """A host as URLs have it."""
     return _LOOPBACK if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
