@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +54,6 @@ COMMANDS: Final = {
     "ls": _FUNCTIONS + "listing:ls",
     "mount": _FUNCTIONS + "mount:mount",
     "maintenance": _FUNCTIONS + "maintenance:maintenance",
-    "mount": _FUNCTIONS + "mount:mount",
     "policy": _FUNCTIONS + "policy:policy",
     "prune": _FUNCTIONS + "prune:prune",
     "ptar": _FUNCTIONS + "ptar:ptar",
@@ -146,7 +145,16 @@ class RepositoryCommand:
             return named
         if self.catalogue.default:
             return f"@{self.catalogue.default}"
-        return f"fs:{Path.home() / '.plakar'}"
+        return f"fs:{self._home() / '.plakar'}"
+
+    def _home(self) -> Path:
+        """The home directory: HOME, but on the front what the user database says, as the original has it."""
+        if self.is_front:
+            import pwd
+
+            with suppress(KeyError):
+                return Path(pwd.getpwuid(os.getuid()).pw_dir)
+        return Path.home()
 
     def place(self, settings: Settings | None = None) -> Place:
         """Opens the place of a repository, which need not be there; that of the command without `settings`."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import msgspec
 
 from plait.model.errors import PlaitError, StoreError, from_os_error
+from plait.repository.format.entries import MODE_SYMLINK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ class Kind(Enum):
 
     DIRECTORY = "directory"
     FILE = "file"
+    LINK = "symbolic link"
     OTHER = "other"
 
 
@@ -53,6 +55,10 @@ class Side(Protocol):
         """The content of a file."""
         ...
 
+    def target(self, path: str) -> str:
+        """Where a symbolic link leads."""
+        ...
+
 
 class OnlyIn(msgspec.Struct, frozen=True):
     """A name that one side has in a directory and the other has not. `side` is 0 or 1."""
@@ -70,7 +76,7 @@ class CommonDirectories(msgspec.Struct, frozen=True):
 
 
 class KindsDiffer(msgspec.Struct, frozen=True):
-    """Both sides have something of the name, of different kinds or of none that has a content."""
+    """Both sides have something of the name, of different kinds."""
 
     first: str
     second: str
@@ -86,6 +92,17 @@ class ContentsDiffer(msgspec.Struct, frozen=True):
     lines: tuple[str, ...] | None
 
 
+class WithoutContents(msgspec.Struct, frozen=True):
+    """Both sides have something of the name, of one kind that has no content: links, devices, pipes.
+
+    `equal`: they lead to the same, where they are links; of others nothing more is known.
+    """
+
+    first: str
+    second: str
+    equal: bool
+
+
 class NotCompared(msgspec.Struct, frozen=True):
     """Two files or directories that could not be compared, and why."""
 
@@ -93,7 +110,7 @@ class NotCompared(msgspec.Struct, frozen=True):
     error: PlaitError
 
 
-Difference: TypeAlias = OnlyIn | CommonDirectories | KindsDiffer | ContentsDiffer | NotCompared
+Difference: TypeAlias = OnlyIn | CommonDirectories | KindsDiffer | WithoutContents | ContentsDiffer | NotCompared
 
 
 class SnapshotSide:
@@ -115,6 +132,10 @@ class SnapshotSide:
     def content(self, path: str) -> Iterator[bytes]:
         """As in `Side`."""
         return self._snapshot.content(self._snapshot.follow(path))
+
+    def target(self, path: str) -> str:
+        """As in `Side`."""
+        return self._snapshot.entry(path).symlink_target
 
 
 class LocalSide:
@@ -144,6 +165,13 @@ class LocalSide:
             with os.fdopen(descriptor, "rb", buffering=0) as file:
                 while block := file.read(_BLOCK):
                     yield block
+        except OSError as error:
+            raise from_os_error(error, path, key=path) from None
+
+    def target(self, path: str) -> str:
+        """As in `Side`."""
+        try:
+            return os.readlink(path)  # noqa: PTH115  (a path of any bytes)
         except OSError as error:
             raise from_os_error(error, path, key=path) from None
 
@@ -195,8 +223,10 @@ def _pair(
         difference = _contents(first, paths[0], second, paths[1])
         if difference is not None:
             yield difference
-    else:
+    elif kinds[0] is not kinds[1]:
         yield KindsDiffer(*paths, *kinds)
+    else:
+        yield WithoutContents(*paths, kinds[0] is not Kind.LINK or first.target(paths[0]) == second.target(paths[1]))
 
 
 def _contents(first: Side, first_path: str, second: Side, second_path: str) -> ContentsDiffer | None:
@@ -268,10 +298,14 @@ def _joined(directory: str, name: str) -> str:
 def _kind(entry: Entry) -> Kind:
     if entry.file_info.is_directory:
         return Kind.DIRECTORY
+    if entry.file_info.mode & MODE_SYMLINK:
+        return Kind.LINK
     return Kind.FILE if entry.file_info.is_regular else Kind.OTHER
 
 
 def _kind_of_mode(mode: int) -> Kind:
     if stat.S_ISDIR(mode):
         return Kind.DIRECTORY
+    if stat.S_ISLNK(mode):
+        return Kind.LINK
     return Kind.FILE if stat.S_ISREG(mode) else Kind.OTHER

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from plait.cli.forms import Form, Invocation, load
 from plait.cli.fronts.go_flags import FlagError, defaults, parse
 from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, Needs
-from plait.cli.grammar import did_you_mean
 from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configuration_directory
 from plait.model.errors import (
     CancelledError,
     ConfigurationError,
-    DirectoryNotFoundError,
     IntegrityError,
     ObjectNotFoundError,
     PlaitError,
@@ -27,12 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from plait.cli.fronts.plakar_commands import FrontCommand
+    from plait.repository.places import Place
 
 _USAGE: Final = 2
 _NO_REPOSITORY: Final = 66
 _NOT_UNLOCKED: Final = 77
 _WRONG_VERSION: Final = 78
 _NAME: Final = "plakar"
+_TELLING_EVENTS: Final = frozenset({"backup", "check", "dup", "prune", "ptar", "restore", "rm", "sync"})
+"""The commands that write events with `-json`."""
 
 
 class Stop(Exception):  # noqa: N818  (it is no error: it ends a command line with what was said already)
@@ -82,7 +83,21 @@ def _globals(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[
         _refuse(f"can't use more cores than available: {cores}")
     if values.concurrency == 0:
         _refuse("invalid -concurrency value 0")
+    _refuse_unreadable(values.keyfile)
     return values, list(line.texts)
+
+
+def _refuse_unreadable(key_file: str) -> None:
+    """A key file that is not there stops every command. It is not read here: what it is may be read only once."""
+    import os
+
+    if key_file and not os.access(key_file, os.R_OK):
+        from plait.cli.passphrases import from_key_file
+
+        try:
+            from_key_file(key_file)
+        except ConfigurationError as error:
+            _refuse(error.message)
 
 
 def _command(values: Values, words: list[str], arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -103,6 +118,9 @@ def _command(values: Values, words: list[str], arguments: Sequence[str], environ
         return _help(words[1:])
     name, rest = _lookup(words)
     front = FRONT[name]
+    if name not in _TELLING_EVENTS:
+        # What lists something prints the same lines, whoever reads them.
+        values = Values(values.options, {**values.parsed, "json": False}, values.given)
     form = Form(_NAME, "", front.takes, front.function, front.options)
     invocation = Invocation(name, form, tuple(rest), values, parts, _NAME, environment, tuple(arguments))
     with RepositoryCommand(invocation) as command:
@@ -166,9 +184,16 @@ def _resolve(command: RepositoryCommand) -> None:
 def _open(command: RepositoryCommand) -> None:
     _resolve(command)
     try:
+        command.place()
+    except PlaitError as error:
+        if error.message.startswith("backend "):
+            _complain(f"{_NAME}: {error.message}")
+        _end_without_repository(command, error.message)
+    try:
         _ = command.repository
-    except SecretError:
-        _complain(f"{_NAME}: failed to unlock repository")
+    except SecretError as error:
+        reason = "failed to unlock repository" if error.message.endswith(" is wrong") else error.message
+        _complain(f"{_NAME}: {reason}")
         raise Stop(_NOT_UNLOCKED) from None
     except NewerVersionError as error:
         _complain(f"{_NAME}: incompatible repository version: {error.found} != {error.newest.lstrip('v')}")
@@ -176,12 +201,27 @@ def _open(command: RepositoryCommand) -> None:
     except (IntegrityError, ConfigurationError) as error:
         _refuse(error.message)
     except PlaitError as error:
-        reason = error.message
-        if isinstance(error, DirectoryNotFoundError) and command.place().kind == "fs":
-            reason = f"open {command.place().root}/CONFIG: no such file or directory"
-        _complain(f"{_NAME}: failed to open the repository at {_shown(command)}: {reason}")
-        _complain('To specify an alternative repository, please use "plakar at <location> <command>".')
-        raise Stop(_NO_REPOSITORY) from None
+        _end_without_repository(command, _why_it_cannot_be_opened(command.place()) or error.message)
+
+
+def _end_without_repository(command: RepositoryCommand, reason: str) -> NoReturn:
+    _complain(f"{_NAME}: failed to open the repository at {_shown(command)}: {reason}")
+    _complain('To specify an alternative repository, please use "plakar at <location> <command>".')
+    raise Stop(_NO_REPOSITORY)
+
+
+def _why_it_cannot_be_opened(place: Place) -> str | None:
+    """What the system says of the file that every repository of this machine has, None for others."""
+    import os
+
+    path = {"fs": f"{place.root}/CONFIG", "ptar": place.location.removeprefix("ptar://")}.get(place.kind)
+    if path is None:
+        return None
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return f"open {path}: {(error.strerror or str(error)).lower()}"
+    return None
 
 
 def _shown(command: RepositoryCommand) -> str:
@@ -206,10 +246,7 @@ def _lookup(words: list[str]) -> tuple[str, list[str]]:
         raise Stop(1)
     if words[0] in ABSENT:
         _refuse(f"{words[0]} is not in this version yet")
-    hint = did_you_mean(words[0], [name.split()[0] for name in FRONT], cutoff=0.7)
     _complain(f"command not found: {words[0]}")
-    if hint:
-        _complain(hint)
     raise Stop(1)
 
 

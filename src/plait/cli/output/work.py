@@ -104,7 +104,8 @@ class EventLines:
                 for path in _paths(event):
                     output.plain(f"{_short(event.snapshot)}: OK {_CHECK_MARK} {path}")
         elif isinstance(event, Failed):
-            output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {_subject(event)}: {event.error}", error=True)
+            reason = _as_the_original_says(event.error) if output.front else event.error
+            output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {_subject(event)}: {reason}", error=True)
         elif isinstance(event, Ended) and not self._is_untold(event.work):
             output.plain(ending(event))
 
@@ -225,6 +226,10 @@ def _figures(event: Ended) -> dict[str, Any]:
         "target": event.target,
         "wbytes": event.written,
     }
+
+
+def _as_the_original_says(error: str) -> str:
+    return "file does not exist" if error.startswith("the snapshot has no /") else error
 
 
 def _short(snapshot: bytes) -> str:

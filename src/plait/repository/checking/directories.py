@@ -93,7 +93,9 @@ class DirectoryCheck:
 
     def check_file(self, entry: Entry) -> Outcome:
         """Checks a single file."""
-        outcome = Outcome(path=entry.path, size=entry.file_info.size)
+        info = entry.file_info
+        kind = Kind.FILE if info.is_regular else Kind.SPECIAL
+        outcome = Outcome(path=entry.parent_path, names=[info.name], kinds=bytes((kind,)), size=info.size)
         if entry.has_content:
             self._check_contents(
                 [(entry.path, entry.object)],

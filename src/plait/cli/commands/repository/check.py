@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from plait.cli.commands.repository.listing import select_readable, split_word
+from plait.cli.commands.repository.listing import NARROWED, select_readable, split_word
 from plait.cli.repository_options import query
 from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError
 from plait.repository.events import Failed
@@ -27,7 +27,7 @@ def check(command: RepositoryCommand) -> int:
     words = command.invocation.words
     asked = query(values)
     if words and asked.narrows:
-        command.output.warn("filters narrow the snapshots that are named")
+        command.output.warn(NARROWED[command.is_front])
     chosen: list[tuple[bytes, str]] = []
     unreadable: dict[bytes, IntegrityError] = {}
     for word in words or ("",):

@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import open_path
 from plait.cli.repositories import RefusedError
-from plait.model.errors import ExitCode, IntegrityError, ObjectNotFoundError, PlaitError, StoreError
+from plait.model.errors import (
+    DirectoryNotFoundError,
+    ExitCode,
+    IntegrityError,
+    ObjectNotFoundError,
+    PlaitError,
+    StoreError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.comparing import Difference, Side
+    from plait.repository.snapshots import SnapshotReader
 
+_NO_DIFFERENCE = "diff: could not diff pathnames"
 _GZIP = "application/gzip"
 _ALGORITHMS = ("SHA256", "BLAKE3")
 
@@ -125,10 +135,10 @@ def diff(command: RepositoryCommand) -> int:
     from plait.repository.comparing import LocalSide, SnapshotSide, compare
 
     words = command.invocation.words
-    first, first_path = open_path(command, words[0])
+    first, first_path = _open(command, words[0])
     second: Side
     if len(words) == 2:
-        other, second_path = open_path(command, words[1])
+        other, second_path = _open(command, words[1])
         second = SnapshotSide(other)
     else:
         second, second_path = LocalSide(), first_path
@@ -143,15 +153,35 @@ def diff(command: RepositoryCommand) -> int:
         if not command.is_front:
             raise
         where = f"could not open path {error.key} in snapshot {one.label}"
-        raise ObjectNotFoundError(f"diff: could not diff pathnames: {where}: file does not exist") from error
+        raise ObjectNotFoundError(f"{_NO_DIFFERENCE}: {where}: file does not exist") from error
+    except StoreError as error:
+        if command.is_front:
+            error.message = f"{_NO_DIFFERENCE}: {error.message}"
+        raise
     if failed:
         raise IntegrityError(f"{failed} paths could not be compared")
     return ExitCode.DONE
 
 
+def _open(command: RepositoryCommand, word: str) -> tuple[SnapshotReader, str]:
+    try:
+        return open_path(command, word)
+    except (DirectoryNotFoundError, UsageError):
+        if not command.is_front:
+            raise
+        raise DirectoryNotFoundError(f"diff: could not open snapshot: {word.partition(':')[0]}") from None
+
+
 def _show(command: RepositoryCommand, found: Difference) -> int:
     """Prints a difference; 1 where it says that something could not be compared."""
-    from plait.repository.comparing import CommonDirectories, ContentsDiffer, KindsDiffer, NotCompared, OnlyIn
+    from plait.repository.comparing import (
+        CommonDirectories,
+        ContentsDiffer,
+        KindsDiffer,
+        NotCompared,
+        OnlyIn,
+        WithoutContents,
+    )
 
     output = command.output
     match found:
@@ -163,6 +193,12 @@ def _show(command: RepositoryCommand, found: Difference) -> int:
             output.result(f"Common subdirectories: {names[0]} and {names[1]}")
         case KindsDiffer():
             output.result(f"File type mismatch: {found.first} vs {found.second}")
+        case WithoutContents() if command.is_front:
+            if command.values.recursive or not found.equal:
+                output.result(f"File type mismatch: {found.first} vs {found.second}")
+        case WithoutContents():
+            if not found.equal:
+                output.result(f"Symbolic links {found.first} and {found.second} differ")
         case ContentsDiffer() if found.lines is None:
             output.result(f"Binary files {found.first} and {found.second} differ")
         case ContentsDiffer():

@@ -20,7 +20,8 @@ def create(command: RepositoryCommand) -> int:
 
     values = command.values
     if values.hashing.upper() not in HASHINGS:
-        raise RefusedError("unknown hashing algorithm", hint=f"one of {', '.join(HASHINGS)}")
+        doubled = "plakar: " if command.is_front else ""
+        raise RefusedError(f"{doubled}unknown hashing algorithm", hint=f"one of {', '.join(HASHINGS)}")
     place = command.place()
     if place.archive is not None:
         raise NotSupportedError("an archive is made from paths or repositories, in one go")
@@ -30,7 +31,7 @@ def create(command: RepositoryCommand) -> int:
         Repository.create(place.store, passphrase, settings).close()
     except AlreadyExistsError as error:
         if command.is_front and place.kind == "fs":
-            raise AlreadyExistsError(f"plakar: directory {place.root} is not empty") from error
+            raise AlreadyExistsError(f"directory {place.root} is not empty") from error
         raise
     if not command.is_front and not values.quiet:
         command.output.info(f"a repository was made at {place.location}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plait.cli.output.snapshots import entry_line, entry_record, snapshot_line, snapshot_record
 from plait.cli.repository_options import query
 from plait.model.errors import IntegrityError, UsageError
+
+NARROWED: Final = ("filters narrow the snapshots that are named", "snapshot specified, filters will be ignored")
+"""What is said of filters beside a snapshot: here, and on the front."""
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -57,8 +60,10 @@ def locate(command: RepositoryCommand) -> int:
         error.message = f"locate: {error.message}"
         raise
     if values.snapshot and query(values).narrows:
-        command.output.warn("filters narrow the snapshots that are named")
+        command.output.warn(NARROWED[command.is_front])
     asked = query(values, prefixes=(values.snapshot,)) if values.snapshot else query(values)
+    if values.snapshot and command.is_front:
+        asked = type(asked)(prefixes=asked.prefixes)
     for header in select_now(command, asked):
         for path in locate_in(command.repository.snapshot(header.identifier), matchers):
             command.cancellation.raise_if_cancelled()
