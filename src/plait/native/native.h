@@ -96,6 +96,9 @@ int plait_seals(void); /* whether this processor has what the two functions need
 PyObject *plait_open_stream(PyObject *module, PyObject *arguments);
 PyObject *plait_seal_stream(PyObject *module, PyObject *arguments);
 
+/* md5_each_part.c */
+PyObject *plait_md5_each_part(PyObject *module, PyObject *arguments);
+
 /* md5_parts.c */
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 

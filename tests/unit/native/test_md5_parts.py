@@ -52,3 +52,41 @@ def test_what_cannot_be_read_raises_what_the_system_says(implementation: ModuleT
 def test_numbers_that_make_no_sense_are_refused(implementation: ModuleType, size: int, part: int) -> None:
     with pytest.raises(ValueError, match="the size cannot be negative, and parts are multiples"):
         implementation.md5_parts(0, size, part, None)
+
+
+@pytest.mark.parametrize(
+    ("size", "part"),
+    [(0, 5), (1, 5), (5, 5), (64, 64), (40 * 64, 64), (16 * 100 + 7, 100), (70_000, 20_000), (300_000, 18_000)],
+)
+def test_each_part_is_what_hashlib_gives(implementation: ModuleType, tmp_path: Path, size: int, part: int) -> None:
+    content = os.urandom(size + 20)
+    descriptor = opened(tmp_path / "file", content)
+    digests = implementation.md5_each_part(descriptor, 10, size, part, b"\0")
+    os.close(descriptor)
+    pieces = [content[start : min(start + part, size + 10)] for start in range(10, size + 10, part)]
+    assert digests == b"".join(md5(piece, usedforsecurity=False).digest() for piece in pieces)
+
+
+@pytest.mark.parametrize("part", [300, 1 << 20])
+def test_each_part_is_nothing_where_the_file_ends_or_a_flag_is_set(
+    implementation: ModuleType, tmp_path: Path, part: int
+) -> None:
+    descriptor = opened(tmp_path / "file", bytes(2000))
+    assert implementation.md5_each_part(descriptor, 0, 2001, part, None) is None
+    assert implementation.md5_each_part(descriptor, 0, 2000, part, b"\1") is None
+    os.close(descriptor)
+
+
+def test_each_part_of_what_cannot_be_read_raises_what_the_system_says(
+    implementation: ModuleType, tmp_path: Path
+) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(IsADirectoryError):
+        implementation.md5_each_part(descriptor, 0, 10, 10, None)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(("offset", "size", "part"), [(-1, 1, 1), (0, -1, 1), (0, 1, 0), (0, 1, -1)])
+def test_numbers_that_make_no_parts_are_refused(implementation: ModuleType, offset: int, size: int, part: int) -> None:
+    with pytest.raises(ValueError, match="offset and size cannot be negative"):
+        implementation.md5_each_part(0, offset, size, part, None)

@@ -8,7 +8,7 @@ from plait.native.pure.copy_files import copy_files
 from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.gcm_siv import open_stream, seal_stream
-from plait.native.pure.md5_parts import md5_parts
+from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.scan import Scan, scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
@@ -20,6 +20,7 @@ __all__ = [
     "copy_range",
     "cut_points",
     "entropy",
+    "md5_each_part",
     "md5_parts",
     "open_stream",
     "scan",

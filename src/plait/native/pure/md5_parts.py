@@ -1,4 +1,4 @@
-"""The MD5 of a file and of each of its parts, in one reading."""
+"""The MD5s of a file and of its parts."""
 
 from __future__ import annotations
 
@@ -43,3 +43,31 @@ def md5_parts(descriptor: int, size: int, part_size: int, cancel: Flag | None, /
             taken += len(data)
         digests.append(part.digest())
     return b"".join((whole.digest(), *digests)), taken
+
+
+def md5_each_part(descriptor: int, offset: int, size: int, part_size: int, cancel: Flag | None, /) -> bytes | None:
+    """The MD5s (RFC 1321) of consecutive parts of an open file, which begin at `offset` and are `size` bytes together.
+
+    Returns the digests one after the other, 16 bytes each; None where the file ends early or the first byte of
+    `cancel` turns from zero. The descriptor's offset neither matters nor moves. In C, parts are hashed side by side.
+
+    Raises OSError with the errno of the failed call, ValueError for negative numbers and for parts without a size.
+    """
+    if offset < 0 or size < 0 or part_size <= 0:
+        raise ValueError("offset and size cannot be negative, and parts hold something")
+    digests = []
+    end = offset + size
+    for start in range(offset, end, part_size):
+        part = md5(usedforsecurity=False)
+        position = start
+        stop = min(start + part_size, end)
+        while position < stop:
+            if cancel is not None and cancel[0]:
+                return None
+            data = os.pread(descriptor, min(stop - position, _READ_AT_ONCE), position)
+            if not data:
+                return None
+            part.update(data)
+            position += len(data)
+        digests.append(part.digest())
+    return b"".join(digests)
