@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import ConfigurationError, SecretError, from_os_error
+from plait.repository.configured.secrets import from_shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ VARIABLES: Final = ("PLAKAR_PASSPHRASE", "PLAIT_PASSPHRASE")
 TRIES: Final = 3
 """How often a person may type."""
 REPOSITORY: Final = "repository"
-_COMMAND_SECONDS: Final = 300
 _HINT: Final = "give it by --keyfile FILE, passphrase_cmd in stores.yml, PLAKAR_PASSPHRASE, or at a terminal"
 
 
@@ -76,26 +75,6 @@ def from_key_file(path: str) -> str:
         reason = from_os_error(error, f"could not read key file: open {path}").message
         raise ConfigurationError(reason) from None
     return data.decode("utf-8", "surrogateescape").removesuffix("\n")
-
-
-def from_shell(command: str) -> str:
-    """The one line that a shell command prints. Raises ConfigurationError where it fails or prints more or less."""
-    try:
-        done = subprocess.run(  # noqa: S602  (the entry holds a shell command, as the original's does)
-            command, shell=True, stdout=subprocess.PIPE, check=False, timeout=_COMMAND_SECONDS
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"passphrase_cmd: {error}") from None
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"passphrase_cmd did not end within {_COMMAND_SECONDS} seconds") from None
-    if done.returncode:
-        raise ConfigurationError(f"exit status {done.returncode}", hint="that is how passphrase_cmd ended")
-    lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    if len(lines) != 1:
-        raise ConfigurationError("passphrase_cmd returned too many lines", hint="it is to print exactly one")
-    return lines[0].removesuffix("\r")
 
 
 def ask(prompt: str, hint: str = _HINT) -> str:

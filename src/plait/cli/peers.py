@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from plait.cli.passphrases import Passphrase, from_shell
+from plait.cli.passphrases import Passphrase
 from plait.cli.repositories import RefusedError, open_at
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError, SecretError
 from plait.repository.configured.catalogue import Section
 from plait.repository.configured.names import resolve
+from plait.repository.configured.secrets import from_shell
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
