@@ -21,10 +21,14 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def guarded(face: str, arguments: Sequence[str]) -> int:
     """Runs `arguments` on a face and returns the exit code."""
-    debug = wants_debug(arguments)
     _occupy_standard_streams()
+    return guard(lambda: _run(face)(arguments), debug=wants_debug(arguments))
+
+
+def guard(command: Callable[[], int], *, debug: bool = False) -> int:
+    """Runs a command and returns the exit code; with `debug` errors come with their tracebacks."""
     try:
-        code = _run(face)(arguments)
+        code = command()
         sys.stdout.flush()
     except PlaitError as error:
         if debug:

@@ -30,9 +30,16 @@ def main(arguments: Sequence[str] | None = None, program: str | None = None) -> 
         return _say(f"plait {__version__}")
     if name not in FRONTS and words and words[0] in FRONTS:
         name = words.pop(0)
+    face = name if name in FRONTS else "plait"
+    if words[:1] == ["sync"]:
+        from plait.cli.quick import sync
+
+        code = sync(face, words[1:])
+        if code is not None:
+            return code
     from plait.cli.guard import guarded
 
-    return guarded(name if name in FRONTS else "plait", words)
+    return guarded(face, words)
 
 
 def _say(line: str) -> int:

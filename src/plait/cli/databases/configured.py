@@ -15,9 +15,10 @@ from plait.cli.remotes import configured_remotes
 from plait.mirror import options as mirror_options
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError
 from plait.replication.configuration.directories import database_of, is_database
-from plait.replication.configuration.litestream import DEFAULT_PATH, expand_path
+from plait.replication.configuration.litestream import DEFAULT_PATH
 from plait.replication.configuration.litestream import read_configuration as read_litestream
 from plait.replication.configuration.own import read_databases
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import file_place, is_replica_url, parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, Place, Settings
 from plait.stores.location import LocationKind, parse_location, split_bucket

@@ -17,7 +17,7 @@ import msgspec
 from plait.cli.databases.opening import opener
 from plait.model.errors import ConfigurationError, ExitCode, ObjectNotFoundError, PlaitError, StoreError
 from plait.replication.configuration.directories import all_databases
-from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, ReplicaSettings
 from plait.replication.control.endpoints import Endpoints

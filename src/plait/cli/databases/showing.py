@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from plait.model.values.times import NANOSECONDS
-from plait.replication.ltx.names import format_txid
 
 _MINUTE = 60
 _HOUR = 3600
@@ -20,11 +19,6 @@ def print_json(value: Any) -> int:
 
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
     return 0
-
-
-def txid_text(txid: int) -> str:
-    """A transaction for a person, and `-` for none."""
-    return format_txid(txid) if txid else "-"
 
 
 def ago(moment: int) -> str:

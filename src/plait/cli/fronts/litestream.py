@@ -11,7 +11,7 @@ from plait.cli.fronts.litestream_options import OPTIONS
 from plait.model.errors import PlaitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from plait.model.options import Values
 
@@ -88,8 +88,13 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stdout.write(USAGE[name])
         sys.stdout.flush()
         return _fail(error.message)
+    return said(lambda: int(load(_RUN[name])(Line(values, line.texts, environment))))
+
+
+def said(command: Callable[[], int]) -> int:
+    """Runs a command, and says what goes wrong as litestream does; the exit code."""
     try:
-        return int(load(_RUN[name])(Line(values, line.texts, environment)))
+        return command()
     except FrontError as error:
         return _fail(error.message, error.hint)
     except PlaitError as error:

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from plait.cli.databases.synced import original_lines
 from plait.cli.fronts.litestream import FrontError, Line
 from plait.model.errors import PlaitError, UnknownOutcomeError
 from plait.model.values.durations import show_go_duration
@@ -14,7 +15,9 @@ from plait.replication.control.client import NoDaemonError, request
 from plait.replication.control.endpoints import DEADLINE, go_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from plait.replication.control.client import Reply
 
 _MISSING: Final = "database path required"
 _OK: Final = 200
@@ -26,11 +29,20 @@ def sync(line: Line) -> int:
     timeout = _positive_timeout(line)
     began = time.monotonic_ns()
     reply = _ask(line, "sync", {"path": path, "wait": line.values.wait, "timeout": timeout})
+    milliseconds = (time.monotonic_ns() - began) // 10**6
+    if not line.values.json:
+        return show_synced(reply, milliseconds, wait=line.values.wait)
     shown = {"db_path": reply.get("path"), "txid": reply.get("txid", 0)}
     if line.values.wait:
         shown["replica_txid"] = reply.get("replicated_txid", 0)
-    shown["duration_ms"] = (time.monotonic_ns() - began) // 10**6
-    return _show(line, shown)
+    return _print_json(shown | {"duration_ms": milliseconds})
+
+
+def show_synced(reply: Mapping[str, Any], milliseconds: int, *, wait: bool) -> int:
+    """Shows what a daemon answered to a sync."""
+    txid, replica_txid = reply.get("txid", 0), reply.get("replicated_txid", 0)
+    sys.stdout.write(original_lines(str(reply.get("path")), txid, replica_txid, milliseconds, wait=wait))
+    return 0
 
 
 def list_databases(line: Line) -> int:
@@ -136,17 +148,23 @@ def _positive_timeout(line: Line) -> int:
 
 
 def _ask(line: Line, name: str, fields: Mapping[str, Any] | None) -> dict[str, Any]:
+    seconds, path = line.values.timeout, line.values.socket
     method = "GET" if fields is None else "POST"
-    seconds = line.values.timeout
+    # As for Go's client, 0 is no limit, and a time before now is over at once.
+    limit = float(seconds) if seconds else None
+    return answer_of(path, name, method, seconds, lambda: request(path, method, f"/{name}", fields, limit))
+
+
+def answer_of(path: str, name: str, method: str, seconds: float, call: Callable[[], Reply]) -> dict[str, Any]:
+    """The fields of the reply that `call` gives. Raises FrontError in the original's words."""
     try:
-        # As for Go's client, 0 is no limit, and a time before now is over at once.
-        reply = request(line.values.socket, method, f"/{name}", fields, float(seconds) if seconds else None)
+        reply = call()
         answered = reply.fields()
     except NoDaemonError as error:
         raise _unconnected(name, method, f"dial unix {error.path}: connect: {error.reason}") from None
     except UnknownOutcomeError:
         if seconds < 0:
-            raise _unconnected(name, method, f"dial unix {line.values.socket}: i/o timeout") from None
+            raise _unconnected(name, method, f"dial unix {path}: i/o timeout") from None
         words = f"{DEADLINE} (Client.Timeout exceeded while awaiting headers)"
         raise _unconnected(name, method, words) from None
     except PlaitError as error:

@@ -15,7 +15,8 @@ from plait.cli.databases.opening import opener
 from plait.cli.fronts.litestream import FrontError, Line
 from plait.cli.fronts.litestream_options import ALL_LEVELS
 from plait.replication.configuration.directories import all_databases, database_of
-from plait.replication.configuration.litestream import DEFAULT_PATH, expand_path, read_configuration
+from plait.replication.configuration.litestream import DEFAULT_PATH, read_configuration
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import is_replica_url, parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, Settings
 from plait.replication.control.endpoints import LITESTREAM_VERSION, go_json

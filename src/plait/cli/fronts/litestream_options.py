@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plait.mirror.option_types import INTEGER, SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Section, ValueType
-from plait.replication.configuration.settings import DEFAULT_SOCKET
+from plait.replication.control.paths import DEFAULT_SOCKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

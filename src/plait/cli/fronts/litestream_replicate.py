@@ -10,7 +10,7 @@ from plait.cli.databases.daemons import Run, open_log, url_reader
 from plait.cli.databases.daemons import replicate as run_daemon
 from plait.cli.fronts.litestream import FrontError, Line
 from plait.cli.fronts.litestream_local import configuration
-from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, LoggingSettings, ReplicaSettings, Settings
 from plait.replication.control.endpoints import LITESTREAM_VERSION

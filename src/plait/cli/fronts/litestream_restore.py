@@ -12,7 +12,7 @@ from plait.cli.fronts.litestream import FrontError, Line
 from plait.cli.fronts.litestream_local import configuration, find_database
 from plait.model.errors import ObjectNotFoundError
 from plait.model.values.times import parse_rfc3339
-from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import is_replica_url, parse_replica_url
 from plait.replication.control.endpoints import go_json
 from plait.replication.logging import Duration, Level, Log, parse_level

@@ -13,6 +13,7 @@ from plait.model.values.durations import show_go_duration
 from plait.model.values.times import NANOSECONDS
 from plait.replication.configuration.document import Fields, parse_document
 from plait.replication.configuration.expansion import expand
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import (
     BUCKET_TYPES,
     FILE,
@@ -23,7 +24,6 @@ from plait.replication.configuration.places import (
     s3_place,
 )
 from plait.replication.configuration.settings import (
-    DEFAULT_SOCKET,
     GREATEST_LEVEL,
     DatabaseSettings,
     DirectorySettings,
@@ -34,6 +34,7 @@ from plait.replication.configuration.settings import (
     SocketSettings,
     UpkeepSettings,
 )
+from plait.replication.control.paths import DEFAULT_SOCKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,24 +107,6 @@ def parse_fields(top: Fields, environment: Mapping[str, str]) -> Settings:
         else:
             singles.append(_database(database, top, environment))
     return msgspec.structs.replace(settings, databases=tuple(singles), directories=tuple(directories))
-
-
-def expand_path(path: str) -> str:
-    """A path as Litestream takes it: `~`, `sqlite://` and `sqlite3://` resolved, absolute by the working directory."""
-    path = re.sub(r"^sqlite3?://", "", path)
-    if path == "~" or path.startswith("~/"):
-        path = _home() + path[1:]
-    return os.path.abspath(path)  # noqa: PTH100  (no links resolved)
-
-
-def _home() -> str:
-    """The home directory of the user, by the list of users as Litestream has it, not by `HOME`."""
-    from pwd import getpwuid
-
-    try:
-        return getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return os.path.expanduser("~")  # noqa: PTH111
 
 
 def _upkeep(top: Fields, databases: list[Fields]) -> UpkeepSettings:

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
+from plait.replication.control.paths import DEFAULT_SOCKET
 from plait.stores.location import Location
 
-DEFAULT_SOCKET: Final = "/var/run/litestream.sock"
 DEFAULT_LEVELS: Final = (30.0, 300.0, 3600.0)
 GREATEST_LEVEL: Final = 8
 

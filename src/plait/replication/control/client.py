@@ -1,24 +1,17 @@
-"""The other side of the control socket: one request, one answer, within a time.
-
-Written without `http.client`, whose import alone takes longer than a sync.
-"""
+"""The other side of the control socket: one request, one answer, within a time."""
 
 from __future__ import annotations
 
-import socket
-import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from plait.model.errors import PlaitError, StoreError, UnknownOutcomeError, from_os_error
 from plait.replication.control.endpoints import DEADLINE, go_json
+from plait.replication.control.exchange import UnreachableError, exchange, head
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_LONGEST_ANSWER: Final = 64 << 20
-_BLOCK: Final = 64 << 10
+    from collections.abc import Callable, Mapping
 
 
 class NoDaemonError(PlaitError):
@@ -50,53 +43,27 @@ class Reply(msgspec.Struct, frozen=True):
 def request(path: str, method: str, target: str, fields: Mapping[str, Any] | None, timeout: float | None) -> Reply:
     """Asks the daemon at the socket `path`; `target` is the endpoint, with its query.
 
-    Raises NoDaemonError where nobody listens, UnknownOutcomeError where no answer came within `timeout` seconds.
+    Raises as `reply_of`.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
     body = b"" if fields is None else go_json(fields)
-    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-    if fields is not None:
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    message = head(method, target, None if fields is None else len(body)) + body
+    return reply_of(path, lambda: exchange(path, message, timeout))
+
+
+def reply_of(path: str, call: Callable[[], bytes]) -> Reply:
+    """What the daemon at the socket `path` answered, by the bytes that `call` gives, which may raise as `exchange`.
+
+    Raises NoDaemonError where nobody listens, UnknownOutcomeError where no answer came within the time, StoreError
+    where the connection broke or what answers is no daemon.
+    """
     try:
-        _set_timeout(connection, deadline)
-        try:
-            connection.connect(path)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise NoDaemonError(path, (error.strerror or str(error)).lower()) from None
-        connection.sendall(f"{head}\r\n".encode() + body)
-        return _parsed(_all(connection, deadline))
+        return _parsed(call())
+    except UnreachableError as error:
+        raise NoDaemonError(path, error.reason) from None
     except TimeoutError:
         raise UnknownOutcomeError(f"the daemon did not answer within the time: {DEADLINE}") from None
     except OSError as error:
         raise from_os_error(error, "the connection to the daemon broke") from None
-    finally:
-        connection.close()
-
-
-def _set_timeout(connection: socket.socket, deadline: float | None) -> None:
-    if deadline is None:
-        return
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    connection.settimeout(left)
-
-
-def _all(connection: socket.socket, deadline: float | None) -> bytes:
-    blocks: list[bytes] = []
-    size = 0
-    while True:
-        _set_timeout(connection, deadline)
-        block = connection.recv(_BLOCK)
-        if not block:
-            return b"".join(blocks)
-        blocks.append(block)
-        size += len(block)
-        if size > _LONGEST_ANSWER:
-            raise StoreError("the daemon's answer is too long")
 
 
 def _parsed(answer: bytes) -> Reply:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import stat
 
-from plait.replication.configuration.settings import DEFAULT_SOCKET
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+DEFAULT_SOCKET = "/var/run/litestream.sock"
 
 
 def candidates(environment: Mapping[str, str]) -> list[str]:
@@ -20,6 +21,12 @@ def candidates(environment: Mapping[str, str]) -> list[str]:
     return found
 
 
+def socket_to_ask(environment: Mapping[str, str]) -> str:
+    """The socket that a client asks who was told none: the first of the usual places where one is."""
+    paths = candidates(environment)
+    return next((found for found in paths if _is_socket(found)), paths[0])
+
+
 def socket_to_open(environment: Mapping[str, str]) -> str:
     """Where a daemon opens its socket: the first place that it may write to; its directory is made, for the user."""
     paths = candidates(environment)
@@ -29,3 +36,10 @@ def socket_to_open(environment: Mapping[str, str]) -> str:
     if len(paths) > 1:
         os.makedirs(os.path.dirname(paths[-1]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
     return paths[-1]
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116  (pathlib is not loaded for a sync)
+    except OSError:
+        return False

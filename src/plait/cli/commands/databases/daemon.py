@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plait.cli.databases.asking import ask, socket_of
 from plait.cli.databases.files import table
-from plait.cli.databases.showing import ago, print_json, txid_text
+from plait.cli.databases.showing import ago, print_json
+from plait.cli.databases.synced import own_lines, txid_text
 from plait.model.errors import UsageError
 from plait.model.values.durations import show_go_duration
 from plait.model.values.times import NANOSECONDS, parse_rfc3339
-from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.paths import expand_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plait.cli.forms import Invocation
 
-_SYNCED: Final = {"synced_local": "captured; the replica follows", "no_change": "nothing new"}
-_IN_STEP: Final = "in step: the replica has everything"
 _MILLISECOND: Final = 10**6
 
 
@@ -28,17 +27,18 @@ def sync(invocation: Invocation) -> int:
     began = time.monotonic_ns()
     wait = invocation.values.wait
     answer = _ask(invocation, "sync", path=_path(invocation), wait=wait, timeout=_whole_seconds(invocation))
+    if not invocation.values.json:
+        return show_synced(answer, wait=wait)
     if not wait:
         answer.pop("replicated_txid", None)
     answer["duration_ms"] = (time.monotonic_ns() - began) // _MILLISECOND
-    if invocation.values.json:
-        return print_json(answer)
-    words = _IN_STEP if wait else _SYNCED.get(str(answer.get("status")), str(answer.get("status")))
-    print(f"status: {words}")
-    print(f"database: {answer.get('path')}")
-    print(f"txid: {txid_text(answer.get('txid', 0))}")
-    if wait:
-        print(f"replica txid: {txid_text(answer.get('replicated_txid', 0))}")
+    return print_json(answer)
+
+
+def show_synced(answer: Mapping[str, Any], *, wait: bool) -> int:
+    """Shows a person what a daemon answered to a sync."""
+    txid, replica_txid = answer.get("txid", 0), answer.get("replicated_txid", 0)
+    print(own_lines(str(answer.get("status")), str(answer.get("path")), txid, replica_txid, wait=wait), end="")
     return 0
 
 

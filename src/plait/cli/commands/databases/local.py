@@ -12,11 +12,12 @@ from plait.cli.databases.configured import Surroundings
 from plait.cli.databases.files import HEADINGS, record, row, table
 from plait.cli.databases.local import local_files, local_state
 from plait.cli.databases.local import reset as reset_local
-from plait.cli.databases.showing import ago, print_json, txid_text
+from plait.cli.databases.showing import ago, print_json
+from plait.cli.databases.synced import txid_text
 from plait.model.errors import ConfigurationError, PlaitError
 from plait.model.values.times import NANOSECONDS, parse_rfc3339
 from plait.replication.configuration.directories import all_databases
-from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.settings import DatabaseSettings
 from plait.replication.ltx.names import format_txid
 from plait.replication.replica import LEVELS

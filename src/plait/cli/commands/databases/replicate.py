@@ -10,7 +10,7 @@ from plait import __version__
 from plait.cli.databases.configured import Surroundings
 from plait.cli.databases.daemons import Run, open_log, replicate
 from plait.model.errors import UsageError
-from plait.replication.configuration.litestream import expand_path
+from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.settings import DatabaseSettings, ReplicaSettings, Settings, SocketSettings
 from plait.replication.control.paths import socket_to_open
 
