@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from plait.native import entropy
+from plait.repository.backup.holes import Passing
 from plait.repository.format import dirpacks, packed
 from plait.repository.format.content_types import content_type
 from plait.repository.format.packed import Piece
@@ -14,6 +15,7 @@ from plait.repository.parallel import in_parallel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from plait.repository.backup.holes import Part
     from plait.repository.format.chunking import Chunker
     from plait.repository.format.codec import Codec
     from plait.repository.format.hashing import Hasher
@@ -70,6 +72,22 @@ class Contents:
             return self.save_bytes(first)
         return self._save_long(first, blocks, carried)
 
+    def save_sparse(self, parts: Iterator[Part], carried: Callable[[int], None]) -> Saved:
+        """As `save`, of a content that has holes."""
+        hasher = self._codec.authenticator.hasher()
+        passing = Passing(self._chunker, hasher, carried)
+        zeros: list[Piece] = []
+
+        def piece(chunk: bytes) -> Piece:
+            if chunk is not passing.zero_chunk:
+                return self._chunk(chunk)
+            if not zeros:
+                zeros.append(self._chunk(chunk))
+            return zeros[0]
+
+        pieces = list(in_parallel(piece, passing.chunks(parts), _PARALLEL))
+        return self._whole(hasher.digest(), pieces, bytes(passing.head))
+
     def save_bytes(self, data: bytes) -> Saved:
         """Saves a content that is in memory."""
         if len(data) > self._smallest:
@@ -102,11 +120,15 @@ class Contents:
         hasher = self._codec.authenticator.hasher()
         chunks = self._chunker.chunks(_hashed(first, rest, hasher, carried))
         pieces = list(in_parallel(self._chunk, chunks, _PARALLEL))
+        return self._whole(hasher.digest(), pieces, first)
+
+    def _whole(self, mac: bytes, pieces: list[Piece], first: bytes) -> Saved:
+        """A content of which all chunks are stored; `first` is its first block."""
         size = sum(piece.length for piece in pieces)
         total = 0.0
         for piece in pieces:
             total += piece.entropy * piece.length
-        return self._object(hasher.digest(), pieces, content_type(first), total / size if size else 0.0, size)
+        return self._object(mac, pieces, content_type(first), total / size if size else 0.0, size)
 
     def _chunk(self, data: bytes) -> Piece:
         mac = self._codec.mac(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from plait.model.errors import ObjectNotFoundError
 from plait.model.items import Kind
-from plait.repository.backup.sources import Node, Unreadable
+from plait.repository.backup.sources import Node, Unreadable, WithoutHoles
 from plait.repository.format import entries
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class SnapshotFolder:
         """Nothing is open."""
 
 
-class SnapshotContent:
+class SnapshotContent(WithoutHoles):
     """The content of a file of a snapshot."""
 
     def __init__(self, entry: Entry, chunks: Iterator[bytes]) -> None:

@@ -20,6 +20,7 @@ from plait.model.errors import DirectoryNotFoundError, from_os_error
 from plait.model.items import Kind
 from plait.native import scan
 from plait.repository.backup.columns import Columns, Row, rows_of
+from plait.repository.backup.holes import LEAST
 from plait.repository.backup.sources import Node, Unreadable
 from plait.repository.format import entries
 from plait.repository.format.entries import FileInfo
@@ -54,6 +55,8 @@ _SPECIAL_BITS: Final = (
 _HAS_XATTRS: Final = sys.platform == "linux"
 _NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _WORDS: Final = 1 << 64
+_SECTOR: Final = 512
+"""Bytes of what `st_blocks` counts."""
 
 
 class LocalSource:
@@ -365,7 +368,7 @@ class LocalFolder(OpenDirectory):
 class LocalContent:
     """A regular file that is open."""
 
-    __slots__ = ("_descriptor", "_with_xattrs", "info")
+    __slots__ = ("_descriptor", "_with_xattrs", "has_holes", "info")
 
     def __init__(self, descriptor: int, info: FileInfo, *, with_xattrs: bool) -> None:
         """Raises OSError where it is no regular file any more; closes the descriptor then."""
@@ -378,6 +381,19 @@ class LocalContent:
         if (found.st_mtime_ns, found.st_size, found.st_ino) != (info.mod_time, info.size, info.inode):
             info = _info(info.name, _row(found), named=True)
         self.info = info
+        self.has_holes = found.st_size - found.st_blocks * _SECTOR > LEAST
+
+    def extent(self, position: int, /) -> tuple[int, int]:
+        """As in `Content`."""
+        try:
+            start = os.lseek(self._descriptor, position, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return max(os.fstat(self._descriptor).st_size - position, 0), 0
+        stop = os.lseek(self._descriptor, start, os.SEEK_HOLE)
+        os.lseek(self._descriptor, start, os.SEEK_SET)
+        return start - position, stop - start
 
     def xattrs(self) -> Sequence[str]:
         """As in `Content`."""

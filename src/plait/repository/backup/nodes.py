@@ -9,6 +9,7 @@ import msgspec
 
 from plait.model.errors import ObjectNotFoundError, PlaitError
 from plait.repository.backup.contents import Saved
+from plait.repository.backup.holes import parts
 from plait.repository.backup.previous import Frame
 from plait.repository.backup.sources import Unreadable
 from plait.repository.format import packed, wire
@@ -17,10 +18,11 @@ from plait.repository.format.packed import Glance
 from plait.repository.format.resources import NO_MAC, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from plait.repository.backup.contents import BlobWriter, Contents
-    from plait.repository.backup.sources import Node, NodeReader
+    from plait.repository.backup.holes import Part
+    from plait.repository.backup.sources import Content, Node, NodeReader
     from plait.repository.format.codec import Codec
     from plait.repository.format.entries import FileInfo
     from plait.repository.index import StoredIndex
@@ -129,7 +131,7 @@ class Nodes:
                 if content.info is not info:
                     info = content.info
                     packed_info = packed.info(info)
-                saved = self._contents.save(_reporting(content.read), info.size, self._teller(path, info))
+                saved = self._save(content, info, self._teller(path, info))
         if saved.size != info.size:
             info = msgspec.structs.replace(info, size=saved.size)
             packed_info = packed.info(info)
@@ -137,6 +139,11 @@ class Nodes:
             self._links[info.device, info.inode] = info.size, info.mod_time, saved
         frame = self._entry(parent, node, info, packed_info, saved, names)
         return Made(frame, self._xattrs(folder, node, path, names, errors), saved.size)
+
+    def _save(self, content: Content, info: FileInfo, carried: Callable[[int], None]) -> Saved:
+        if content.has_holes:
+            return self._contents.save_sparse(_reporting_parts(parts(content, info.size)), carried)
+        return self._contents.save(_reporting(content.read), info.size, carried)
 
     def _linked(self, info: FileInfo) -> Saved | None:
         """The content of a file that was saved under another name."""
@@ -249,6 +256,14 @@ def _reporting(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
             raise _SourceError("read", error) from None
 
     return reading
+
+
+def _reporting_parts(found: Iterator[Part]) -> Iterator[Part]:
+    """As `_reporting`, of the parts of a content with holes."""
+    try:
+        yield from found
+    except (OSError, PlaitError) as error:
+        raise _SourceError("read", error) from None
 
 
 def _untold(size: int) -> None:

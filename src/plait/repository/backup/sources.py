@@ -32,9 +32,17 @@ class Unreadable(NamedTuple):
 
 
 class Content(Protocol):
-    """A regular file that is open. `info`: as it was when it was opened."""
+    """A regular file that is open.
+
+    `info`: as it was when it was opened. `has_holes`: much of it was never written, and `extent` says what.
+    """
 
     info: FileInfo
+    has_holes: bool
+
+    def extent(self, position: int, /) -> tuple[int, int]:
+        """As in `holes.Sparse`, of one that has holes. Raises OSError."""
+        ...
 
     def xattrs(self) -> Sequence[str]:
         """As `Folder.xattrs`, of the file that is open."""
@@ -49,6 +57,17 @@ class Content(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
+
+
+class WithoutHoles:
+    """A content that is read whole."""
+
+    has_holes = False
+
+    def extent(self, position: int, /) -> tuple[int, int]:
+        """As in `Content`: there is nothing to be said."""
+        del position
+        return 0, 0
 
 
 class NodeReader(Protocol):

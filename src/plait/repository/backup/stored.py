@@ -8,7 +8,7 @@ from plait.engine.listing import EntryFailed, TreeListing
 from plait.engine.steps import Side
 from plait.model.items import Kind
 from plait.repository.backup.local import go_mode, group_name, user_name
-from plait.repository.backup.sources import Node, Unreadable
+from plait.repository.backup.sources import Node, Unreadable, WithoutHoles
 from plait.repository.format import entries
 from plait.repository.format.entries import FileInfo
 from plait.repository.format.headers import Importer
@@ -176,7 +176,7 @@ class StoreFolder:
         """Nothing is open."""
 
 
-class StoreContent:
+class StoreContent(WithoutHoles):
     """An object that is being read."""
 
     def __init__(self, reader: Reader, info: FileInfo) -> None:
