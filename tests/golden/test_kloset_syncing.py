@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from plait.engine.workers import Cancellation
 from plait.repository.checking.checking import check
-from plait.repository.format import wire
+from plait.repository.format import btrees, entries, wire
+from plait.repository.format.resources import Resource
 from plait.repository.layout import Folder
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
+from plait.repository.syncing.learning import Lesson, learn
+from plait.repository.syncing.pairs import Pairs
 from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.golden.conftest import Golden
 
     from plait.repository.syncing.settings import SyncEvent, SyncResult
@@ -86,3 +93,31 @@ def test_a_second_sync_has_nothing_to_do(original: Repository) -> None:
         states = peer.files.keys(Folder.STATES)
         assert sync(original, peer).count(Outcome.PRESENT) == count
         assert peer.files.keys(Folder.STATES) == states
+
+
+def test_what_the_original_synced_is_complete_and_teaches(goldens: Callable[[str], Golden], tmp_path: Path) -> None:
+    plain, synced = goldens("plain"), goldens("synced-peer")
+    with (
+        Repository.open(store_of(plain.files)) as source,
+        Repository.open(store_of(synced.files), passphrase(synced)) as peer,
+    ):
+        states = peer.files.keys(Folder.STATES)
+        for one, other in ((source, peer), (peer, source)):
+            assert sync(one, other).count(Outcome.PRESENT) == 3
+        assert peer.files.keys(Folder.STATES) == states
+        for identifier in source.reader.snapshots():
+            ours, theirs = source.snapshot(identifier).header, peer.snapshot(identifier).header
+            assert replace(ours, duration=0, sources=()) == replace(theirs, duration=0, sources=())
+        first = source.snapshot(source.reader.snapshots()[0])
+        pairs = Pairs(tmp_path, b"plain", b"synced")
+        learn(source.reader, peer, pairs, Lesson(first.header, (first.identifier,)), Cancellation())
+        learned = 0
+        for _, mac in source.reader.items(btrees.VFS, (first.header.sources or ())[0].root.root):
+            entry = entries.read(source.reader.blob(Resource.VFS_ENTRY, mac))
+            copy = pairs.get(Resource.OBJECT, entry.object)
+            if copy is not None:
+                assert b"".join(source.reader.content(entry.object)) == b"".join(peer.reader.content(copy))
+                learned += 1
+        pairs.close()
+    # Of the others most are short.
+    assert learned >= 3

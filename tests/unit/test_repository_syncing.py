@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from plait.engine.workers import Cancellation
 from plait.repository.checking.checking import check
 from plait.repository.files import StoredFiles
 from plait.repository.format import configuration as configurations
@@ -16,8 +17,10 @@ from plait.repository.format.configuration import Chunking, Configuration, Hashi
 from plait.repository.format.resources import Resource
 from plait.repository.repository import Repository
 from plait.repository.selection import Query
+from plait.repository.syncing import estimating
+from plait.repository.syncing.learning import Lesson, learn
 from plait.repository.syncing.pairs import Pairs
-from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
+from plait.repository.syncing.settings import Direction, Outcome, Planned, SyncSettings
 from plait.repository.syncing.syncing import Sync
 from plait.stores.memory import MemoryStore
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.repository.syncing.settings import SyncEvent
+    from plait.stores.base import Features
 
 OTHER = Chunking(min_size=2048, normal_size=8192, max_size=65536)
 
@@ -44,6 +48,14 @@ def sync(local: Repository, peer: Repository, settings: SyncSettings | None = No
     result = Sync(local, peer, ("here", "there"), settings or SyncSettings(), events.append).run(Direction.TO, Query())
     assert not result.count(Outcome.FAILED), events
     return result.count(Outcome.COPIED)
+
+
+class FarStore(MemoryStore):
+    """One that seems to be behind a network."""
+
+    @property
+    def features(self) -> Features:
+        return msgspec.structs.replace(super().features, depends_on_network=True)
 
 
 def lay_tree(root: Path) -> None:
@@ -142,3 +154,68 @@ def test_what_was_learned_is_used_by_the_next_run(tmp_path: Path) -> None:
         sync(source, peer)
         assert source.reader.blobs.received - before < 3_000_000
         assert msgspec.structs.asdict(source.snapshots()[0].header)["identifier"] in peer.reader.snapshots()
+
+
+def test_contents_of_a_common_snapshot_are_not_read_again(tmp_path: Path) -> None:
+    lay_tree(tmp_path)
+    with Repository.create(MemoryStore(), None) as source, Repository.create(MemoryStore(), None) as peer:
+        source.backup([str(tmp_path)])
+        # Nothing is remembered of this run, as where another program made the copy.
+        sync(source, peer)
+        (tmp_path / "small").write_bytes(b"other")
+        source.backup([str(tmp_path)])
+        before = source.reader.blobs.received
+        assert sync(source, peer) == 1
+        assert source.reader.blobs.received - before < 1_000_000
+        checked = check(peer.reader, peer.files, [(snapshot, "/") for snapshot in peer.snapshots()])
+        assert not any(found.failed for found in checked.snapshots)
+        (copied,) = [one for one in peer.snapshots() if one.identifier == source.snapshots()[0].identifier]
+        for path in ("small", "middle", "sub/large"):
+            found = b"".join(copied.content(copied.entry(f"{tmp_path}/{path}")))
+            assert found == (tmp_path / path).read_bytes()
+
+
+def test_defect_what_an_earlier_copy_got_wrong_is_not_learned(tmp_path: Path) -> None:
+    name = tmp_path / "file"
+    with Repository.create(MemoryStore(), None) as source, Repository.create(MemoryStore(), None) as peer:
+        name.write_bytes(b"A" * 5000)
+        source.backup([str(tmp_path)])
+        first = source.snapshots()[0].identifier
+        sync(source, peer)
+        # As if the copy had another content of the same length under the same identifier.
+        name.write_bytes(b"B" * 5000)
+        peer.backup([str(tmp_path)])
+        (wrong,) = [one.header for one in peer.snapshots() if one.identifier != first]
+        header = msgspec.structs.replace(wrong, identifier=first)
+        pairs = Pairs(None, b"source", b"peer")
+        lesson = Lesson(source.snapshot(first).header, (first,))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(peer.reader, "header", lambda _: header)
+            learn(source.reader, peer, pairs, lesson, Cancellation())
+        entry = source.snapshot(first).entry(str(name))
+        assert pairs.get(Resource.OBJECT, entry.object) is None
+        assert pairs.has(first)
+        pairs.close()
+
+
+def test_a_dry_run_reads_a_sample_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimating, "_MOST", 500)
+    monkeypatch.setattr(estimating, "_RANGE", 16 << 10)
+    noise = random.Random(5)
+    for half in ("shared", "new"):
+        (tmp_path / half).mkdir()
+        for number in range(1000):
+            (tmp_path / half / str(number)).write_bytes(noise.randbytes(20_000))
+    planned: list[SyncEvent] = []
+    with Repository.create(FarStore(), None) as source, Repository.create(MemoryStore(), None) as peer:
+        source.backup([str(tmp_path)])
+        # The peer has half of it from elsewhere, which only its contents tell.
+        peer.backup([str(tmp_path / "shared")])
+        before = source.reader.blobs.received
+        Sync(source, peer, ("here", "there"), SyncSettings(dry_run=True), planned.append).run(Direction.TO, Query())
+        assert source.reader.blobs.received - before < 30_000_000
+        held = sum(peer.files.packfile_sizes().values())
+        sync(source, peer)
+        grown = sum(peer.files.packfile_sizes().values()) - held
+        (plan,) = [event for event in planned if isinstance(event, Planned)]
+        assert abs(plan.size - grown) < grown / 5

@@ -28,6 +28,7 @@ class Counting:
         self._lock = Lock()
         self._blobs = [0, 0]
         self._count = 0
+        self._chunk_count = 0
         self._padding = 0
 
     @property
@@ -51,11 +52,21 @@ class Counting:
     def add_encoded(self, resource: int, mac: bytes, encoded: bytes) -> None:
         """As `Writer.add_encoded`."""
         del mac
+        self.grow(resource, len(encoded), 1)
+
+    @property
+    def chunks(self) -> tuple[int, int]:
+        """Stored bytes of chunks so far, and how many."""
+        return self._blobs[1], self._chunk_count
+
+    def grow(self, resource: int, size: int, count: int) -> None:
+        """Counts so many blobs of one kind, of so many stored bytes in all."""
         with self._lock:
             lane = int(resource == Resource.CHUNK)
             before = self._blobs[lane] // self._packfile_size
-            self._blobs[lane] += len(encoded)
-            self._count += 1
+            self._blobs[lane] += size
+            self._count += count
+            self._chunk_count += count * lane
             self._padding += _PADDING * (self._blobs[lane] // self._packfile_size - before)
 
     def put(self, resource: int, mac: bytes, plain: bytes) -> None:

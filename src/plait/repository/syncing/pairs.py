@@ -14,7 +14,7 @@ from plait.repository.format.hashing import plain_checksum
 from plait.repository.format.resources import MAC_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     import apsw
@@ -26,6 +26,7 @@ _RECENT: Final = 300_000
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS pair (source BLOB PRIMARY KEY, peer BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS packfile (name BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS snapshot (name BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -82,7 +83,7 @@ class Pairs:
             gone = any(name not in packfiles for (name,) in self._database.execute("SELECT name FROM packfile"))
             if gone:
                 self._recent = {}
-                self._database.execute("DELETE FROM pair; DELETE FROM packfile")
+                self._database.execute("DELETE FROM pair; DELETE FROM packfile; DELETE FROM snapshot")
             if not self._recent:
                 self._is_empty = not list(self._database.execute("SELECT 1 FROM pair LIMIT 1"))
         except apsw.Error:
@@ -108,8 +109,23 @@ class Pairs:
         """Notes a pair of the snapshot that is being copied."""
         self._new[mac + bytes((resource,))] = peer
 
-    def keep(self, packfiles: Collection[bytes]) -> None:
-        """Keeps what was noted, now that it is part of the peer, whose packfiles are given."""
+    def has(self, snapshot: bytes) -> bool:
+        """Whether all that a snapshot teaches is known."""
+        import apsw
+
+        if self._database is None:
+            return False
+        try:
+            return bool(list(self._database.execute("SELECT 1 FROM snapshot WHERE name = ?", (snapshot,))))
+        except apsw.Error:
+            self._start_over()
+            return False
+
+    def keep(self, packfiles: Collection[bytes], snapshots: Iterable[bytes] = ()) -> None:
+        """Keeps what was noted, now that it is part of the peer, whose packfiles are given.
+
+        `snapshots`: those that this was the last of.
+        """
         import apsw
 
         new, self._new = self._new, {}
@@ -125,6 +141,8 @@ class Pairs:
                 self._database.executemany("INSERT OR REPLACE INTO pair VALUES (?, ?)", rows)
                 names = ((name,) for name in packfiles)
                 self._database.executemany("INSERT OR IGNORE INTO packfile VALUES (?)", names)
+                learned = ((name,) for name in snapshots)
+                self._database.executemany("INSERT OR IGNORE INTO snapshot VALUES (?)", learned)
         except apsw.Error:
             self._start_over()
 
