@@ -107,6 +107,26 @@ def test_a_commit_reaches_the_replica_by_itself(daemon: Daemon, tmp_path: Path) 
     assert not status.error
 
 
+def test_every_replica_that_was_there_before_is_compacted_at_once(told: Told, tmp_path: Path) -> None:
+    path, places = tmp_path / "a.db", [tmp_path / "one", tmp_path / "two"]
+    application = opened(path)
+    settings = database(path, *map(replica, places))
+    # No boundary of an interval comes while this runs.
+    upkeep = UpkeepSettings(levels=(864000.0, 864000.0))
+    for _ in range(2):
+        row(application)
+        daemon = Daemon(upkeep, open_place, told)
+        daemon.run()
+        daemon.register(settings)
+        daemon.sync(str(path), wait=True, timeout=PATIENCE)
+        wait_for(lambda: all((place / "ltx" / "9").is_dir() for place in places))
+        if not told.of(events.Closed):
+            assert not [place for place in places if (place / "ltx" / "1").exists()]
+        else:
+            wait_for(lambda: all((place / "ltx" / "1").is_dir() for place in places))
+        assert not daemon.close(PATIENCE)
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(litestream: Path, tmp_path: Path) -> None:
     def broken(_: events.Event) -> None:
         raise BrokenPipeError

@@ -1,16 +1,18 @@
 """Settings of replication: what stands in files and URLs, and where that leads."""
 
+import ssl
 from pathlib import Path
 
 import pytest
 
-from plait.model.errors import ConfigurationError, NotSupportedError
+from plait.model.errors import ConfigurationError, NotSupportedError, PlaitError
 from plait.replication.configuration.directories import all_databases, database_of
 from plait.replication.configuration.expansion import expand
 from plait.replication.configuration.litestream import parse_configuration, read_configuration
-from plait.replication.configuration.places import GivenOptions, open_replica, parse_replica_url
+from plait.replication.configuration.places import GivenOptions, below, open_replica, parse_replica_url
 from plait.replication.ltx.names import Span
 from plait.stores.registry import Opening
+from plait.testing.s3_stub import Stub, certificate, listing, reply
 
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "key"}
 KEYS = {"LITESTREAM_ACCESS_KEY_ID": "k", "LITESTREAM_SECRET_ACCESS_KEY": "s"}
@@ -164,3 +166,45 @@ def test_a_directory_without_databases_is_a_mistake_unless_it_is_watched(tmp_pat
     with pytest.raises(ConfigurationError, match="no SQLite databases found"):
         all_databases(parse_configuration(f"dbs: [{{{common}}}]", {}))
     assert all_databases(parse_configuration(f"dbs: [{{{common}, watch: true}}]", {})) == []
+
+
+@pytest.mark.parametrize(("text", "sync", "monitor"), [("", None, None), ("1s", 1.0, 1.0)])
+def test_an_interval_that_is_asked_for_is_told_from_the_default(
+    text: str, sync: float | None, monitor: float | None
+) -> None:
+    own = f"monitor-interval: {text}\n  replica: {{path: /r, sync-interval: {text}}}" if text else "replica: {path: /r}"
+    (database,) = parse_configuration(f"dbs:\n- path: /a.db\n  {own}", {}).databases
+    assert (database.replicas[0].sync_interval, database.monitor_interval) == (sync, monitor)
+    assert (database.replicas[0].interval, database.interval) == (1.0, 1.0)
+    (inherits,) = parse_configuration("sync-interval: 2s\ndbs: [{path: /a.db, replica: {path: /r}}]", {}).databases
+    assert inherits.replicas[0].sync_interval == 2.0
+
+
+@pytest.mark.parametrize("kind", ["gs", "abs", "sftp", "webdav", "nats", "oss"])
+@pytest.mark.parametrize("as_url", [True, False])
+def test_replicas_of_other_types_are_refused_by_name(kind: str, as_url: bool) -> None:
+    place = f"url: {kind}://b/p" if as_url else f"{{type: {kind}, bucket: b, host: h, path: /p}}"
+    replica = f"{{{place}}}" if as_url else place
+    with pytest.raises(NotSupportedError, match=f"type '{kind}' are not supported yet: this version has file and s3"):
+        parse_configuration(f"dbs: [{{path: /a.db, replica: {replica}}}]", {})
+
+
+def test_a_certificate_is_verified_unless_skip_verify_says_otherwise(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path))
+    stub = Stub(tls=context)
+    stub.answer = lambda _: reply(200, listing())
+    url = f"s3://b/p?endpoint={stub.url}"
+    opening = Opening(GivenOptions())
+    try:
+        for given in ("&skipVerify=true", "&skip-verify=1"):
+            replica = open_replica(below(parse_replica_url(url + given, KEYS), "a.db"), opening)
+            assert replica.files(0) == []
+            replica.close()
+        for given in ("", "&skipVerify=false"):
+            replica = open_replica(parse_replica_url(url + given, KEYS), opening)
+            with pytest.raises(PlaitError, match="certificate"):
+                replica.files(0)
+            replica.close()
+    finally:
+        stub.close()

@@ -87,10 +87,10 @@ class Managed:
         self.uploaders = [Uploader(self.database, one, open_replica, shop.emit) for one in settings.replicas]
         self.upkeeps = [Upkeep(uploader, shop.upkeep, shop.emit) for uploader in self.uploaders]
         self._series = [Series(shop.keepers_of(uploader.replica.type)) for uploader in self.uploaders]
-        self._backoff = Backoff(settings.monitor_interval)
+        self._backoff = Backoff(settings.interval)
         self._turns = [self._upload_turn(number) for number in range(len(self.uploaders))]
-        spacing = min((_spacing(uploader) for uploader in self.uploaders), default=settings.monitor_interval)
-        self._spacing = min(spacing, settings.monitor_interval)
+        spacing = min((_spacing(uploader) for uploader in self.uploaders), default=settings.interval)
+        self._spacing = spacing if settings.monitor_interval is None else settings.monitor_interval
         self._interval = self._spacing
         self._forgotten = 0
         self._fruitless = 0
@@ -100,8 +100,8 @@ class Managed:
         self._is_notified = False
         self._first_at: float | None = None
         self.error: PlaitError | None = None
-        self.is_kept = False
-        """Whether the levels of the replicas were looked after since the start."""
+        self._kept: set[int] = set()
+        """The replicas, by their numbers, whose levels were looked after since the start."""
 
     @property
     def is_started(self) -> bool:
@@ -218,9 +218,8 @@ class Managed:
 
     def keep(self, level: int, interval: float) -> None:
         """Have a level of every replica looked after, where there may be something to do."""
-        for number, upkeep in enumerate(self.upkeeps):
-            if upkeep.may_be_due(level):
-                self._ask_upkeep(number, level, lambda upkeep=upkeep: upkeep.keep(level, interval))  # type: ignore[misc]
+        for number in range(len(self.upkeeps)):
+            self._keep_level(number, level, interval)
 
     def retire(self) -> None:
         """Have what is no longer needed of level 0 deleted, in the replicas and here."""
@@ -269,7 +268,7 @@ class Managed:
         if not self._is_notified:
             # The first look opened the database, and made its log.
             self._is_notified = self._shop.notifications.once(self.database.log_path, self._changed)
-            return 0 if self._is_notified and self.database.is_open else self.settings.monitor_interval
+            return 0 if self._is_notified and self.database.is_open else self.settings.interval
         return None
 
     def _space_out(self, is_fruitful: bool) -> None:  # noqa: FBT001  (it is all that is told)
@@ -315,7 +314,7 @@ class Managed:
 
     def _upload_turn(self, number: int) -> Turn:
         uploader = self.uploaders[number]
-        backoff = Backoff(uploader.settings.sync_interval)
+        backoff = Backoff(uploader.settings.interval)
         pool = self._shop.pool_of(uploader.replica.type)
 
         def upload() -> float | None:
@@ -336,9 +335,9 @@ class Managed:
                 return delay
             if backoff.succeeded():
                 self._emit(events.Recovered(self.path, uploader.replica.description))
-            if not self.is_kept and not more and self.database.txid:
-                self.is_kept = True
-                self._keep_first()
+            if number not in self._kept and not more and self.database.txid:
+                self._kept.add(number)
+                self._keep_first(number)
             if more:
                 return 0.0
             self.upkeeps[number].rest()
@@ -346,12 +345,13 @@ class Managed:
 
         return Turn(self._shop.loop, pool, upload, _spacing(uploader))
 
-    def _keep_first(self) -> None:
-        """What is done once at the start: a snapshot, and what a replica that was there before has to be compacted."""
-        if any(uploader.joined_at for uploader in self.uploaders):
-            for level, interval in enumerate(self._shop.upkeep.levels, 1):
-                self.keep(level, interval)
-        self.keep(SNAPSHOT_LEVEL, self._shop.upkeep.snapshot_interval)
+    def _keep_first(self, number: int) -> None:
+        """What is done once for a replica: a snapshot, and what was there before has to be compacted."""
+        upkeep = self._shop.upkeep
+        if self.uploaders[number].joined_at:
+            for level, interval in enumerate(upkeep.levels, 1):
+                self._keep_level(number, level, interval)
+        self._keep_level(number, SNAPSHOT_LEVEL, upkeep.snapshot_interval)
 
     def _upload_all(self, deadline: float | None, aborted: Callable[[], bool]) -> None:
         """Upload everything, trying again until the deadline."""
@@ -381,6 +381,11 @@ class Managed:
             answer: Answer[bool] = Answer()
             pool.submit(lambda answer=answer, left=left: answer.settle(lambda: uploader.run(left)))  # type: ignore[misc]
             answer.wait(left, late)
+
+    def _keep_level(self, number: int, level: int, interval: float) -> None:
+        upkeep = self.upkeeps[number]
+        if upkeep.may_be_due(level):
+            self._ask_upkeep(number, level, lambda: upkeep.keep(level, interval))
 
     def _ask_upkeep(self, number: int, level: int, work: Callable[[], None]) -> None:
         """Have something done with a replica's files, behind what is done with them already."""
@@ -415,8 +420,8 @@ def as_told(raised: Exception) -> PlaitError:
 
 
 def _spacing(uploader: Uploader) -> float:
-    interval = uploader.settings.sync_interval
-    return min(interval, _LOCAL_INTERVAL) if uploader.replica.type == "file" else interval
+    is_free = uploader.settings.sync_interval is None and uploader.replica.type == "file"
+    return _LOCAL_INTERVAL if is_free else uploader.settings.interval
 
 
 def _in_step_at(uploader: Uploader) -> int | None:

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from plait.cli.databases.opening import opener
-from plait.model.errors import ConfigurationError, ExitCode, ObjectNotFoundError, PlaitError, StoreError
+from plait.model.errors import (
+    ConfigurationError,
+    ExitCode,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PlaitError,
+    StoreError,
+)
 from plait.replication.configuration.directories import all_databases
 from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import parse_replica_url
@@ -65,6 +72,11 @@ def open_log(settings: LoggingSettings, name: str, version: str, level: str, sho
 
 def replicate(settings: Settings, run: Run, log: Log) -> int:
     """Replicates until a signal comes, or once; the exit code. Raises what makes a start impossible."""
+    if settings.mcp_address and not run.once:
+        raise NotSupportedError(
+            f"mcp-addr ({settings.mcp_address}) is not supported: remove it from the configuration",
+            hint="the daemon serves no MCP; the commands do what its tools do",
+        )
     signals = Signals()
     signals.install()
     _show_end(log, signals, run.name)
@@ -218,7 +230,7 @@ def _start_heartbeat(settings: Settings, daemon: Daemon, log: Log, closing: Exit
 def _announce(log: Log, database: DatabaseSettings) -> None:
     log.write(Level.INFO, "initialized db", {"path": database.path})
     for replica in database.replicas:
-        interval = Duration(replica.sync_interval)
+        interval = Duration(replica.interval)
         attributes = {"type": replica.place.type, "sync-interval": interval, **dict(replica.place.attributes)}
         log.write(Level.INFO, "replicating to", attributes)
 

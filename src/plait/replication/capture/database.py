@@ -291,7 +291,7 @@ class Database:
         mode = due(self._policy(), self._situation())
         if mode is None:
             return
-        self._not_before = now + self._settings.monitor_interval
+        self._not_before = now + self._settings.interval
         try:
             restarted = checkpoint(self._connections, mode, self._capture_all)
             if restarted:

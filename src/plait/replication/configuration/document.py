@@ -90,6 +90,10 @@ class Fields:
         except ValueError:
             raise _unfit(node, "time.Duration") from None
 
+    def given_duration(self, name: str) -> float | None:
+        """As `duration`; None where the field is absent or null."""
+        return self.duration(name, 0.0) if self.has(name) else None
+
     def integer(self, name: str, default: int) -> int:
         """A whole number, also in octal or hexadecimal digits."""
         node = self._nodes.get(name)

@@ -92,6 +92,7 @@ def parse_fields(top: Fields, environment: Mapping[str, str]) -> Settings:
         socket=_socket(top),
         logging=_logging(top, environment),
         address=top.text("addr"),
+        mcp_address=top.text("mcp-addr"),
         exec=top.text("exec"),
         heartbeat_url=top.text("heartbeat-url"),
         heartbeat_interval=top.duration("heartbeat-interval", 300.0),
@@ -224,7 +225,7 @@ def _database(database: Fields, top: Fields, environment: Mapping[str, str]) -> 
     settings = DatabaseSettings(
         path=expanded,
         meta_path=expand_path(meta) if meta else None,
-        monitor_interval=database.duration("monitor-interval", _DATABASE.monitor_interval),
+        monitor_interval=database.given_duration("monitor-interval"),
         checkpoint_interval=database.duration("checkpoint-interval", _DATABASE.checkpoint_interval),
         busy_timeout=database.duration("busy-timeout", _DATABASE.busy_timeout),
         min_checkpoint_pages=database.integer("min-checkpoint-page-count", _DATABASE.min_checkpoint_pages),
@@ -248,8 +249,8 @@ def _replica(database: Fields, top: Fields, environment: Mapping[str, str], path
         raise ConfigurationError(
             "age encryption is not currently supported, if you need encryption please revert back to Litestream v0.3.x"
         )
-    interval = replica.duration("sync-interval", top.duration("sync-interval", 1.0))
-    if interval <= 0:
+    interval = (replica if replica.has("sync-interval") else top).given_duration("sync-interval")
+    if interval is not None and interval <= 0:
         raise _bad(f"dbs[{path}].replica.sync-interval", "sync interval must be greater than 0", interval)
     return ReplicaSettings(
         place=_place(replica, top, environment),

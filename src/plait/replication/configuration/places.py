@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import posixpath
 import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
 
 from plait.model.errors import ConfigurationError, NotSupportedError
 from plait.model.values.flags import parse_bool
@@ -103,7 +106,7 @@ def parse_replica_url(url: str, environment: Mapping[str, str], settings: Mappin
 def refused_type(name: str) -> ConfigurationError | NotSupportedError:
     """The error for a type of replica that Plait does not open."""
     if name in KNOWN_ELSEWHERE:
-        return NotSupportedError(f"replicas of type {name!r} are not in this version yet", hint="it has file and s3")
+        return NotSupportedError(f"replicas of type {name!r} are not supported yet: this version has file and s3")
     return ConfigurationError(f'unknown replica type in config: "{name}"')
 
 
@@ -145,10 +148,7 @@ def s3_place(settings: Mapping[str, str], environment: Mapping[str, str]) -> Pla
             options[option] = settings[name]
     if settings.get("part-size"):
         options["chunk_size"] = f"{_size(settings['part-size'])}B"
-    if settings.get("skip-verify") and _boolean("skip-verify", settings["skip-verify"]):
-        raise NotSupportedError(
-            "skip-verify is not in this version", hint="let SSL_CERT_FILE name the certificate of your server"
-        )
+    verify = not (settings.get("skip-verify") and _boolean("skip-verify", settings["skip-verify"]))
     location = Location(
         LocationKind.BACKEND,
         f"{bucket}/{path}".rstrip("/"),
@@ -157,19 +157,17 @@ def s3_place(settings: Mapping[str, str], environment: Mapping[str, str]) -> Pla
         options={name: value for name, value in options.items() if value},
     )
     attributes = (("bucket", bucket), ("path", path), ("region", region), ("endpoint", endpoint))
-    return Place(type=S3, path=path, location=location, attributes=attributes)
+    return Place(type=S3, path=path, location=location, attributes=attributes, verify=verify)
 
 
 def below(place: Place, relative: str) -> Place:
     """The place of a path below another one."""
-    import msgspec
-
     joined = f"{place.path}/{relative}" if place.path else relative
     location = msgspec.structs.replace(
         place.location, path=f"{place.location.path}/{relative}", text=f"{place.location.text}/{relative}"
     )
     attributes = tuple((name, joined if name == "path" else value) for name, value in place.attributes)
-    return Place(type=place.type, path=joined, location=location, attributes=attributes)
+    return msgspec.structs.replace(place, path=joined, location=location, attributes=attributes)
 
 
 def open_replica(place: Place, opening: Opening) -> Replica:
@@ -177,6 +175,8 @@ def open_replica(place: Place, opening: Opening) -> Replica:
     from plait.replication.replica import Replica
     from plait.stores.registry import open_location
 
+    if not place.verify:
+        opening = dataclasses.replace(opening, network=msgspec.structs.replace(opening.network, verify=False))
     store = open_location(place.location, opening).store
     return Replica(store, leading_slash=not place.path and not store.features.directories)
 

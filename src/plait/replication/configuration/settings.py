@@ -11,6 +11,8 @@ from plait.stores.location import Location
 
 DEFAULT_LEVELS: Final = (30.0, 300.0, 3600.0)
 GREATEST_LEVEL: Final = 8
+DEFAULT_INTERVAL: Final = 1.0
+"""Seconds between two looks of Litestream at a log, and between two of its uploads."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,13 +20,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     `type` is Litestream's word for the kind of store (`file`, `s3`), `path` the replica's path in it: a directory, or
     what its keys begin with. `attributes` are what a log tells of the place besides, in order. The secrets are in
-    `location`, which is never shown.
+    `location`, which is never shown. `verify`: the certificate of a server is to be trusted.
     """
 
     type: str
     path: str
     location: Location
     attributes: tuple[tuple[str, str], ...] = ()
+    verify: bool = True
 
     def __repr__(self) -> str:
         return f"Place({self.location.text!r})"
@@ -33,33 +36,45 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class ReplicaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One replica of a database.
 
-    `sync_interval` is the least time between two uploads; `max_sync_files` how many files one round uploads.
-    `auto_recover`: where local files are missing or damaged, begin anew with the whole database.
+    `sync_interval` is the least time between two uploads, None where nobody asked for one: then it is Litestream's, or
+    less where an upload costs no request. `max_sync_files` is how many files one round uploads. `auto_recover`: where
+    local files are missing or damaged, begin anew with the whole database.
     """
 
     place: Place
-    sync_interval: float = 1.0
+    sync_interval: float | None = None
     max_sync_files: int = 256
     auto_recover: bool = False
+
+    @property
+    def interval(self) -> float:
+        """`sync_interval`, or its default."""
+        return DEFAULT_INTERVAL if self.sync_interval is None else self.sync_interval
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One database. `meta_path` is the directory of its local files; None stands for the one beside it.
 
-    `min_checkpoint_pages` and `truncate_pages` are sizes of the log in pages, `max_sync_wal_bytes` how much of it goes
-    into one file (0: all of it).
+    `monitor_interval` is the least time between two looks at the log, None where nobody asked for one: then it is that
+    of the replicas. `min_checkpoint_pages` and `truncate_pages` are sizes of the log in pages, `max_sync_wal_bytes` how
+    much of it goes into one file (0: all of it).
     """
 
     path: str
     replicas: tuple[ReplicaSettings, ...] = ()
     meta_path: str | None = None
-    monitor_interval: float = 1.0
+    monitor_interval: float | None = None
     checkpoint_interval: float = 60.0
     busy_timeout: float = 1.0
     min_checkpoint_pages: int = 1000
     truncate_pages: int = 121359
     max_sync_wal_bytes: int = 64 << 20
     restore_if_db_not_exists: bool = False
+
+    @property
+    def interval(self) -> float:
+        """`monitor_interval`, or its default."""
+        return DEFAULT_INTERVAL if self.monitor_interval is None else self.monitor_interval
 
 
 class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +130,10 @@ class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a daemon is started with. `address` is where metrics are served, "" for nowhere."""
+    """Everything that a daemon is started with. `address` is where metrics are served, "" for nowhere.
+
+    `mcp_address` is where Litestream serves the Model Context Protocol, which a daemon of Plait refuses.
+    """
 
     databases: tuple[DatabaseSettings, ...] = ()
     directories: tuple[DirectorySettings, ...] = ()
@@ -123,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     socket: SocketSettings = SocketSettings()
     logging: LoggingSettings = LoggingSettings()
     address: str = ""
+    mcp_address: str = ""
     exec: str = ""
     heartbeat_url: str = ""
     heartbeat_interval: float = 300.0
