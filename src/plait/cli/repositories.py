@@ -62,6 +62,7 @@ COMMANDS: Final = {
     "rm": _FUNCTIONS + "removal:rm",
     "server": _FUNCTIONS + "server:server",
     "source": _FUNCTIONS + "places:entries",
+    "stats": _FUNCTIONS + "stats:stats",
     "store": _FUNCTIONS + "places:entries",
     "sync": _FUNCTIONS + "sync:sync",
 }

@@ -45,3 +45,16 @@ fuse3 and `pip install 'plait[mount]'`; with --to http://HOST:PORT it takes neit
     Example("plait at /backup mount --to /mnt 8f44:/srv/data", "a directory of one"),
     Example("plait at /backup mount --since 7d --to http://localhost:8080", "those of a week, for a browser"),
 )
+STATS: Final = form(
+    "",
+    (0, 0),
+    options.STATS | repository_options.LOCATION,
+    """\
+Counts what a repository holds. Of each snapshot: the size of its files; what is stored for it, compressed; how much of
+that other snapshots share; what it has alone, and so what its removal gives back; and what it added when it was made.
+Of all together: how well deduplication and compression do, and what no snapshot needs any more. The options say which
+snapshots are shown; all are counted.""",
+    Example("plait at /backup stats", "every snapshot, and the sum"),
+    Example("plait at /backup stats --by month", "how it grew"),
+    Example("plait at /backup stats --json --latest", "for a program"),
+)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from plait.cli import repository_options as options
-from plait.mirror.option_types import SWITCH, TEXT
+from plait.mirror.option_types import SWITCH, TEXT, choice
 from plait.model.options import Option, OptionSet, Repeat, Section
 
 
@@ -50,6 +50,17 @@ MOUNT: Final = OptionSet(
             SWITCH,
             default=False,
             help="Let other users look, as far as the modes of the files let them",
+            section=Section.MAIN,
+        ),
+    )
+)
+STATS: Final = OptionSet(
+    (
+        Option(
+            "by",
+            choice("PERIOD", "snapshot", "day", "month", "year"),
+            default="snapshot",
+            help="Show each snapshot, or by how much the repository grew each day, month or year",
             section=Section.MAIN,
         ),
     )

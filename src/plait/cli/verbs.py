@@ -108,6 +108,7 @@ VERBS: Final[dict[str, Verb]] = {
     "server": Verb("Serve a repository over HTTP", (_REPOSITORY + "SERVER",), _ONLY_REPOSITORY),
     "dup": Verb("Duplicate snapshots", (_SNAPSHOT + "DUP",), _ONLY_REPOSITORY),
     "mount": Verb("Mount snapshots as a file system", (_SNAPSHOT + "MOUNT",), _ONLY_REPOSITORY),
+    "stats": Verb("Count what a repository holds", (_SNAPSHOT + "STATS",), _ONLY_REPOSITORY),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
     "diff": Verb("Show how snapshots differ", (_REPOSITORY + "DIFF",), _ONLY_REPOSITORY),
     "locate": Verb("Find names in snapshots", (_REPOSITORY + "LOCATE",), _ONLY_REPOSITORY),
