@@ -49,6 +49,7 @@ COMMANDS: Final = {
     "destination": _FUNCTIONS + "places:entries",
     "digest": _FUNCTIONS + "contents:digest",
     "dup": _FUNCTIONS + "dup:dup",
+    "find": _FUNCTIONS + "find:find",
     "info": _FUNCTIONS + "info:info",
     "locate": _FUNCTIONS + "listing:locate",
     "ls": _FUNCTIONS + "listing:ls",

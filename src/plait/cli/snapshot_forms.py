@@ -58,3 +58,14 @@ snapshots are shown; all are counted.""",
     Example("plait at /backup stats --by month", "how it grew"),
     Example("plait at /backup stats --json --latest", "for a program"),
 )
+FIND: Final = form(
+    "[PATTERN…]",
+    (0, MANY),
+    options.FIND | repository_options.LOCATION,
+    """\
+Finds files in the snapshots that the options describe, newest first: those whose names match a PATTERN, which may hold
+*, ? and [a-z]; one that begins with a slash matches the whole path. Without a PATTERN everything matches.""",
+    Example("plait at /backup find --ignore-case '*.jpg' --min-size 10M", "large pictures"),
+    Example("plait at /backup find --changed --long /etc/fstab", "the versions of a file"),
+    Example("plait at /backup find --inside 8f44:src --modified-since 7d --kind file", "what was new then"),
+)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from plait.cli import repository_options as options
-from plait.mirror.option_types import SWITCH, TEXT, choice
-from plait.model.options import Option, OptionSet, Repeat, Section
+from plait.mirror.option_types import SIZE, SWITCH, TEXT, choice
+from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 
 def _named(found: OptionSet, names: str) -> tuple[Option, ...]:
@@ -63,6 +63,44 @@ STATS: Final = OptionSet(
             help="Show each snapshot, or by how much the repository grew each day, month or year",
             section=Section.MAIN,
         ),
+    )
+)
+_KINDS: Final = ("file", "directory", "symlink", "pipe", "socket", "device")
+
+
+def _narrowing(name: str, kind: ValueType, help_text: str) -> Option:
+    return Option(name, kind, default=None, help=help_text, section=Section.FILTER)
+
+
+FIND: Final = OptionSet(
+    (
+        Option(
+            "inside",
+            TEXT,
+            default="",
+            help="Look at and below this path only, of all snapshots (/PATH) or of one (SNAPSHOT[:PATH])",
+            section=Section.MAIN,
+        ),
+        Option("long", SWITCH, default=False, help="Show times, modes, owners and sizes", section=Section.OUTPUT),
+        Option(
+            "changed",
+            SWITCH,
+            default=False,
+            help="Leave out what is as in the next newer snapshot: what is left are the versions of a file",
+            section=Section.FILTER,
+        ),
+        Option("ignore-case", SWITCH, default=False, help="Take letters of either case", section=Section.FILTER),
+        Option(
+            "kind",
+            choice("KIND", *_KINDS),
+            default="",
+            help="Find this kind only: " + ", ".join(_KINDS),
+            section=Section.FILTER,
+        ),
+        _narrowing("min-size", SIZE, "Find regular files of SIZE and more"),
+        _narrowing("max-size", SIZE, "Find regular files of SIZE and less"),
+        _narrowing("modified-since", options.MOMENT, "Find what was modified at TIME and later"),
+        _narrowing("modified-before", options.MOMENT, "Find what was modified at TIME and earlier"),
     )
 )
 _KLOSET: Final = Option(

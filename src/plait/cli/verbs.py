@@ -111,6 +111,7 @@ VERBS: Final[dict[str, Verb]] = {
     "stats": Verb("Count what a repository holds", (_SNAPSHOT + "STATS",), _ONLY_REPOSITORY),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
     "diff": Verb("Show how snapshots differ", (_REPOSITORY + "DIFF",), _ONLY_REPOSITORY),
+    "find": Verb("Find files in snapshots", (_SNAPSHOT + "FIND",), _ONLY_REPOSITORY),
     "locate": Verb("Find names in snapshots", (_REPOSITORY + "LOCATE",), _ONLY_REPOSITORY),
     "store": Verb("Keep the names of repositories", (_REPOSITORY + "STORE",)),
     "source": Verb("Keep the names of places that are saved", (_REPOSITORY + "SOURCE",)),
