@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.engine.workers import Cancellation
+from plait.model.errors import CancelledError
 from plait.repository.backup.holes import ZEROS, Hole, Passing, parts
 from plait.repository.backup.local import LocalContent
+from plait.repository.events import Carried, Expected
 from plait.repository.format.chunking import Chunker
 from plait.repository.format.configuration import Chunking
 from plait.repository.format.hashing import Authenticator
 from plait.repository.repository import Repository
+from plait.repository.restoring.local import LocalTarget
+from plait.repository.restoring.restoring import restore
+from plait.repository.restoring.settings import RestoreSettings
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from plait.repository.backup.holes import Part
+    from plait.repository.events import Event
+    from plait.repository.restoring.target import Item
 
 SMALL = Chunker.of(Chunking("fastcdc-v1.0.0", 2048, 4096, 16384))
 
@@ -110,3 +119,45 @@ class Shrinking:
 
 def test_a_file_that_got_shorter_ends_early() -> None:
     assert list(parts(Shrinking(), 1000)) == [Hole(5)]
+
+
+class Ending:
+    """A listener that cancels the work once it has begun."""
+
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Carried | Expected):
+            self._cancellation.cancel()
+
+
+def test_a_long_content_is_given_up_when_its_backup_is_cancelled(tmp_path: Path) -> None:
+    sparse(tmp_path / "disk", 1 << 40, {})
+    cancellation = Cancellation()
+    with Repository.create(MemoryStore(), None) as repository, pytest.raises(CancelledError):
+        repository.backup([tmp_path], listener=Ending(cancellation), cancellation=cancellation)
+
+
+def test_a_long_content_is_given_up_when_its_restore_is_cancelled(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    sparse(tmp_path / "source/disk", 64 << 20, {})
+    cancellation = Cancellation()
+    taken = []
+
+    class Stopping(LocalTarget):
+        def write(self, item: Item, size: int, chunks: Iterable[bytes]) -> None:
+            def passed() -> Iterator[bytes]:
+                for chunk in chunks:
+                    taken.append(len(chunk))
+                    cancellation.cancel()
+                    yield chunk
+
+            super().write(item, size, passed())
+
+    with Repository.create(MemoryStore(), None) as repository:
+        snapshot = repository.snapshot(repository.backup([tmp_path / "source"]).snapshot)
+        with pytest.raises(CancelledError):
+            restore(snapshot, Stopping(str(tmp_path / "target"), RestoreSettings()), cancellation=cancellation)
+    assert len(taken) == 1
+    assert not list((tmp_path / "target").iterdir())

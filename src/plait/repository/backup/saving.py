@@ -319,6 +319,7 @@ class Backup:
         )
 
     def _carried(self, path: str, size: int) -> None:
+        self._cancellation.raise_if_cancelled()
         self._listener(Carried(self.snapshot, path, size))
 
     def _enter(self, phase: Phase) -> None:

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from plait.engine.workers import Cancellation, Workers
-from plait.model.errors import IntegrityError, NoSpaceError, NotSupportedError, PlaitError
+from plait.model.errors import CancelledError, IntegrityError, NoSpaceError, NotSupportedError, PlaitError
 from plait.model.items import Kind
 from plait.repository import contents
 from plait.repository.blobs import DamagedBlobError, Region
@@ -17,7 +17,7 @@ from plait.repository.restoring.settings import Failure, Restored, RestoreSettin
 from plait.repository.restoring.target import Folder, IncompleteError, Item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from plait.repository.contents import Content, Group
     from plait.repository.events import Event, Listener
@@ -257,7 +257,9 @@ class Restoring:
         """Writes a file; whether all of it is as it was."""
         error: PlaitError | None = None
         try:
-            self._target.write(content.file, content.size, content.chunks)
+            self._target.write(content.file, content.size, self._until_cancelled(content.chunks))
+        except CancelledError:
+            return False
         except NoSpaceError as full:
             self._end_as_full(full)
             error = full
@@ -268,6 +270,13 @@ class Restoring:
                 self._result.files += 1
                 self._result.size += content.size
         return self._finish(content.file, error)
+
+    def _until_cancelled(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same, but for a long content that nobody waits for any more: raises CancelledError then."""
+        for number, chunk in enumerate(chunks):
+            if number and self._stopping():
+                raise CancelledError("the restore was interrupted")
+            yield chunk
 
     def _end_as_full(self, error: NoSpaceError) -> None:
         """Nothing more is tried where there is no space left."""
