@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -74,6 +75,9 @@ class Located(NamedTuple, Generic[T]):
     wanted: T
 
 
+_PLACE: Final = attrgetter("place")
+
+
 class Region(NamedTuple, Generic[T]):
     """A range of a packfile's body, and what in it is wanted."""
 
@@ -85,7 +89,7 @@ class Region(NamedTuple, Generic[T]):
 
 def regions(located: Iterable[Located[T]]) -> Iterator[Region[T]]:
     """What is wanted, by packfile and in the order of its bytes; neighbours share one read."""
-    found = sorted(located, key=lambda item: item.place[:2])
+    found = sorted(located, key=_PLACE)
     start = 0
     while start < len(found):
         packfile, offset, length = found[start].place
@@ -101,6 +105,11 @@ def regions(located: Iterable[Located[T]]) -> Iterator[Region[T]]:
             stop += 1
         yield Region(packfile, offset, end - offset, found[start:stop])
         start = stop
+
+
+def _not_held(resource: Resource, mac: bytes) -> DamagedBlobError:
+    text = f"the repository does not hold {resource.name.lower()} {mac.hex()}"
+    return DamagedBlobError(text, resource, mac, ())
 
 
 class Blobs:
@@ -124,6 +133,36 @@ class Blobs:
         """
         return self.read_at(resource, mac, self.index.places(resource, mac), limit)
 
+    def read_all(
+        self, resource: Resource, wanted: Iterable[tuple[T, bytes]]
+    ) -> Iterator[tuple[T, bytes | IntegrityError]]:
+        """The plain bytes of many blobs, each given with what it is wanted for, or why it cannot be read.
+
+        They come in the order in which they lie, and are read together where they lie together. Raises the store's
+        errors.
+        """
+        find = self.index.places
+        located: list[Located[tuple[T, bytes, Sequence[Place]]]] = []
+        for item, mac in wanted:
+            places = find(resource, mac)
+            if places:
+                located.append(Located(places[0], (item, mac, places)))
+            else:
+                yield item, _not_held(resource, mac)
+        for region in regions(located):
+            stored = self.stored_region(region)
+            for place, (item, mac, places) in region.items:
+                start = place.offset - region.offset
+                try:
+                    yield item, self.decode(resource, mac, place, stored[start : start + place.length])
+                    continue
+                except IntegrityError:
+                    pass
+                try:
+                    yield item, self.read_at(resource, mac, places)
+                except IntegrityError as error:
+                    yield item, error
+
     def read_at(self, resource: Resource, mac: bytes, places: Sequence[Place], limit: int | None = None) -> bytes:
         """As `read`, where the places of the blob are known."""
         trouble: IntegrityError | ObjectNotFoundError | None = None
@@ -132,12 +171,10 @@ class Blobs:
                 return self.decode(resource, mac, place, self.stored(place), limit)
             except (IntegrityError, ObjectNotFoundError) as error:
                 trouble = trouble or error
-        what = f"{resource.name.lower()} {mac.hex()}"
         if trouble is None:
-            raise DamagedBlobError(f"the repository does not hold {what}", resource, mac, ())
-        raise DamagedBlobError(
-            f"{what} cannot be read: {trouble}", resource, mac, tuple(place.packfile for place in places)
-        )
+            raise _not_held(resource, mac)
+        text = f"{resource.name.lower()} {mac.hex()} cannot be read: {trouble}"
+        raise DamagedBlobError(text, resource, mac, tuple(place.packfile for place in places))
 
     def stored(self, place: Place) -> bytes:
         """The stored bytes of a blob. Raises IntegrityError where the packfile is missing or too short."""
@@ -165,6 +202,13 @@ class Blobs:
         except ObjectNotFoundError:
             raise IntegrityError(f"packfile {region.packfile.hex()} is missing") from None
 
+    def stored_region(self, region: Region[T]) -> bytes:
+        """As `region`, for small ones, of which the next may lie beside; empty where the packfile is missing."""
+        try:
+            return self._windows.read(region.packfile, file_offset(region.offset), region.length)
+        except ObjectNotFoundError:
+            return b""
+
     def object(self, mac: bytes, places: Sequence[Place] | None = None) -> Object:
         """An object; `places` where they are known. Raises as `read`."""
         found = self.index.places(Resource.OBJECT, mac) if places is None else places
@@ -190,8 +234,13 @@ class Blobs:
             yield self.chunk(chunks[0].content_mac, chunks[0].length)
             return
         hasher = self.codec.authenticator.hasher()
+        before = None
+        data = b""
         for chunk in chunks:
-            data = self.chunk(chunk.content_mac, chunk.length)
+            # A hole is one chunk, again and again.
+            if chunk != before:
+                data = self.chunk(chunk.content_mac, chunk.length)
+            before = chunk
             hasher.update(data)
             yield data
         if hasher.digest() != item.content_mac:

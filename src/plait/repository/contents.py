@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from plait.model.errors import IntegrityError
 from plait.repository.blobs import Located, Region, regions
+from plait.repository.format import wire
+from plait.repository.format.objects import Object
 from plait.repository.format.resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from plait.repository.blobs import Blobs
-    from plait.repository.format.merging import Place
-    from plait.repository.format.objects import Object
 
 T = TypeVar("T")
 
-_NOWHERE: Final = (b"", 0)
 SMALL: Final = 1 << 20
 """Bytes of a stored chunk up to which it is read along with its neighbours."""
 
@@ -72,11 +72,12 @@ def plan(blobs: Blobs, files: Sequence[tuple[T, bytes]]) -> Iterator[Group[T] | 
 
 def objects(blobs: Blobs, files: Sequence[tuple[T, bytes]]) -> Iterator[tuple[T, Object | IntegrityError]]:
     """The objects of files, in the order in which they lie; or why one cannot be read. Raises the store's errors."""
-    located = [(blobs.index.places(Resource.OBJECT, mac), file, mac) for file, mac in files]
-    located.sort(key=lambda item: item[0][0][:2] if item[0] else _NOWHERE)
-    for places, file, mac in located:
+    for file, plain in blobs.read_all(Resource.OBJECT, files):
+        if isinstance(plain, IntegrityError):
+            yield file, plain
+            continue
         try:
-            yield file, blobs.object(mac, places)
+            yield file, wire.decode_usual(plain, Object)
         except IntegrityError as error:
             yield file, error
 
@@ -86,27 +87,23 @@ def read(blobs: Blobs, group: Group[T]) -> Iterator[Content[T]]:
     if isinstance(group, Wanted):
         yield Content(group.file, group.object.size, blobs.content(group.object))
         return
-    try:
-        data = blobs.region(group)
-    except IntegrityError:
-        # Each blob is tried by itself, and then at its other places.
-        data = b""
-    for place, wanted in group.items:
-        start = place.offset - group.offset
-        stored = data[start : start + place.length]
-        yield Content(wanted.file, wanted.object.size, _only_chunk(blobs, wanted.object, place, stored))
+    for wanted, data in decoded(blobs, group):
+        chunks = blobs.content(wanted.object) if data is None else (data,)
+        yield Content(wanted.file, wanted.object.size, chunks)
 
 
-def _only_chunk(blobs: Blobs, item: Object, place: Place, stored: bytes) -> Iterator[bytes]:
-    """The content of one chunk that was read already, if that is whole; else read anew, from wherever it is whole."""
-    (chunk,) = item.chunks or ()
-    if chunk.content_mac == item.content_mac:
-        try:
-            data = blobs.decode(Resource.CHUNK, chunk.content_mac, place, stored, chunk.length)
-        except IntegrityError:
-            pass
-        else:
-            if len(data) == chunk.length:
-                yield data
-                return
-    yield from blobs.content(item)
+def decoded(blobs: Blobs, region: Region[Wanted[T]]) -> Iterator[tuple[Wanted[T], bytes | None]]:
+    """Small contents that lie together; None for one that is not whole there: `Blobs.content` tries its other places.
+
+    Raises the store's errors.
+    """
+    stored = blobs.stored_region(region)
+    for place, wanted in region.items:
+        (chunk,) = wanted.object.chunks or ()
+        start = place.offset - region.offset
+        data = None
+        if chunk.content_mac == wanted.object.content_mac:
+            with suppress(IntegrityError):
+                found = stored[start : start + place.length]
+                data = blobs.decode(Resource.CHUNK, chunk.content_mac, place, found, chunk.length)
+        yield wanted, data if data is not None and len(data) == chunk.length else None

@@ -182,8 +182,7 @@ class StoredIndex:
         key = key_of(resource, mac)
         found: list[Place] = []
         for segment, usable in view.parts:
-            if records := segment.find(key):
-                found += [segment.place(one) for one in records if usable[int.from_bytes(one[33:37], "little")]]
+            found += segment.find(key, usable)
         if len(found) < 2 and not view.gone:
             return found
         by_name: dict[bytes, Place] = {}
@@ -200,7 +199,7 @@ class StoredIndex:
         found = {
             place.packfile: place
             for part in view.parts
-            for place in map(part.segment.place, part.segment.find(key))
+            for place in part.segment.find(key)
             if view.small.is_known(place.packfile) and (resource, mac, place.packfile) not in view.gone
         }
         return [found[name] for name in sorted(found)]

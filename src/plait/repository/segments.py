@@ -35,6 +35,7 @@ _PER_PREFIX: Final = 16
 _MOST_BITS: Final = 20
 _BLOCK: Final = 1 << 20
 _BATCH: Final = 1 << 14
+_KINDS: Final = tuple(bytes((kind,)) for kind in range(256))
 _HELD: Final = 8 << 20
 """Bytes of a segment up to which it is kept in memory: 170,000 records."""
 _KEY: Final = MAC_SIZE + 1
@@ -77,28 +78,24 @@ class Segment:
         self._shift = 32 - self._bits
         self._records = whole[self._start :]
 
-    def find(self, key: bytes) -> list[bytes]:
-        """The records of an identifier and kind (33 bytes)."""
+    def find(self, key: bytes, usable: Sequence[bool] | None = None) -> list[Place]:
+        """Where the blob of an identifier and kind (33 bytes) is; `usable` says which of the packfiles count."""
         prefix = int.from_bytes(key[:4], "big") >> self._shift
-        first, end = self._before[prefix], self._before[prefix + 1]
+        first, end = RECORD.size * self._before[prefix], RECORD.size * self._before[prefix + 1]
+        found: list[Place] = []
         if first == end:
-            return []
-        size = RECORD.size
-        records, first, end = self._records, first * size, end * size
+            return found
+        records = self._records
         if not records:
             records, first, end = os.pread(self._descriptor, end - first, self._start + first), 0, end - first
         at = records.find(key, first, end)
-        found = []
         while at >= 0:
-            if at % size == 0:
-                found.append(records[at : at + size])
+            if at % RECORD.size == 0:
+                number, offset, length = _PLACE.unpack_from(records, at + _KEY)
+                if usable is None or usable[number]:
+                    found.append(Place(self.packfiles[number], offset, length))
             at = records.find(key, at + 1, end)
         return found
-
-    def place(self, record: bytes) -> Place:
-        """Where the blob of a record is."""
-        number, offset, length = _PLACE.unpack_from(record, _KEY)
-        return Place(self.packfiles[number], offset, length)
 
     def records(self) -> Iterator[bytes]:
         """All records, in order."""
@@ -176,7 +173,7 @@ def write(path: Path, records: Iterable[bytes], count: int, packfiles: Sequence[
 
 def key_of(resource: int, mac: bytes) -> bytes:
     """What `Segment.find` takes."""
-    return mac + bytes((resource,))
+    return mac + _KINDS[resource]
 
 
 def _renumbered(record: bytes, numbers: Sequence[int]) -> bytes:

@@ -159,6 +159,7 @@ class DirectoryCheck:
         path = outcome.path
         prefix = path if path.endswith("/") else path + "/"
         left = {prefix + name for name in outcome.names}
+        entries: list[tuple[str, bytes]] = []
         try:
             for child, mac in snapshot.repository.items(btrees.VFS, snapshot.source.root.root, prefix):
                 if not child.startswith(prefix) or "/" in child[len(prefix) :]:
@@ -169,26 +170,44 @@ class DirectoryCheck:
                     outcome.damages.append((child, "it is in the snapshot's tree, but not listed in its directory", ()))
                 left.discard(child)
                 if not known:
-                    self._check_entry(snapshot, child, mac, outcome)
+                    entries.append((child, mac))
+                if len(entries) >= _BATCH:
+                    self._check_entries(snapshot, entries, outcome)
+                    entries = []
         except IntegrityError as error:
             outcome.damages.append((path, str(error), packfiles_of(error)))
             return
+        finally:
+            self._check_entries(snapshot, entries, outcome)
         for child in sorted(left):
             outcome.damages.append((child, "it is listed in its directory, but not in the snapshot's tree", ()))
 
-    def _check_entry(self, snapshot: SnapshotReader, path: str, mac: bytes, outcome: Outcome) -> None:
-        places = self._blobs.index.places(Resource.VFS_ENTRY, mac)
-        try:
-            if not places:
+    def _check_entries(self, snapshot: SnapshotReader, entries: list[tuple[str, bytes]], outcome: Outcome) -> None:
+        """That entries of the tree, given by path and identifier, are whole."""
+        if self._sizes is None:
+            found = self._blobs.read_all(Resource.VFS_ENTRY, entries)
+            broken = [(path, plain) for path, plain in found if isinstance(plain, IntegrityError)]
+        else:
+            broken = list(self._missing_entries(entries))
+        for path, error in broken:
+            if not packfiles_of(error):
                 # The original does not write it where only names of attributes changed; its directory's list has it.
-                snapshot.entry(path)
-                outcome.notes.append((path, "its entry was never written, and is taken from its directory's list"))
-            elif self._sizes is None:
-                self._blobs.read(Resource.VFS_ENTRY, mac)
-            elif not any(map(self._is_there, places)):
-                outcome.damages.append((path, "its entry is missing", tuple(place.packfile for place in places)))
-        except IntegrityError as error:
+                try:
+                    snapshot.entry(path)
+                except IntegrityError as trouble:
+                    outcome.damages.append((path, str(trouble), packfiles_of(trouble)))
+                else:
+                    text = "its entry was never written, and is taken from its directory's list"
+                    outcome.notes.append((path, text))
+                continue
             outcome.damages.append((path, str(error), packfiles_of(error)))
+
+    def _missing_entries(self, entries: list[tuple[str, bytes]]) -> Iterator[tuple[str, IntegrityError]]:
+        for path, mac in entries:
+            places = self._blobs.index.places(Resource.VFS_ENTRY, mac)
+            if not any(map(self._is_there, places)):
+                packfiles = tuple(place.packfile for place in places)
+                yield path, DamagedBlobError("its entry is missing", Resource.VFS_ENTRY, mac, packfiles)
 
 
 def packfiles_of(error: IntegrityError | ObjectNotFoundError) -> tuple[bytes, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cache, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import IntegrityError, NotSupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lz4.frame import LZ4FrameDecompressor
 
 _BOUNDED_STREAM: Final = 64 << 10
 """Bytes of an LZ4 stream that cannot hold more than 16 MiB, whatever they say: LZ4 expands by 255 at most."""
@@ -33,24 +35,33 @@ class Compression(Enum):
 def compress(compression: Compression, plain: bytes) -> bytes:
     """The compressed stream, all of it in one go: the first block of a state has to hold its first 32 bytes."""
     if compression is Compression.LZ4:
-        return _lz4_compressor()(plain)
+        return _lz4().compress(plain)
     import gzip
 
     return gzip.compress(plain, compresslevel=6, mtime=0)
 
 
+class _Library(NamedTuple):
+    """What is used of `lz4`: looked up once, as an import statement costs as much as a small stream does."""
+
+    compress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes], tuple[bytes, int]]
+    decompressor: type[LZ4FrameDecompressor]
+
+
 @cache
-def _lz4_compressor() -> Callable[[bytes], bytes]:
-    """Made once: an import statement costs as much as a small stream does."""
+def _lz4() -> _Library:
     import lz4.frame
 
-    return partial(
+    compress = partial(
         lz4.frame.compress,
         block_size=lz4.frame.BLOCKSIZE_MAX4MB,
         block_linked=False,
         content_checksum=True,
         store_size=False,
     )
+    decompress = partial(lz4.frame.decompress, return_bytes_read=True)
+    return _Library(compress, decompress, lz4.frame.LZ4FrameDecompressor)
 
 
 def decompress(compression: Compression, stream: bytes, limit: int) -> bytes:
@@ -70,15 +81,14 @@ def decompress(compression: Compression, stream: bytes, limit: int) -> bytes:
 
 
 def _decompress_lz4(stream: bytes, limit: int) -> tuple[bytes, bytes]:
-    import lz4.frame
-
+    library = _lz4()
     if len(stream) <= _BOUNDED_STREAM:
         try:
-            whole, taken = lz4.frame.decompress(stream, return_bytes_read=True)
+            whole, taken = library.decompress(stream)
         except RuntimeError:
             raise IntegrityError("a compressed stream is damaged") from None
         return whole, stream[taken:]
-    decompressor = lz4.frame.LZ4FrameDecompressor()
+    decompressor = library.decompressor()
     try:
         plain: bytes = decompressor.decompress(stream, max_length=limit + 1)
     except RuntimeError:
