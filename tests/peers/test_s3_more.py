@@ -18,7 +18,7 @@ from plait.model.errors import (
     SecretError,
     SourceChangedError,
 )
-from plait.stores.base import Outgoing, Parts
+from plait.stores.base import CombinedHash, Outgoing, Parts
 from plait.stores.objects import open_s3
 from plait.stores.wrappers.retry import retrying
 from plait.testing.generators import as_source, content
@@ -241,3 +241,13 @@ def test_lists_thousands_in_order_whatever_the_servers_order(store: S3Store) -> 
     assert len(results) == len(names)
     assert all(result.error is None for result in results)
     assert files(store) == []
+
+
+def test_tells_the_hash_of_what_came_in_parts(store: S3Store) -> None:
+    data = content(2 * PART + 7)
+    put(store, "parts", data)
+    put(store, "whole", b"x")
+    digests = [hashlib.md5(data[start : start + PART]).digest() for start in range(0, len(data), PART)]
+    combined = CombinedHash("md5", PART, hashlib.md5(b"".join(digests)).hexdigest())
+    assert store.combined_hash("parts", store.stat("parts")) == combined
+    assert store.combined_hash("whole", store.stat("whole")) is None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from plait.engine.transfer import Transfer, TransferSettings
@@ -17,10 +19,11 @@ from plait.model.errors import (
     TemporaryError,
 )
 from plait.model.items import Item, Kind, Stat
-from plait.stores.base import Outgoing
+from plait.stores.base import CombinedHash, Outgoing
 from plait.stores.local import LocalStore
 from plait.stores.local.parts import PART_CUTOFF, PART_SIZE
 from plait.stores.memory import MemorySpace, MemoryStore
+from plait.testing.generators import content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,3 +92,56 @@ def test_a_listed_item_that_is_another_one_now_is_not_begun(tmp_path: Path) -> N
     with pytest.raises(PlaitError, match="source file is being updated"):
         transfer.carry(listed, "large", Outgoing(), lambda _: None)
     assert not list(tmp_path.iterdir())
+
+
+HASHED = 5 << 20
+
+
+class InParts(MemoryStore):
+    """Holds one large object that came in parts, and says of it what it is told to."""
+
+    def __init__(self, combined: str, md5: str) -> None:
+        super().__init__(MemorySpace())
+        self.combined = combined
+        self.md5 = md5
+
+    def stat(self, key: str) -> Stat:
+        return msgspec.structs.replace(super().stat(key), hashes={"md5": self.md5})
+
+    def combined_hash(self, key: str, stat: Stat) -> CombinedHash:
+        assert (key, stat.hashes) == ("large", {"md5": self.md5})
+        return CombinedHash("md5", HASHED, self.combined)
+
+
+def md5(*pieces: bytes) -> hashlib._Hash:
+    return hashlib.md5(b"".join(pieces), usedforsecurity=False)
+
+
+LARGE = content(SIZE)
+COMBINED = md5(*(md5(LARGE[start : start + HASHED]).digest() for start in range(0, SIZE, HASHED))).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("combined", "whole", "right"),
+    [
+        (COMBINED, md5(LARGE).hexdigest(), True),
+        # One that fits is enough: the whole is hashed only where the parts are not as they were said to be.
+        (COMBINED, "0" * 32, True),
+        ("0" * 32, md5(LARGE).hexdigest(), True),
+        ("0" * 32, "0" * 32, False),
+    ],
+)
+def test_a_hash_of_the_parts_or_of_the_whole_proves_what_arrived(
+    tmp_path: Path, combined: str, whole: str, *, right: bool
+) -> None:
+    source = InParts(combined, whole)
+    source.write("large", io.BytesIO(LARGE), SIZE, Outgoing(modified=1))
+    transfer = Transfer(source, LocalStore(tmp_path), TransferSettings(streams=3), cancelled=lambda: False)
+    item = Item("large", Stat(Kind.FILE, SIZE, modified=1))
+    if right:
+        transfer.carry(item, "large", Outgoing(), lambda _: None)
+        assert (tmp_path / "large").read_bytes() == LARGE
+    else:
+        with pytest.raises(IntegrityError, match="md5 hashes differ"):
+            transfer.carry(item, "large", Outgoing(), lambda _: None)
+        assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from plait.engine.hashing import HashBehind, KeepingSource, OrderedHash
+from plait.engine.hashing import CombinedBehind, HashBehind, KeepingSource, OrderedHash
 from plait.engine.parallel import run_together
 from plait.engine.watching import watched
 from plait.engine.workers import POLL
@@ -24,16 +24,16 @@ from plait.model.errors import (
     SourceChangedError,
     TemporaryError,
 )
-from plait.stores.base import Hashes, HashesParts, Rereads, Resumes
+from plait.stores.base import CombinesHashes, Hashes, HashesParts, Rereads, Resumes
 from plait.stores.content import part_size_for
-from plait.stores.wrappers.base import innermost
+from plait.stores.wrappers.base import innermost, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from plait.engine.transfer import TransferSettings
     from plait.model.items import Item, Stat
-    from plait.stores.base import Features, Outgoing, PartialWrite, Parts, Source, Store
+    from plait.stores.base import CombinedHash, Features, Outgoing, PartialWrite, Parts, Source, Store
 
 LONGEST_PAUSE = 8.0
 
@@ -118,8 +118,16 @@ class PartsCarrier:
             return _Check()
         there = innermost(partial)
         if isinstance(there, Rereads):
+            combined = self._combined(whole)
+            if combined is not None:
+                return _CheckCombined(expected, combined, there, whole.size, partial.part_size)
             return _CheckBehind(expected, HashBehind(expected[0], there.read_back, whole.size, partial.part_size))
         return _CheckInPassing(expected, OrderedHash(expected[0], partial.part_size, window=streams + 1))
+
+    def _combined(self, whole: _Whole) -> CombinedHash | None:
+        source = unwrapped(self._source)
+        found = source.combined_hash(whole.key, whole.stat) if isinstance(source, CombinesHashes) else None
+        return found if found is not None and found.name == "md5" else None
 
     def _fill_part(self, partial: PartialWrite, part: _Part, check: _Check, stopped: Callable[[], bool]) -> None:
         check.wait_for_turn(part.offset, stopped)
@@ -241,6 +249,42 @@ class _CheckBehind(_Check):
 
     def compare(self, key: str, cancelled: Callable[[], bool]) -> None:
         _compare(self._expected, self._digest.hexdigest(cancelled), key)
+
+    def close(self) -> None:
+        self._digest.close()
+
+
+class _CheckCombined(_Check):
+    """Hashes the parts in which the source got the item, side by side, which takes a fifth of the time.
+
+    Where they are not what the source says, its hash of the whole decides.
+    """
+
+    def __init__(
+        self, expected: tuple[str, str], combined: CombinedHash, written: Rereads, size: int, part_size: int
+    ) -> None:
+        self._expected = expected
+        self._combined = combined
+        self._written = written
+        self._size = size
+        self._digest = CombinedBehind(written, combined.part_size, size, part_size)
+
+    def write(self, partial: PartialWrite, part: _Part, content: Source) -> None:
+        partial.write_part(part.offset, content, part.length)
+        self._digest.arrived(part.offset)
+
+    def arrived(self, offset: int) -> None:
+        self._digest.arrived(offset)
+
+    def compare(self, key: str, cancelled: Callable[[], bool]) -> None:
+        if self._digest.hexdigest(cancelled) == self._combined.value:
+            return
+        whole = HashBehind(self._expected[0], self._written.read_back, self._size, max(self._size, 1))
+        try:
+            whole.arrived(0)
+            _compare(self._expected, whole.hexdigest(cancelled), key)
+        finally:
+            whole.close()
 
     def close(self) -> None:
         self._digest.close()

@@ -144,6 +144,14 @@ class PartHashes(msgspec.Struct, frozen=True):
     parts: Sequence[str]
 
 
+class CombinedHash(msgspec.Struct, frozen=True):
+    """The hash of the hashes of all parts of `part_size` bytes (the last may be shorter), in lower-case hex."""
+
+    name: str
+    part_size: int
+    value: str
+
+
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """How an item is to be written.
 
@@ -336,6 +344,18 @@ class HashesParts(Protocol):
 
 
 @runtime_checkable
+class CombinesHashes(Protocol):
+    """Stores that know a combined hash of items that came to them in parts."""
+
+    def combined_hash(self, key: str, stat: Stat) -> CombinedHash | None:
+        """The combined hash of an item found as `stat`; None where there is none.
+
+        Its form is what such stores usually have: one that is not that of the content proves nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class HashesTogether(Protocol):
     """Stores that hash many items at once for less than one by one."""
 
@@ -455,6 +475,13 @@ class Rereads(Protocol):
 
     def read_back(self, offset: int, buffer: memoryview) -> None:
         """Fills the buffer with what was written from `offset` on. Raises StoreError."""
+        ...
+
+    def md5_each_part(self, offset: int, size: int, part_size: int, stop: bytearray) -> bytes:
+        """The MD5s of consecutive parts of what was written, 16 bytes each; b"" once the first byte of `stop` is not 0.
+
+        Raises StoreError.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from plait.model.errors import CancelledError, IntegrityError
+from plait.native import md5_each_part
 from plait.stores.content import blocks
 from plait.stores.local import resuming
 from plait.stores.local.writing import Partial, preallocate, system_errors, write_all
@@ -79,6 +80,14 @@ class LocalParts:
                 raise IntegrityError("the partial file became shorter", key=self._target.key)
             buffer = buffer[count:]
             offset += count
+
+    def md5_each_part(self, offset: int, size: int, part_size: int, stop: bytearray) -> bytes:
+        """The MD5s of consecutive parts of what was written."""
+        with self._held(), system_errors("failed to read the partial file", self._target.key):
+            digests = md5_each_part(self._partial.descriptor, offset, size, part_size, stop)
+        if digests is None and not stop[0]:
+            raise IntegrityError("the partial file became shorter", key=self._target.key)
+        return digests or b""
 
     def suspend(self) -> None:
         """Ends as `abort` does, but leaves what is there where the next writer can tell what that is."""

@@ -19,6 +19,7 @@ from plait.model.items import Kind, Page, Stat
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
 from plait.stores.content import blocks, check_expected
 from plait.stores.objects.buckets import BucketMethods
+from plait.stores.objects.combined import combined_hash
 from plait.stores.objects.content_types import content_type_of
 from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
 from plait.stores.objects.failures import Refusal, error_of
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.model.items import Item
-    from plait.stores.base import Source, Store
+    from plait.stores.base import CombinedHash, Source, Store
     from plait.stores.objects.notes import HeldNote
     from plait.stores.objects.options import Quirks, S3Options
     from plait.stores.objects.request import Answer, Client
@@ -231,6 +232,12 @@ class S3Store(BucketMethods):
         stat = self.stat(key)
         check_expected(expected, stat, key)
         return stat.hashes.get(name)
+
+    def combined_hash(self, key: str, stat: Stat) -> CombinedHash | None:
+        """The hash of the parts' MD5s, from the etag of an object that was written in parts."""
+        if not self._quirks.etag_is_md5:
+            return None
+        return combined_hash(self._client, self._readable(key), key, stat, self._manner.secrets)
 
     def begin(self, key: str, size: int, how: Outgoing = PLAIN) -> PartialUpload:
         if not self._quirks.multipart:
