@@ -367,14 +367,25 @@ class Managed:
                     time.sleep(self._shop.upkeep.shutdown_sync_interval)
 
     def _wait_for(self, txid: int, deadline: float | None) -> None:
+        """Upload until all replicas have `txid`; to directories on this thread.
+
+        A directory that hangs holds its first caller, and later ones until their time is over; that each call goes to
+        another thread and back would cost all others as much as the upload.
+        """
+        if len(self.uploaders) > 1:
+            self._ask_uploads()
         for uploader in self.uploaders:
-            self._upload_until(uploader, txid, deadline)
+            if uploader.replica.type == "file":
+                while _lacks(uploader, txid):
+                    uploader.run(_left(deadline))
+            else:
+                self._upload_until(uploader, txid, deadline)
 
     def _upload_until(self, uploader: Uploader, txid: int, deadline: float | None) -> None:
         """Upload until the replica has `txid`, on a thread that may hang in this one's place."""
         late = f"the upload to {uploader.replica.description} did not end in time"
         pool = self._shop.pool_of(uploader.replica.type)
-        while uploader.txid < txid or not uploader.is_met:
+        while _lacks(uploader, txid):
             left = _left(deadline)
             if left is not None and left <= 0:
                 raise UnknownOutcomeError(late)
@@ -417,6 +428,10 @@ def as_told(raised: Exception) -> PlaitError:
     if isinstance(raised, OSError):
         return from_os_error(raised, raised.filename or "a call of the system failed")
     return StoreError(f"this is a defect of Plait: {type(raised).__name__}: {raised}")
+
+
+def _lacks(uploader: Uploader, txid: int) -> bool:
+    return uploader.txid < txid or not uploader.is_met
 
 
 def _spacing(uploader: Uploader) -> float:
