@@ -110,10 +110,14 @@ class RepositoryReader:
         return self.blobs.content(self.blobs.object(mac))
 
     def _root(self, kind: btrees.Kind, descriptor: bytes) -> btrees.Root:
-        return self._nodes.root(descriptor, lambda: btrees.read_root(self.blob(kind.root, descriptor)))
+        # Trees of two kinds may be alike to the byte; each is stored.
+        key = descriptor + bytes((kind.root,))
+        return self._nodes.root(key, lambda: btrees.read_root(self.blob(kind.root, descriptor)))
 
     def _fetch(self, kind: btrees.Kind) -> Callable[[bytes], btrees.Node]:
-        return lambda mac: self._nodes.node(mac, lambda: btrees.read_node(self.blob(kind.node, mac)))
+        return lambda mac: self._nodes.node(
+            mac + bytes((kind.node,)), lambda: btrees.read_node(self.blob(kind.node, mac))
+        )
 
 
 class _Nodes:

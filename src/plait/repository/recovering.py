@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plait.repository.files import RepositoryFiles
     from plait.repository.format.codec import Codec
     from plait.repository.format.merging import Place
+    from plait.repository.format.packfiles import Index
 
 
 class RecoveredIndex:
@@ -52,16 +53,23 @@ class RecoveredIndex:
         return self._index.colours()
 
 
-def _records(files: RepositoryFiles, codec: Codec, name: bytes, size: int) -> list[Location | Packfile]:
-    """What a state would say of a packfile; nothing where its own index cannot be read. Raises the store's errors."""
+def read_index(files: RepositoryFiles, codec: Codec, name: bytes, size: int) -> Index | None:
+    """What a packfile of `size` bytes says it holds; None where it cannot be read. Raises the store's errors."""
     try:
         frames.open_header(files.read_packfile(name, 0, frames.HEADER_SIZE), Resource.PACKFILE, VERSION_1_0_0)
-        index = packfiles.read_index_in(
+        return packfiles.read_index_in(
             lambda offset, length: files.read_packfile(name, packfiles.file_offset(offset), length),
             size - frames.HEADER_SIZE - frames.TRAILER_SIZE,
             codec,
         )
     except (IntegrityError, NotSupportedError, ObjectNotFoundError):
+        return None
+
+
+def _records(files: RepositoryFiles, codec: Codec, name: bytes, size: int) -> list[Location | Packfile]:
+    """What a state would say of a packfile; nothing where its own index cannot be read. Raises the store's errors."""
+    index = read_index(files, codec, name, size)
+    if index is None:
         return []
     locations = [
         Location(blob.resource, blob.version, blob.mac, name, blob.offset, blob.length)

@@ -38,16 +38,18 @@ class TreesCheck:
     def __init__(self, repository: RepositoryReader, *, read_contents: bool) -> None:
         self._repository = repository
         self._read_contents = read_contents
-        self._known: dict[bytes, list[Damage]] = {}
+        self._known: dict[tuple[Resource, bytes], list[Damage]] = {}
 
     def check(self, snapshot: SnapshotReader) -> Outcome:
         """What is damaged is named by its path, or "/" where only the tree is known. Raises the store's errors."""
         outcome = Outcome(path="")
         before = self._repository.blobs.received
         for tree in self._trees(snapshot):
-            if tree.descriptor not in self._known:
-                self._known[tree.descriptor] = list(self._damages(tree))
-            outcome.damages += self._known[tree.descriptor]
+            # Empty trees of two kinds have the same descriptor, stored twice.
+            key = tree.kind.root, tree.descriptor
+            if key not in self._known:
+                self._known[key] = list(self._damages(tree))
+            outcome.damages += self._known[key]
         outcome.received = self._repository.blobs.received - before
         return outcome
 

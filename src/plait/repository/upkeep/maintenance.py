@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError, PlaitError
+from plait.model.errors import ObjectNotFoundError, PlaitError
 from plait.repository.events import Warned, silent
-from plait.repository.format import frames, packfiles
-from plait.repository.format.resources import VERSION_1_0_0, Resource
+from plait.repository.format.resources import Resource
 from plait.repository.format.states import Coloured, Delete
 from plait.repository.layout import Folder
+from plait.repository.recovering import read_index
 from plait.repository.upkeep import leftovers
 from plait.repository.upkeep.publishing import publish
 from plait.repository.upkeep.survey import exclusive, survey
@@ -71,7 +71,8 @@ class Maintained(msgspec.Struct, frozen=True, kw_only=True):
     """What was done, or would be.
 
     `freed`: bytes of files that are gone; `scheduled`: bytes of what is coloured and will go. `temporary`: files of
-    dead writers, which are removed once they are older than the grace period; `locks` that are there.
+    dead writers, which are removed once they are older than the grace period; `locks` that are there. `lost`: contents
+    that snapshots need and no repair could bring back.
     """
 
     steps: Steps
@@ -80,6 +81,7 @@ class Maintained(msgspec.Struct, frozen=True, kw_only=True):
     scheduled: int
     temporary: tuple[leftovers.LeftOver, ...]
     locks: tuple[leftovers.SeenLock, ...]
+    lost: int = 0
 
 
 def decide(
@@ -98,7 +100,8 @@ def decide(
     """
     unused = [name for name in found.shares if not found.is_used(name)]
     strays = [name for name in found.sizes if name not in found.shares and name not in swept and name not in colours]
-    old = [name for name in strays if made.get(name, cutoff) < cutoff]
+    # What is lost may be in one of them.
+    old = [] if found.lost else [name for name in strays if made.get(name, cutoff) < cutoff]
     due = [name for name, when in colours.items() if when <= cutoff and (name not in swept or name in found.sizes)]
     return Steps(
         colour=tuple(sorted(name for name in unused if name not in colours)),
@@ -160,23 +163,21 @@ def _look(
         scheduled=sum(sizes.get(name, 0) for name in {*steps.colour, *steps.orphans, *waiting}),
         temporary=left,
         locks=tuple(leftovers.seen_locks(files, repository.codec)),
+        lost=found.lost,
     )
 
 
 def _made(files: StoredFiles, codec: Codec, name: bytes, size: int) -> int:
     """When a packfile was made by what it says itself; where that cannot be read, when it was stored."""
+    index = read_index(files, codec, name, size)
+    if index is not None:
+        return index.timestamp
     try:
-        frames.open_header(files.read_packfile(name, 0, frames.HEADER_SIZE), Resource.PACKFILE, VERSION_1_0_0)
-        body = size - frames.HEADER_SIZE - frames.TRAILER_SIZE
-        return packfiles.read_index_in(
-            lambda offset, length: files.read_packfile(name, packfiles.file_offset(offset), length), body, codec
-        ).timestamp
-    except (IntegrityError, NotSupportedError):
         stat = files.stat(Folder.PACKFILES, name)
-        stored = stat.modified if stat.stored_at is None else stat.stored_at
-        return time.time_ns() if stored is None else stored
     except ObjectNotFoundError:
         return time.time_ns()
+    stored = stat.modified if stat.stored_at is None else stat.stored_at
+    return time.time_ns() if stored is None else stored
 
 
 def _colour(repository: Repository, steps: Steps, lock: HeldLock) -> None:

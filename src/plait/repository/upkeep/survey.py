@@ -12,6 +12,7 @@ from plait.repository.format.configuration import Unlocked
 from plait.repository.format.resources import Resource
 from plait.repository.locking import HeldLock
 from plait.repository.reading import RepositoryReader
+from plait.repository.segments import key_of
 from plait.repository.upkeep.usage import Usage
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Survey(msgspec.Struct, frozen=True):
     shares: dict[bytes, Share]
     sizes: dict[bytes, int]
     """Bytes of every packfile that is in the store, whether a state names it or not."""
+    lost: int = 0
+    """How many contents are needed and were given up."""
 
     def is_used(self, packfile: bytes) -> bool:
         """Whether a needed blob is taken from a packfile."""
@@ -122,7 +125,13 @@ def survey(repository: Repository, cancellation: Cancellation | None = None) -> 
             raise IntegrityError(
                 f"what snapshot {identifier.hex()} needs cannot be told: {error.message}", hint=_HINT
             ) from None
-    return _measure(index, files.packfile_sizes(), usage.needed)
+    # The original does not store an entry anew where only names of attributes changed; its directory's list has it.
+    never_stored = {
+        key
+        for key in (key_of(Resource.VFS_ENTRY, mac) for mac in usage.listed)
+        if key in usage.needed and not reader.holdings.places(key[32], key[:32])
+    }
+    return _measure(index, files.packfile_sizes(), usage.needed - never_stored)
 
 
 def _measure(index: StoredIndex, sizes: dict[bytes, int], needed: set[bytes]) -> Survey:
@@ -144,9 +153,17 @@ def _measure(index: StoredIndex, sizes: dict[bytes, int], needed: set[bytes]) ->
             if rank < found:
                 best[key] = rank
     there = sum(name in sizes for name in order)
-    lost = [key for key, rank in best.items() if rank >> _LENGTH_BITS >= there]
-    if lost:
-        raise IntegrityError(f"snapshots need what is missing: {_named(lost)}", hint=_HINT)
+    lost = {key: rank >> _LENGTH_BITS for key, rank in best.items() if rank >> _LENGTH_BITS >= there}
+    # A content that a repair gave up leads to nothing, so that all else that is needed is known.
+    unexpected = [
+        key
+        for key, number in lost.items()
+        if key[32] != Resource.CHUNK or (number < len(order) and order[number] in readable)
+    ]
+    if unexpected:
+        raise IntegrityError(f"snapshots need what is missing: {_named(unexpected)}", hint=_HINT)
+    for key in lost:
+        del best[key]
     taken = [0] * len(order)
     for key, rank in best.items():
         number = rank >> _LENGTH_BITS
@@ -157,7 +174,7 @@ def _measure(index: StoredIndex, sizes: dict[bytes, int], needed: set[bytes]) ->
         name: Share(taken[number], max(blobs[number], taken[number]), sizes.get(name))
         for number, name in enumerate(order)
     }
-    return Survey(order, best, shares, sizes)
+    return Survey(order, best, shares, sizes, len(lost))
 
 
 _HINT: Final = "`check` tells which snapshots are hit, `repair` mends what can be mended; or remove those with `rm`"

@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 class Usage:
     """Gathers what snapshots need, one after the other. Not for several threads at once.
 
-    `needed`: the keys (`segments.key_of`) of all blobs that are needed so far.
+    `needed`: the keys (`segments.key_of`) of all blobs that are needed so far. `listed`: identifiers of the entries
+    that directories' lists hold, so that nothing is lost where they are not stored by themselves.
     """
 
     def __init__(self, repository: RepositoryReader, cancellation: Cancellation | None = None) -> None:
         self._repository = repository
         self._cancellation = cancellation or Cancellation()
         self._objects: set[bytes] = set()
-        self._entries: set[bytes] = set()
+        self._read: set[bytes] = set()
+        self.listed: set[bytes] = set()
         self.needed: set[bytes] = set()
 
     def add(self, snapshot: SnapshotReader) -> None:
@@ -66,7 +68,9 @@ class Usage:
         self._add_lists(new_lists)
         found = list(self._leaves(btrees.VFS, source.root.root))
         self._need_all(Resource.VFS_ENTRY, (mac for _, mac in found))
-        self._add_entries(snapshot, [(path, mac) for path, mac in found if mac not in self._entries])
+        self._add_entries(
+            snapshot, [(path, mac) for path, mac in found if mac not in self.listed and mac not in self._read]
+        )
         self._need_all(Resource.ERROR_ENTRY, (mac for _, mac in self._leaves(btrees.ERRORS, source.root.errors)))
         for _, mac in self._leaves(btrees.XATTRS, source.root.xattrs):
             key = key_of(Resource.XATTR_ENTRY, mac)
@@ -83,8 +87,8 @@ class Usage:
             self._cancellation.raise_if_cancelled()
             try:
                 for plain, entry_mac in dirpacks.split(self._repository.content(mac)):
-                    if entry_mac not in self._entries and codec.mac(plain) == entry_mac:
-                        self._entries.add(entry_mac)
+                    if entry_mac not in self.listed and codec.mac(plain) == entry_mac:
+                        self.listed.add(entry_mac)
                         objects.append(entries.read(plain).object)
             except IntegrityError:
                 # The entries themselves are read instead.
@@ -98,7 +102,7 @@ class Usage:
             self._cancellation.raise_if_cancelled()
             if self._repository.holdings.places(Resource.VFS_ENTRY, mac):
                 entry = entries.read(self._repository.blob(Resource.VFS_ENTRY, mac))
-                self._entries.add(mac)
+                self._read.add(mac)
             else:
                 # The original does not write it where only names of attributes changed.
                 entry = snapshot.entry(path)

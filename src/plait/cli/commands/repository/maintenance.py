@@ -33,6 +33,8 @@ def maintenance(command: RepositoryCommand) -> int:
         done = maintain(command.repository, settings, listener=command.listener, cancellation=command.cancellation)
     except BusyError as error:
         raise refused_lock(command, error) from None
+    if done.lost:
+        command.output.warn(f"snapshots need {done.lost} contents that are lost; `check` tells which paths are hit")
     if values.json:
         command.record(_record(done, grace, dry_run=values.dry_run))
     elif values.dry_run:

@@ -1,0 +1,253 @@
+"""Repair: states from what packfiles say themselves, and contents from another copy, a peer, or the files still there.
+
+Nothing is changed in place. What is whole in a damaged packfile is written anew; one state then names the new packfile,
+colours the damaged one and takes back the places of what is lost in it. So nothing refers to damage any more, and what
+cannot be had anywhere now is stored again by the next backup that meets the same content.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from plait.engine.workers import Cancellation
+from plait.model.errors import IntegrityError
+from plait.repository.events import Warned, silent
+from plait.repository.format import states
+from plait.repository.format.resources import NO_MAC, Resource
+from plait.repository.format.states import Coloured, Delete, End, Packfile
+from plait.repository.layout import Folder
+from plait.repository.recovering import RecoveredIndex, read_index
+from plait.repository.upkeep.damage import Without, damaged_packfiles, hits
+from plait.repository.upkeep.healing import heal_from_files, heal_from_peer, heal_from_within
+from plait.repository.upkeep.survey import exclusive
+from plait.repository.writing import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plait.repository.blobs import BlobIndex
+    from plait.repository.events import Listener
+    from plait.repository.format.packfiles import Index
+    from plait.repository.format.states import Writable
+    from plait.repository.locking import HeldLock
+    from plait.repository.repository import Repository
+    from plait.repository.upkeep.damage import DamagedPackfile, Hit
+
+_NEVER: Final = float("inf")
+_LISTED: Final = frozenset((Resource.SNAPSHOT, Resource.SIGNATURE))
+_ROUNDS: Final = 2
+"""Which chunks a content lacks is known once its object is there."""
+
+
+class RepairSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a repository is repaired.
+
+    `apply`: without, nothing is changed. `from_files`: contents are taken from the files of this machine that they were
+    saved from, where these still have them.
+    """
+
+    apply: bool = False
+    from_files: bool = True
+
+
+class Repaired(msgspec.Struct, kw_only=True):
+    """What is wrong, and what became of it.
+
+    `states`: keys of damaged states, and why. `named`: packfiles that no state names, and that are named again.
+    `packfiles`: those that are damaged or missing. `hit`: paths that need something damaged, as it was found.
+    `hidden`: snapshots that would come back with a lost state, and are not whole: they stay removed.
+    `left`: paths that are not whole after the repair; None where nothing was applied.
+    """
+
+    states: dict[str, str] = {}
+    named: list[bytes] = []
+    packfiles: list[DamagedPackfile] = []
+    hit: list[Hit] = []
+    hidden: list[bytes] = []
+    left: list[Hit] | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to repair."""
+        return bool(self.states or self.named or self.packfiles or self.hit)
+
+
+def repair(
+    repository: Repository,
+    settings: RepairSettings,
+    peers: Sequence[Repository] = (),
+    *,
+    listener: Listener = silent,
+    cancellation: Cancellation | None = None,
+) -> Repaired:
+    """Reads everything, and repairs what is damaged as far as that can be done.
+
+    `peers` have the same snapshots, or some of them; whatever their keys. `listener` hears of each path that is hit.
+    Raises BusyError, LockLostError, CancelledError, NotSupportedError for an archive, and the stores' errors: a rerun
+    goes on from there.
+    """
+    cancellation = cancellation or Cancellation()
+    if not settings.apply:
+        repository.refresh()
+        return _Repair(repository, listener, cancellation).look()
+    with exclusive(repository, lambda text: listener(Warned(text))) as lock:
+        work = _Repair(repository, listener, cancellation)
+        result = work.look()
+        work.mend(result, lock)
+        repository.refresh()
+        result.left = []
+        with _writer(repository, lock) as writer:
+            if result.is_needed:
+                for _ in range(_ROUNDS):
+                    heal_from_within(repository, writer, cancellation)
+                    writer.publish()
+                    repository.refresh()
+                result.left = _whatever_is_hit(repository, cancellation)
+            for peer in peers:
+                if result.left:
+                    heal_from_peer(repository, peer, _snapshots(result.left), writer, lock, listener, cancellation)
+                    result.left = _whatever_is_hit(repository, cancellation)
+            for _ in range(_ROUNDS if settings.from_files and result.left else 0):
+                heal_from_files(repository, result.left, writer, cancellation)
+                writer.publish()
+                repository.refresh()
+                result.left = _whatever_is_hit(repository, cancellation)
+        return result
+
+
+def _whatever_is_hit(repository: Repository, cancellation: Cancellation) -> list[Hit]:
+    return hits(repository, repository.index, cancellation=cancellation)[1]
+
+
+def _snapshots(left: Sequence[Hit]) -> list[bytes]:
+    return list(dict.fromkeys(hit.snapshot for hit in left))
+
+
+def _writer(repository: Repository, lock: HeldLock) -> Writer:
+    return Writer(
+        repository.writable_files,
+        repository.codec,
+        repository.index,
+        lock,
+        packfile_size=repository.configuration.packfile.max_size,
+        publish_seconds=_NEVER,
+    )
+
+
+class _Repair:
+    def __init__(self, repository: Repository, listener: Listener, cancellation: Cancellation) -> None:
+        self._repository = repository
+        self._listener = listener
+        self._cancellation = cancellation
+        self._strays: dict[bytes, Index] = {}
+
+    def look(self) -> Repaired:
+        """What is wrong."""
+        repository = self._repository
+        index, files = repository.index, repository.writable_files
+        result = Repaired(states=dict(index.damaged_states))
+        sizes = files.packfile_sizes()
+        self._strays = self._find_strays(sizes)
+        named: BlobIndex = index
+        if self._strays:
+            named = RecoveredIndex(index, files, repository.codec, {name: sizes[name] for name in self._strays})
+            if self._are_lost(result, named):
+                result.named = sorted(self._strays)
+            else:
+                # What a backup that died has left: maintenance takes care of that.
+                self._strays, named = {}, index
+        readable = index.readable_packfiles()
+        result.packfiles = list(damaged_packfiles(repository, sorted(readable), lambda _: None, self._cancellation))
+        lost = [(key, packfile.name) for packfile in result.packfiles for key in packfile.lost]
+        found = Without(named, lost, readable - sizes.keys())
+        coming = set(named.snapshots()) - set(index.snapshots())
+        _, hit = hits(repository, found, listener=silent, cancellation=self._cancellation)
+        result.hidden = sorted({item.snapshot for item in hit} & coming)
+        result.hit = sorted({item for item in hit if item.snapshot not in result.hidden})
+        return result
+
+    def _find_strays(self, sizes: dict[bytes, int]) -> dict[bytes, Index]:
+        """The packfiles that no state names, deletes or colours, and that can be read."""
+        index = self._repository.index
+        coloured = {mac for resource, mac in index.colours() if resource == Resource.PACKFILE}
+        known = index.known_packfiles() | coloured
+        files, codec = self._repository.writable_files, self._repository.codec
+        found = {name: read_index(files, codec, name, size) for name, size in sizes.items() if name not in known}
+        return {name: read for name, read in found.items() if read is not None}
+
+    def _are_lost(self, result: Repaired, named: BlobIndex) -> bool:
+        """Whether a state is missing that named the strays: a snapshot is among them, or needs something in them."""
+        if result.states or set(named.snapshots()) - set(self._repository.index.snapshots()):
+            return True
+        repository = self._repository
+        before = hits(repository, repository.index, cancellation=self._cancellation)[1]
+        return bool(before) and len(hits(repository, named, cancellation=self._cancellation)[1]) < len(before)
+
+    def mend(self, result: Repaired, lock: HeldLock) -> None:
+        """Makes states and packfiles whole again, as far as what is in the repository allows."""
+        if result.named:
+            self._name_strays(result, lock)
+        self._drop_states(result)
+        if result.packfiles:
+            self._rewrite(result.packfiles, lock)
+
+    def _name_strays(self, result: Repaired, lock: HeldLock) -> None:
+        """One state for all of them; it hides snapshots that would come back in pieces."""
+        repository = self._repository
+        lock.check()
+        now = time.time_ns()
+        name = os.urandom(states.NAME_SIZE)
+        locations = b"".join(
+            states.pack_location(blob.resource, blob.mac, packfile, blob.offset, blob.length)
+            for packfile in result.named
+            for blob in self._strays[packfile].blobs
+        )
+        hidden = [Coloured(Resource.SNAPSHOT, snapshot, now) for snapshot in result.hidden]
+        packfiles = [Packfile(packfile, name, self._strays[packfile].timestamp) for packfile in result.named]
+        parent = repository.index.newest_state() or NO_MAC
+        stream = states.write_stream(parent, [locations, *hidden, *packfiles], End(now))
+        repository.writable_files.put(Folder.STATES, name, states.write(stream, repository.codec))
+        repository.index.add_state(name, stream)
+
+    def _drop_states(self, result: Repaired) -> None:
+        """Removes damaged states, which keep the original from working at all; what they named has another state."""
+        files = self._repository.writable_files
+        keys = files.keys(Folder.STATES)
+        files.remove(Folder.STATES, [name for name, key in keys.items() if key in result.states])
+        self._repository.refresh()
+
+    def _rewrite(self, damaged: Sequence[DamagedPackfile], lock: HeldLock) -> None:
+        """Writes what is whole in damaged packfiles anew, and lets nothing refer to them any more."""
+        repository = self._repository
+        bad = {packfile.name for packfile in damaged}
+        carried: set[bytes] = set()
+        with _writer(repository, lock) as writer:
+            for packfile in damaged:
+                for key, place in packfile.whole:
+                    elsewhere = repository.index.places(key[32], key[:32])
+                    if key in carried or any(other.packfile not in bad for other in elsewhere):
+                        continue
+                    self._cancellation.raise_if_cancelled()
+                    try:
+                        stored = repository.reader.blobs.stored(place)
+                    except IntegrityError as error:
+                        self._listener(Warned(f"a blob became unreadable meanwhile: {error}"))
+                        continue
+                    carried.add(key)
+                    writer.add_encoded(key[32], key[:32], stored)
+            now = time.time_ns()
+            records: list[Writable] = [
+                *(
+                    Delete.location(key[32], key[:32], packfile.name)
+                    for packfile in damaged
+                    for key in packfile.lost
+                    # A snapshot without a header stays on the list, lest nobody misses it.
+                    if key[32] not in _LISTED
+                ),
+                *(Coloured(Resource.PACKFILE, packfile.name, now) for packfile in damaged),
+            ]
+            writer.publish(records)
