@@ -92,7 +92,6 @@ def _entry_commands(word: str) -> dict[str, FrontCommand]:
     }
 
 
-FRONT: Final[dict[str, FrontCommand]] = {
 def _policy_commands() -> dict[str, FrontCommand]:
     usage = (
         "",
@@ -111,6 +110,7 @@ def _policy_commands() -> dict[str, FrontCommand]:
     }
 
 
+FRONT: Final[dict[str, FrontCommand]] = {
     "backup": FrontCommand(
         COMMANDS["backup"],
         options.BACKUP | OptionSet((options.FRONT_SOURCE_OPTION,)),
@@ -144,6 +144,7 @@ def _policy_commands() -> dict[str, FrontCommand]:
         ("diff [OPTIONS] SNAPSHOT:PATH SNAPSHOT[:PATH]",),
         takes=(1, 2),
         few="needs at least a snapshot ID and/or snapshot file to diff",
+        many="needs at least a snapshot ID and/or snapshot file to diff",
     ),
     "digest": FrontCommand(
         COMMANDS["digest"], options.DIGEST, ("digest [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)
@@ -161,7 +162,6 @@ def _policy_commands() -> dict[str, FrontCommand]:
     "maintenance": FrontCommand(
         COMMANDS["maintenance"], upkeep_options.MAINTENANCE, ("maintenance",), takes=(0, _MANY)
     ),
-    "restore": FrontCommand(
     "prune": FrontCommand(
         COMMANDS["prune"],
         options.APPLY | upkeep_options.PRUNE | options.LOCATION,
@@ -184,6 +184,7 @@ def _policy_commands() -> dict[str, FrontCommand]:
         (0, _MANY),
         types={"k": "value", "kloset": "value"},
     ),
+    "restore": FrontCommand(
         COMMANDS["restore"],
         options.RESTORE | OptionSet((options.TARGET, options.FRONT_SOURCE_OPTION)),
         ("restore [OPTIONS] [SNAPSHOT[:PATH]]...",),
@@ -203,8 +204,8 @@ def _policy_commands() -> dict[str, FrontCommand]:
     "version": FrontCommand(
         "plait.cli.commands.repository.info:front_version", OptionSet(()), ("version",), Needs.NOTHING
     ),
-    **_entry_commands("store"),
     **_policy_commands(),
+    **_entry_commands("store"),
     **_entry_commands("source"),
     **_entry_commands("destination"),
 }
