@@ -132,6 +132,8 @@ def test_an_identifier_that_says_too_little(bench: Bench) -> None:
     bench.run("at", "a", "sync", double, "to", "b", code=2)
     assert f"snapshot ID is ambiguous: {double} (matches {prefixes.count(double)} snapshots)" in bench.err
     assert all(name in bench.err for name in bench.listed("a") if name.startswith(double))
+    bench.run("plakar", "at", "a", "sync", double, "to", "b", code=1)
+    assert all(name in bench.err for name in bench.listed("a") if name.startswith(double))
     missing = next(digit for digit in "0123456789abcdef" if digit not in prefixes)
     bench.run("at", "a", "sync", missing, "to", "b", code=3)
     assert bench.listed("b") == []
@@ -224,6 +226,18 @@ def test_a_dry_run_says_how_much_the_peer_grows_and_changes_nothing(bench: Bench
     bench.run("at", "a", "sync", "to", "b")
     grown = sum(map(len, bench.files("b").values())) - sum(map(len, before.values()))
     assert abs(sum(planned.values()) - grown) < grown / 5
+
+
+def test_a_dry_run_of_what_is_brought_back_says_that_next_to_nothing_moves(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    snapshot = bench.save("a", "one")
+    bench.run("at", "a", "sync", "to", "b")
+    bench.run("at", "b", "rm", "--apply", snapshot)
+    (line, _) = bench.run("at", "a", "sync", "--dry-run", "to", "b").splitlines()
+    assert line.startswith(snapshot)
+    assert "is brought back" in line
+    assert int(line.split()[1]) < 2000
 
 
 def test_defect_a_snapshot_removed_there_is_brought_back(bench: Bench) -> None:

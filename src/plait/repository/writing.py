@@ -21,7 +21,7 @@ from plait.repository.layout import Folder
 from plait.repository.packing import LARGEST, Packing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from plait.repository.files import StoredFiles
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from plait.repository.index import StoredIndex
     from plait.repository.locking import HeldLock
     from plait.repository.packing import Packed
+    from plait.stores.base import Features
 
 _PUBLISH_SECONDS: Final = 5.0
 _PUBLISH_SHARE: Final = 20
 """States in between come at longer and longer intervals: at most this part of the work is lost when it is killed."""
+_WORTH_A_PACKFILE: Final = 1 << 20
+_FEW_SECONDS: Final = 2.0
 _KEPT_PENDING: Final = 300_000
 """Blobs that are looked up in memory."""
 _CHUNK: Final = int(Resource.CHUNK)
@@ -75,9 +78,8 @@ class Writer:
         self._index = index
         self._lock = lock
         features = files.store.features
-        largest, uploads = (LARGEST, 1) if features.batched else (_REMOTE_LARGEST, _REMOTE_UPLOADS)
-        self._largest = min(packfile_size, largest)
-        self._first = first_packfile_size
+        uploads = 1 if features.batched else _REMOTE_UPLOADS
+        self._sizes = packfile_sizes(features, packfile_size, first_packfile_size)
         self._interval = publish_seconds
         self._began = self._published = time.monotonic()
         self._chunks, self._others = _Lane(), _Lane()
@@ -116,7 +118,7 @@ class Writer:
         with lane.lock:
             packing = lane.packing
             packing.add(resource, mac, encoded)
-            if packing.size > self._fullest() or self._is_due():
+            if packing.size > self._sizes(self.written) or self._is_due(packing.size):
                 full, lane.packing = packing, Packing()
         if full is not None:
             self._submit(full)
@@ -150,14 +152,15 @@ class Writer:
             self._settle()
             self._in_between = True
 
-    def _fullest(self) -> int:
-        """Bytes from which on a packfile is stored."""
-        return min(self._largest, max(self._first, self.written // _PUBLISH_SHARE))
+    def _is_due(self, held: int = _WORTH_A_PACKFILE) -> bool:
+        """Whether it is time for a state in between; looked at where a blob is added, lest a slow source delays it.
 
-    def _is_due(self) -> bool:
-        """Whether it is time for a state in between; looked at where a blob is added, lest a slow source delays it."""
+        `held`: bytes that would become a packfile for that, whose padding is worth it only where they are many, or old.
+        """
         now = time.monotonic()
-        return now - self._published > max(self._interval, (now - self._began) / _PUBLISH_SHARE)
+        worth_it = held >= _WORTH_A_PACKFILE or not self._interval
+        interval = self._interval if worth_it else max(self._interval, _FEW_SECONDS)
+        return now - self._published > max(interval, (now - self._began) / _PUBLISH_SHARE)
 
     def _submit(self, packing: Packing) -> None:
         with self._changed:
@@ -251,3 +254,9 @@ class Writer:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+
+
+def packfile_sizes(features: Features, largest: int, first: int) -> Callable[[int], int]:
+    """From how many bytes on a packfile is stored, when so many were written before it; see `Writer`."""
+    most = min(largest, LARGEST if features.batched else _REMOTE_LARGEST)
+    return lambda written: min(most, max(first, written // _PUBLISH_SHARE))

@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING, Final
 from plait.repository.format.resources import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plait.repository.blobs import BlobIndex
     from plait.repository.format.codec import Codec
 
-_PADDING: Final = 100 << 10
-"""Bytes of padding and checksums of a packfile, and of the state that names it."""
+_PADDING: Final = 98 << 10
+"""Bytes of padding and checksums of a packfile, on average."""
 _BOOKKEEPING: Final = 120
 """Bytes that say of a blob where it is, in its packfile and in a state."""
+_STATE: Final = 500
+"""Bytes of a state that says little."""
 
 
 class Counting:
     """As a `Writer`, for a repository that stays as it is. `written`: bytes that it would have stored."""
 
-    def __init__(self, codec: Codec, index: BlobIndex, packfile_size: int) -> None:
+    def __init__(self, codec: Codec, index: BlobIndex, packfile_sizes: Callable[[int], int]) -> None:
+        """`packfile_sizes`: as `writing.packfile_sizes` answers."""
         self._codec = codec
         self._index = index
-        self._packfile_size = packfile_size
+        self._sizes = packfile_sizes
+        self._open = [0, 0]
         self._seen: set[bytes] = set()
         self._lock = Lock()
         self._blobs = [0, 0]
@@ -63,11 +69,14 @@ class Counting:
         """Counts so many blobs of one kind, of so many stored bytes in all."""
         with self._lock:
             lane = int(resource == Resource.CHUNK)
-            before = self._blobs[lane] // self._packfile_size
             self._blobs[lane] += size
             self._count += count
             self._chunk_count += count * lane
-            self._padding += _PADDING * (self._blobs[lane] // self._packfile_size - before)
+            self._open[lane] += size
+            fullest = self._sizes(sum(self._blobs))
+            if self._open[lane] > fullest:
+                self._padding += _PADDING * (self._open[lane] // fullest)
+                self._open[lane] = 0
 
     def put(self, resource: int, mac: bytes, plain: bytes) -> None:
         """As `Writer.put`."""
@@ -75,5 +84,6 @@ class Counting:
             self.add(resource, mac, plain)
 
     def end_snapshot(self) -> None:
-        """A snapshot ends its packfiles, of which there are two kinds, and adds a state."""
-        self._padding += 2 * _PADDING
+        """A snapshot ends its packfiles, and adds a state."""
+        self._padding += _STATE + _PADDING * sum(map(bool, self._open))
+        self._open = [0, 0]

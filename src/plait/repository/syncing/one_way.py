@@ -25,7 +25,7 @@ from plait.repository.syncing.pairs import Pairs
 from plait.repository.syncing.reviving import is_there, revive
 from plait.repository.syncing.settings import Copied, Copying, Deleted, LeftOut, NotCopied, Outcome, Planned
 from plait.repository.upkeep.pruning import plan
-from plait.repository.writing import Writer
+from plait.repository.writing import Writer, packfile_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -188,7 +188,8 @@ class OneWay:
 
     def _rehearse(self, wanted: list[Header], removed: set[bytes], tools: _Tools) -> None:
         peer, sync = self._peer, self._sync
-        sink = tools.hands.sink = Counting(peer.codec, peer.index, peer.configuration.packfile.max_size)
+        sizes = packfile_sizes(peer.files.store.features, peer.configuration.packfile.max_size, _FIRST_PACKFILES)
+        sink = tools.hands.sink = Counting(peer.codec, peer.index, sizes)
         for header in wanted:
             before = sink.written
             copy = SnapshotCopy(self._reader, peer, *tools, silent, sync.cancellation)

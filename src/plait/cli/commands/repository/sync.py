@@ -13,7 +13,14 @@ from plait.cli.peers import open_peer
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
 from plait.cli.sync_forms import missing_snapshot_hint
-from plait.model.errors import CancelledError, ConfigurationError, DirectoryNotFoundError, ExitCode, PlaitError
+from plait.model.errors import (
+    CancelledError,
+    ConfigurationError,
+    DirectoryNotFoundError,
+    ExitCode,
+    PlaitError,
+    UsageError,
+)
 from plait.repository.syncing.settings import Planned
 
 if TYPE_CHECKING:
@@ -70,6 +77,11 @@ class Syncing:
         except DirectoryNotFoundError as error:
             if prefix and error.hint is None:
                 error.hint = missing_snapshot_hint(prefix, self._peer_word, _is_directory)
+            raise
+        except UsageError as error:
+            if prefix and error.hint is not None and self._command.is_front:
+                # Hints are not said there, but which snapshots an ID could mean is part of the answer.
+                self._command.output.error(error.hint)
             raise
         if self._planned is None:
             self._told.end(result)
