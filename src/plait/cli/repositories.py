@@ -55,6 +55,8 @@ COMMANDS: Final = {
     "ls": _FUNCTIONS + "listing:ls",
     "mount": _FUNCTIONS + "mount:mount",
     "maintenance": _FUNCTIONS + "maintenance:maintenance",
+    "passphrase change": _FUNCTIONS + "passphrase:change",
+    "passphrase discard": _FUNCTIONS + "passphrase:discard",
     "policy": _FUNCTIONS + "policy:policy",
     "prune": _FUNCTIONS + "prune:prune",
     "ptar": _FUNCTIONS + "ptar:ptar",

@@ -69,3 +69,30 @@ Finds files in the snapshots that the options describe, newest first: those whos
     Example("plait at /backup find --changed --long /etc/fstab", "the versions of a file"),
     Example("plait at /backup find --inside 8f44:src --modified-since 7d --kind file", "what was new then"),
 )
+PASSPHRASE_CHANGE: Final = form(
+    "",
+    (0, 0),
+    options.PASSPHRASE,
+    """\
+Gives a repository another passphrase. In this format the key is in every byte that is stored, so that everything is
+copied into a new repository with another key, read back, and then takes the place of the old one, in one step; it takes
+as much space again. Snapshots keep their identifiers. The old repository, with the old passphrase, is kept beside until
+`passphrase discard` is told that it may go. An interrupted change goes on where it was when it is run again; until it
+has switched, the old passphrase is the one. A repository that is not encrypted becomes encrypted.
+
+The new passphrase comes from --new-keyfile, --new-passphrase-cmd or PLAIT_NEW_PASSPHRASE, else it is asked for. Where a
+directory cannot be renamed, as on S3, --to names another place, and the entry of the repository names it from then
+on.""",
+    Example("plait at /backup passphrase change", "asked for at the terminal"),
+    Example("plait at @home passphrase change --new-passphrase-cmd 'pass backup-new'", "from a password manager"),
+    Example("plait at @away passphrase change --to s3://ENDPOINT/BUCKET/new", "in a bucket"),
+)
+PASSPHRASE_DISCARD: Final = form(
+    "",
+    (0, 0),
+    repository_options.APPLY,
+    """\
+Removes the old repository that a change of the passphrase has kept, once the new one has been opened. Without --apply
+it is only shown which that is.""",
+    Example("plait at /backup passphrase discard --apply", "the old one may go"),
+)

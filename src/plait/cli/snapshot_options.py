@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from plait.cli import repository_options as options
-from plait.mirror.option_types import SIZE, SWITCH, TEXT, choice
+from plait.mirror.option_types import FILE, SIZE, SWITCH, TEXT, choice
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 
@@ -63,6 +63,28 @@ STATS: Final = OptionSet(
             help="Show each snapshot, or by how much the repository grew each day, month or year",
             section=Section.MAIN,
         ),
+    )
+)
+PASSPHRASE: Final = OptionSet(
+    (
+        Option(
+            "new-keyfile", FILE, default="", help="Read the new passphrase from FILE", section=Section.CONFIGURATION
+        ),
+        Option(
+            "new-passphrase-cmd",
+            TEXT,
+            default="",
+            help="Take the new passphrase from what this shell command prints, and keep it in the repository's entry",
+            section=Section.CONFIGURATION,
+        ),
+        Option(
+            "to",
+            TEXT,
+            default="",
+            help="Make the new repository at this LOCATION, or @NAME, instead of beside the old one",
+            section=Section.MAIN,
+        ),
+        *_named(options.CREATE, "weak-passphrase"),
     )
 )
 _KINDS: Final = ("file", "directory", "symlink", "pipe", "socket", "device")

@@ -105,6 +105,12 @@ VERBS: Final[dict[str, Verb]] = {
     "database reset": Verb("Forget what was captured of a database", (_DATABASE + "RESET",)),
     "archive": Verb("Write a snapshot as tar or zip", (_REPOSITORY + "ARCHIVE",), _ONLY_REPOSITORY),
     "ptar": Verb("Write a repository as one file", (_SNAPSHOT + "PTAR",), _ONLY_REPOSITORY),
+    "passphrase change": Verb(
+        "Give a repository another passphrase", (_SNAPSHOT + "PASSPHRASE_CHANGE",), _ONLY_REPOSITORY
+    ),
+    "passphrase discard": Verb(
+        "Remove the repository with the old passphrase", (_SNAPSHOT + "PASSPHRASE_DISCARD",), _ONLY_REPOSITORY
+    ),
     "server": Verb("Serve a repository over HTTP", (_REPOSITORY + "SERVER",), _ONLY_REPOSITORY),
     "dup": Verb("Duplicate snapshots", (_SNAPSHOT + "DUP",), _ONLY_REPOSITORY),
     "mount": Verb("Mount snapshots as a file system", (_SNAPSHOT + "MOUNT",), _ONLY_REPOSITORY),

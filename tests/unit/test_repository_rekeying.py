@@ -1,0 +1,207 @@
+"""A repository gets another key: whenever that ends, one whole repository stands at its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from plait.cli.main import main
+from plait.model.errors import AlreadyExistsError, BusyError, DirectoryNotFoundError, PlaitError, SecretError
+from plait.repository import rekeying
+from plait.repository.locking import HeldLock
+from plait.repository.repository import Repository
+from plait.stores.local.store import LocalStore
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Model(NamedTuple):
+    """A repository of two snapshots, to be copied."""
+
+    place: Path
+    snapshots: list[bytes]
+
+    def lay(self, place: Path) -> list[bytes]:
+        shutil.copytree(self.place, place)
+        return self.snapshots
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    top = tmp_path_factory.mktemp("model")
+    tree, place = top / "tree", top / "repository"
+    tree.mkdir()
+    place.mkdir()
+    with Repository.create(LocalStore(place), None) as repository:
+        (tree / "file").write_bytes(b"one")
+        first = repository.backup([str(tree)]).snapshot
+        (tree / "file").write_bytes(b"two")
+        second = repository.backup([str(tree)]).snapshot
+    return Model(place, sorted((first, second)))
+
+
+def change(place: Path) -> None:
+    """What the command does, without passphrases, which take long."""
+    rekeying.resume(str(place))
+    grown = Path(rekeying.new_place(str(place)))
+    with Repository.open(LocalStore(place)) as old:
+        if rekeying.was_switched(str(place), old):
+            return
+        grown.mkdir(exist_ok=True)
+        made = (grown / "CONFIG").exists()
+        store = LocalStore(grown)
+        opened = Repository.open(store) if made else Repository.create(store, None)
+        with opened as new, rekeying.copied(old, new, told=lambda _: None):
+            rekeying.switch(str(place), new)
+
+
+def contents(place: Path) -> tuple[bytes, list[bytes]]:
+    """The RepositoryID and the snapshots, every file of which can be read."""
+    with Repository.open(LocalStore(place)) as repository:
+        for snapshot in repository.snapshots():
+            for entry in snapshot.walk("/"):
+                if entry.file_info.is_regular:
+                    assert b"".join(snapshot.content(entry)) in {b"one", b"two"}
+        return repository.identifier, repository.reader.snapshots()
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_everything_is_in_the_new_one_and_the_old_is_kept(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch, exchanges: bool
+) -> None:
+    if not exchanges:
+        monkeypatch.setattr(rekeying, "_exchange", lambda _, __: False)
+    place = tmp_path / "repository"
+    snapshots = model.lay(place)
+    before, _ = contents(place)
+    change(place)
+    after, found = contents(place)
+    assert (after != before, found) == (True, snapshots)
+    kept = Path(rekeying.old_place(str(place)))
+    assert contents(kept) == (before, snapshots)
+    assert not list((kept / "locks").iterdir())
+
+    with Repository.open(LocalStore(place)) as repository:
+        rekeying.discard(str(place), repository)
+        assert not kept.exists()
+        with pytest.raises(DirectoryNotFoundError):
+            rekeying.discard(str(place), repository)
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+@pytest.mark.parametrize("step", range(6))
+def test_interrupted_anywhere_one_of_the_two_is_whole_and_a_rerun_ends_it(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch, exchanges: bool, step: int
+) -> None:
+    """At the steps of the switch; what comes before it is a sync, and changes nothing at the place."""
+    place = tmp_path / "repository"
+    snapshots = model.lay(place)
+    before, _ = contents(place)
+    calls = 0
+    exchange, rename, write = rekeying._exchange, rekeying._rename, rekeying._write_durably
+
+    def killed_here() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == step + 1:
+            raise Killed
+
+    def exchanging(first: str, second: str) -> bool:
+        killed_here()
+        done = exchanges and exchange(first, second)
+        killed_here()
+        return done
+
+    def renaming(first: str, second: str) -> None:
+        killed_here()
+        rename(first, second)
+        killed_here()
+
+    def writing(path: str, text: str) -> None:
+        write(path, text)
+        killed_here()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rekeying, "_exchange", exchanging)
+        patched.setattr(rekeying, "_rename", renaming)
+        patched.setattr(rekeying, "_write_durably", writing)
+        try:
+            change(place)
+        except Killed:
+            there = [path for path in (place, *map(Path, names(place))) if (path / "CONFIG").exists()]
+            for path in there:
+                assert contents(path)[1] == snapshots
+            assert place.exists() or len(there) == 2
+    with monkeypatch.context() as patched:
+        if not exchanges:
+            patched.setattr(rekeying, "_exchange", lambda _, __: False)
+        change(place)
+    after, found = contents(place)
+    assert (after != before, found) == (True, snapshots)
+    assert contents(Path(rekeying.old_place(str(place)))) == (before, snapshots)
+
+
+def names(place: Path) -> tuple[str, str]:
+    return rekeying.new_place(str(place)), rekeying.old_place(str(place))
+
+
+def test_nothing_is_switched_while_somebody_writes(tmp_path: Path, model: Model) -> None:
+    place = tmp_path / "repository"
+    model.lay(place)
+    before = contents(place)
+    with Repository.open(LocalStore(place)) as repository:
+        lock = HeldLock(repository.writable_files, repository.codec, os.urandom(32))
+        try:
+            with pytest.raises(BusyError):
+                change(place)
+        finally:
+            lock.release()
+    assert contents(place) == before
+
+
+def test_nothing_is_switched_where_something_is_damaged(tmp_path: Path, model: Model) -> None:
+    place = tmp_path / "repository"
+    model.lay(place)
+    packfile = max((place / "packfiles").rglob("*"), key=lambda path: path.stat().st_size)
+    data = bytearray(packfile.read_bytes())
+    data[3000 : len(data) // 2] = bytes(len(data) // 2 - 3000)
+    packfile.write_bytes(data)
+    with Repository.open(LocalStore(place)) as repository:
+        before = repository.identifier
+    with pytest.raises(PlaitError):
+        change(place)
+    with Repository.open(LocalStore(place)) as repository:
+        assert repository.identifier == before
+    assert not Path(rekeying.old_place(str(place))).exists()
+
+
+def test_an_old_one_that_is_kept_is_not_lost(tmp_path: Path, model: Model) -> None:
+    place = tmp_path / "repository"
+    model.lay(place)
+    change(place)
+    with Repository.open(LocalStore(place)) as repository, pytest.raises(AlreadyExistsError):
+        rekeying.switch(str(place), repository)
+
+
+def test_the_command_encrypts_and_says_where_the_old_one_is(
+    tmp_path: Path, model: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "repository"
+    model.lay(place)
+    own = ["at", str(place), "passphrase"]
+    cache = ["--cachedir", str(tmp_path / "cache"), "--configdir", str(tmp_path / "configuration")]
+    monkeypatch.setenv("PLAIT_NEW_PASSPHRASE", "correct horse")
+    assert main([*own, "change", *cache]) == 0
+    assert rekeying.old_place(str(place)) in capsys.readouterr().out
+    with pytest.raises(SecretError):
+        Repository.open(LocalStore(place))
+    monkeypatch.setenv("PLAKAR_PASSPHRASE", "correct horse")
+    assert main([*own, "discard", "--apply", *cache]) == 0
+    assert not Path(rekeying.old_place(str(place))).exists()
+    assert (place / "CONFIG").exists()
