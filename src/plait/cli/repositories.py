@@ -61,6 +61,7 @@ COMMANDS: Final = {
     "prune": _FUNCTIONS + "prune:prune",
     "ptar": _FUNCTIONS + "ptar:ptar",
     "repack": _FUNCTIONS + "repack:repack",
+    "repair": _FUNCTIONS + "repair:repair",
     "restore": _FUNCTIONS + "restore:restore",
     "rm": _FUNCTIONS + "removal:rm",
     "server": _FUNCTIONS + "server:server",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from plait.cli import repository_options as options
+from plait.cli import upkeep_options
 from plait.cli.forms import Example, Form
 from plait.cli.kinds import REPOSITORY
 from plait.cli.options import COMMON, KIND, STORES
@@ -96,13 +97,18 @@ CAT: Final = form(
 CHECK: Final = form(
     "[SNAPSHOT[:PATH]…]",
     (0, MANY),
-    options.CHECK | options.LOCATION,
+    options.CHECK | upkeep_options.CHECK | options.LOCATION,
     """\
 Reads everything that snapshots refer to and verifies it; with --fast it is only looked whether it is there. Damage is
-named: which object, and so which paths of which snapshots.""",
+named: which object, and so which paths of which snapshots. Without a SNAPSHOT and filters, every file of the repository
+is verified, too, whether a snapshot needs it or not.
+
+With --sample, all trees are read, and of the packfiles so large a share: those first that were never checked, or
+longest ago, so that 5% every day is everything in three weeks.""",
     Example("plait at /backup check", "verify everything"),
     Example("plait at /backup check --latest", "verify the newest snapshot"),
     shared=True,
+    Example("plait at /backup check --sample 5%", "verify the next part, every day"),
 )
 DIFF: Final = form(
     "SNAPSHOT[:PATH] [SNAPSHOT[:PATH]]",

@@ -74,3 +74,19 @@ by the next.""",
     Example("plait at /backup repack --dry-run", "show how much would be moved, and how much comes back"),
     Example("plait at /backup repack --threshold 80% --limit 10G", "more thorough, but at most 10 GiB at once"),
 )
+REPAIR: Final = form(
+    "",
+    (0, 0),
+    options.APPLY | upkeep_options.REPAIR,
+    """\
+Reads everything in the repository, and names what is damaged and which paths of which snapshots that hits. With --apply
+it is repaired, as far as the same is still somewhere: states are made again from what packfiles say of themselves, what
+is whole in a damaged packfile is written anew, and what is lost is taken from other copies, from a repository that has
+the same snapshots (--from), or from the files that were saved, where they still have it.
+
+What cannot be repaired is listed. Nothing refers to the damage any more then: the next backup that meets a content
+that was lost stores it again, which mends the old snapshots, too. Damaged packfiles are coloured, and go with
+maintenance.""",
+    Example("plait at /backup repair", "show what is damaged, and what it hits"),
+    Example("plait at /backup repair --apply --from @offsite", "repair it, with the help of another repository"),
+)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from plait.cli.repository_options import SYNC
 from plait.mirror.option_types import SIZE, SWITCH, TEXT
-from plait.model.options import Option, OptionSet, Section, ValueType
+from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 
 def parse_period(text: str) -> int:
@@ -69,5 +70,36 @@ REPACK: Final = OptionSet(
         ),
         Option("limit", SIZE, default=None, help="Move at most so many bytes", section=Section.MAIN),
         _DRY_RUN,
+    )
+)
+CHECK: Final = OptionSet(
+    (
+        Option(
+            "sample",
+            PERCENTAGE,
+            default=None,
+            help="Read only this share of the packfiles, those first that were checked longest ago",
+            section=Section.MAIN,
+        ),
+    )
+)
+REPAIR: Final = OptionSet(
+    (
+        Option(
+            "from",
+            TEXT,
+            default=(),
+            help="Bring back what is lost from this repository, which has the same snapshots; repeat for more",
+            section=Section.MAIN,
+            repeat=Repeat.APPEND,
+        ),
+        Option(
+            "no-files",
+            SWITCH,
+            default=False,
+            help="Do not look for lost contents in the files that were saved",
+            section=Section.MAIN,
+        ),
+        *(option for option in SYNC.options if option.name in {"peer-passphrase-cmd", "bwlimit"}),
     )
 )

@@ -87,6 +87,7 @@ VERBS: Final[dict[str, Verb]] = {
     "prune": Verb("Remove the snapshots that no policy keeps", (_UPKEEP + "PRUNE",), _ONLY_REPOSITORY),
     "maintenance": Verb("Give back the space of what no snapshot needs", (_UPKEEP + "MAINTENANCE",), _ONLY_REPOSITORY),
     "repack": Verb("Rewrite packfiles of which little is needed", (_UPKEEP + "REPACK",), _ONLY_REPOSITORY),
+    "repair": Verb("Make a damaged repository whole again", (_UPKEEP + "REPAIR",), _ONLY_REPOSITORY),
     "policy": Verb("Keep the names of what prune keeps", (_UPKEEP + "POLICY",)),
     "restore": Verb(
         "Bring back what is kept",

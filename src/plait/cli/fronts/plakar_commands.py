@@ -127,7 +127,7 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "cat": FrontCommand(COMMANDS["cat"], options.CAT, ("cat [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY)),
     "check": FrontCommand(
         COMMANDS["check"],
-        options.CHECK | options.LOCATION,
+        options.CHECK | upkeep_options.CHECK | options.LOCATION,
         ("check [OPTIONS] [SNAPSHOT[:PATH]]...",),
         takes=(0, _MANY),
     ),
@@ -161,6 +161,9 @@ FRONT: Final[dict[str, FrontCommand]] = {
     ),
     "maintenance": FrontCommand(
         COMMANDS["maintenance"], upkeep_options.MAINTENANCE, ("maintenance",), takes=(0, _MANY)
+    ),
+    "repair": FrontCommand(
+        COMMANDS["repair"], options.APPLY | upkeep_options.REPAIR, ("repair",), takes=(0, _MANY)
     ),
     "prune": FrontCommand(
         COMMANDS["prune"],
@@ -215,7 +218,6 @@ ABSENT: Final = (
     "login",
     "logout",
     "pkg",
-    "repair",
     "service",
     "token",
     "ui",

@@ -19,6 +19,7 @@ from plait.repository.events import Begun, Done, Ended, Failed, Warned, Work, si
 from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import btrees
 from plait.repository.format.headers import DIRPACK_INDEX
+from plait.repository.format.resources import Resource
 from plait.repository.layout import Folder
 from plait.repository.restoring.settings import Failure
 
@@ -115,8 +116,10 @@ class _Checking:
             self._result.files += [DamagedFile(key, reason) for key, reason in damaged]
         else:
             self._result.files += check_states_and_locks(self._files, self._repository.codec)
-            self._packfiles.extend(self._sizes.items())
-            for name in set(self._repository.holdings.packfiles()) - set(self._sizes):
+            # What is coloured is read by nobody any more, and goes.
+            going = {mac for kind, mac in self._repository.holdings.colours() if kind == Resource.PACKFILE}
+            self._packfiles.extend((name, size) for name, size in self._sizes.items() if name not in going)
+            for name in set(self._repository.holdings.packfiles()) - set(self._sizes) - going:
                 self._add_file(name, "the packfile is missing")
         with self._crew:
             for number in range(len(self._snapshots)):

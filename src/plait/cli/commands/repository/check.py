@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from plait.cli.commands.repository.listing import NARROWED, select_readable, split_word
 from plait.cli.repository_options import query
 from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError
+from plait.model.values.sizes import show_binary_size
+from plait.model.values.times import show_rfc3339
 from plait.repository.events import Failed
 from plait.repository.selection import normal_prefix
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
     from plait.model.errors import IntegrityError
     from plait.repository.checking.findings import Checked
+    from plait.repository.selection import Query
 
 _NOT_WHOLE: Final = 65
 """The front's exit code."""
@@ -26,6 +29,8 @@ def check(command: RepositoryCommand) -> int:
     values = command.values
     words = command.invocation.words
     asked = query(values)
+    if values.sample is not None:
+        return _check_sample(command, asked)
     if words and asked.narrows:
         command.output.warn(NARROWED[command.is_front])
     chosen: list[tuple[bytes, str]] = []
@@ -40,6 +45,27 @@ def check(command: RepositoryCommand) -> int:
         unreadable |= broken
     everything = not words and not asked.narrows and not values.fast
     return verify(command, chosen, unreadable, fast=values.fast, everything=everything)
+
+
+def _check_sample(command: RepositoryCommand, asked: Query) -> int:
+    """Verifies a part of the packfiles, and says how much has been so far."""
+    from plait.repository.upkeep.sampling import check_sample
+
+    values = command.values
+    if command.invocation.words or asked.narrows or values.fast:
+        raise UsageError("a sample is one of the whole repository: -sample goes without snapshots, filters and -fast")
+    found = check_sample(
+        command.repository, values.sample, listener=command.listener, cancellation=command.cancellation
+    )
+    share = 100 * found.covered / found.total if found.total else 100
+    text = f"check: read {show_binary_size(found.size)} of {show_binary_size(found.total)}; {share:.0f}% found whole"
+    if found.oldest is not None:
+        text += f" since {show_rfc3339(found.oldest // 1_000_000_000 * 1_000_000_000)}"
+    if values.json:
+        command.record({"read": found.size, "total": found.total, "covered": found.covered, "oldest": found.oldest})
+    else:
+        command.output.info(text)
+    return _end(command, found.checked, 0)
 
 
 def verify(
