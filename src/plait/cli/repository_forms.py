@@ -55,11 +55,12 @@ Makes an empty repository, in the format of plakar: deduplicated, compressed, an
 BACKUP: Final = form(
     "[PLACE…]",
     (0, MANY),
-    options.BACKUP | OptionSet((options.SOURCE_OPTION,)),
+    options.BACKUP | OptionSet((options.SOURCE_OPTION, options.SQLITE)),
     """\
 Saves directories (the current one by default) as a snapshot. A PLACE is a path, an entry of sources.yml (`@NAME`), or
 any other location, such as s3:BUCKET/PREFIX. Files that did not change since the last snapshot of the same place are
-not read again. What cannot be read is recorded in the snapshot and told; everything else is saved.""",
+not read again. What cannot be read is recorded in the snapshot and told; everything else is saved. A SQLite database
+in use is saved as it is at one moment, whatever others write to it meanwhile.""",
     Example("plait at /backup backup ~/documents", "save a directory"),
     Example("plait backup --tag daily --ignore '*.tmp' /srv", "with a tag, without temporary files"),
     Example("plait backup s3:bucket/photos", "save what a bucket holds"),
@@ -107,8 +108,8 @@ With --sample, all trees are read, and of the packfiles so large a share: those 
 longest ago, so that 5% every day is everything in three weeks.""",
     Example("plait at /backup check", "verify everything"),
     Example("plait at /backup check --latest", "verify the newest snapshot"),
-    shared=True,
     Example("plait at /backup check --sample 5%", "verify the next part, every day"),
+    shared=True,
 )
 DIFF: Final = form(
     "SNAPSHOT[:PATH] [SNAPSHOT[:PATH]]",

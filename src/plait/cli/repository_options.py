@@ -209,6 +209,13 @@ CACHE: Final = Option(
     help="With `no`, read every file again instead of comparing with the last snapshot",
     section=Section.PERFORMANCE,
 )
+SQLITE: Final = Option(
+    "sqlite",
+    choice("image|file", "image", "file"),
+    default="image",
+    help="Save SQLite databases in use as a consistent image, without their logs, or as the files that they are",
+    section=Section.MAIN,
+)
 BACKUP: Final = OptionSet(
     (
         Option(

@@ -98,6 +98,13 @@ class Warned(msgspec.Struct, frozen=True):
     path: str = ""
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """Something that a person may want to know, and that is as it should be."""
+
+    text: str
+    path: str = ""
+
+
 class Ended(msgspec.Struct, frozen=True):
     """Work on a snapshot ended.
 
@@ -115,7 +122,7 @@ class Ended(msgspec.Struct, frozen=True):
     target: str = ""
 
 
-Event: TypeAlias = Begun | Expected | Entered | Done | Carried | Failed | Warned | Ended
+Event: TypeAlias = Begun | Expected | Entered | Done | Carried | Failed | Warned | Noted | Ended
 Listener: TypeAlias = Callable[[Event], None]
 
 

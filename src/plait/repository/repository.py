@@ -189,16 +189,19 @@ class Repository:
     ) -> BackupResult:
         """Saves a source, or files and directories of this machine, as a new snapshot.
 
+        Of files, SQLite databases in use are saved as consistent images; a `LocalSource` without that does otherwise.
         What cannot be read of the source is told, counted and recorded in the snapshot, and raises nothing. Raises
         DirectoryNotFoundError for a missing place, BusyError where the repository is locked for maintenance,
         LockLostError where another program took this run's lock away, CancelledError, and the store's errors: then
         there is no snapshot, but what was stored is used by the next run.
         """
+        from plait.repository.backup.databases import Databases
         from plait.repository.backup.local import LocalSource
         from plait.repository.backup.saving import Backup, BackupSettings
 
         if isinstance(source, Sequence):
-            source = LocalSource([os.fspath(place) for place in source], skips=self.own_directories())
+            places = [os.fspath(place) for place in source]
+            source = LocalSource(places, skips=self.own_directories(), databases=Databases(listener))
         return Backup(self, source, settings or BackupSettings(), listener, cancellation).run()
 
     def restore(

@@ -18,6 +18,7 @@ from plait.repository.events import (
     Entered,
     Expected,
     Failed,
+    Noted,
     Phase,
     Warned,
     Work,
@@ -99,6 +100,8 @@ class EventLines:
             output.warn(f"{event.text}: {event.path}" if event.path and output.front else event.text)
         elif output.silent:
             return
+        elif isinstance(event, Noted):
+            output.info(f"{event.path}: {event.text}")
         elif isinstance(event, Done):
             if output.front and not output.quiet:
                 for path in _paths(event):
@@ -155,6 +158,8 @@ class EventRecords:
                     yield "error", "path.error", event.snapshot, {"error": event.error, "path": event.path}
             case Warned():
                 yield "warning", "warning", b"", {"message": event.text, "path": event.path}
+            case Noted():
+                yield "info", "note", b"", {"message": event.text, "path": event.path}
             case Ended():
                 yield "quiet", "result", event.snapshot, _figures(event)
                 yield "info", "workflow.end", event.snapshot, {"workflow": self._work}

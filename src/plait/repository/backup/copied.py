@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from plait.model.errors import ObjectNotFoundError
 from plait.model.items import Kind
-from plait.repository.backup.sources import Node, Unreadable, WithoutHoles
+from plait.repository.backup.sources import Node, Unreadable, WithoutFacts, WithoutHoles
 from plait.repository.format import entries
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plait.repository.snapshots import SnapshotReader
 
 
-class SnapshotSource:
+class SnapshotSource(WithoutFacts):
     """The tree of a snapshot, with everything that it says of each path, and its errors."""
 
     fingerprint = b""

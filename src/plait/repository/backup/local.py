@@ -10,16 +10,17 @@ import socket
 import stat as modes
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
-from plait.model.errors import DirectoryNotFoundError, from_os_error
+from plait.model.errors import CancelledError, DirectoryNotFoundError, from_os_error
 from plait.model.items import Kind
 from plait.native import scan
 from plait.repository.backup.columns import Columns, Row, rows_of
+from plait.repository.backup.databases import Images
 from plait.repository.backup.holes import LEAST
 from plait.repository.backup.sources import Node, Unreadable
 from plait.repository.format import entries
@@ -27,11 +28,13 @@ from plait.repository.format.entries import FileInfo
 from plait.repository.format.hashing import plain_checksum
 from plait.repository.format.headers import Importer
 from plait.stores.local.attributes import kind_of
+from plait.stores.sqlite_image import IN_USE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from plait.repository.backup.databases import Databases, ImageContent
     from plait.repository.backup.excludes import Excludes
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -65,7 +68,8 @@ class LocalSource:
     `places`: absolute paths; a symbolic link is followed once and saved with what it leads to. `excludes` decides which
     paths are left out, `with_xattrs` whether extended attributes (and with them ACLs) are saved, `skips` names further
     directories and files by device and inode that are left out: a repository below the places must not save itself.
-    `one_file_system`: directories on other devices are saved empty. Raises DirectoryNotFoundError for a missing place.
+    `one_file_system`: directories on other devices are saved empty. `databases`: takes images of those in use; without,
+    they are files like others. Raises DirectoryNotFoundError for a missing place.
     """
 
     def __init__(
@@ -77,7 +81,9 @@ class LocalSource:
         skips: frozenset[tuple[int, int]] = frozenset(),
         one_file_system: bool = False,
         origin: str | None = None,
+        databases: Databases | None = None,
     ) -> None:
+        self.databases = databases
         self.excludes = excludes
         self.with_xattrs = with_xattrs and _HAS_XATTRS
         self.skips = skips
@@ -103,8 +109,21 @@ class LocalSource:
         found = os.lstat("/")
         return Node(_info("/", _row(found), named=self._ways is None))
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """As in `Source`."""
+        return {} if self.databases is None else self.databases.facts()
+
     def walk(self, cancelled: Callable[[], bool]) -> Iterator[LocalFolder | WayFolder]:
         """As in `Source`: a folder before those in it."""
+        if self.databases is None:
+            yield from self._walk(cancelled)
+            return
+        self.databases.cancelled = cancelled
+        with closing(self.databases), suppress(CancelledError):
+            yield from self._walk(cancelled)
+
+    def _walk(self, cancelled: Callable[[], bool]) -> Iterator[LocalFolder | WayFolder]:
         waiting: list[tuple[LocalFolder | WayFolder | None, str, _Ways]] = [(None, "/", self._ways)]
         while waiting and not cancelled():
             above, name, ways = waiting.pop()
@@ -137,6 +156,9 @@ class LocalSource:
         except OSError as error:
             os.close(descriptor)
             return self._unreadable(path, error)
+        except CancelledError:
+            os.close(descriptor)
+            raise
         if self.one_file_system and isinstance(above, LocalFolder) and folder.device != above.device:
             folder.release()
             return LocalFolder(self, path, -1)
@@ -167,6 +189,12 @@ class WayFolder:
         self.with_xattrs = source.with_xattrs
         self.names = sorted(ways, key=os.fsencode)
         self.subfolders = [name for name in self.names if self._is_directory(name)]
+        self._images = Images({})
+        places = [name for name in self.names if ways[name] is None and name not in self.subfolders]
+        if source.databases is not None and places:
+            beside = [name + end for name in places for end in IN_USE if os.path.lexists(self._at(name + end))]
+            self._images = source.databases.images(path, beside, places)
+            self.names = self._images.shown(self.names)
 
     def _is_directory(self, name: str) -> bool:
         return modes.S_ISDIR(os.lstat(os.path.join(self.path, name)).st_mode)  # noqa: PTH118  (surrogates)
@@ -195,8 +223,11 @@ class WayFolder:
         link = modes.S_ISLNK(found.st_mode)
         return Node(_info(name, _row(found), named=place and not link))
 
-    def open(self, node: Node) -> LocalContent:
+    def open(self, node: Node) -> LocalContent | ImageContent:
         """As in `Folder`."""
+        image = self._images.content(node.info, lambda: self.xattrs(node))
+        if image is not None:
+            return image
         return LocalContent(os.open(self._at(node.name), _FILE), node.info, with_xattrs=self._source.with_xattrs)
 
     def xattrs(self, node: Node) -> Sequence[str]:
@@ -250,7 +281,7 @@ class OpenDirectory:
         info = _info(name, row, named=True)
         return Node(info, os.readlink(name, dir_fd=self.descriptor) if modes.S_ISLNK(row.mode) else "")
 
-    def open(self, node: Node) -> LocalContent:
+    def open(self, node: Node) -> LocalContent | ImageContent:
         """As in `Folder`."""
         descriptor = os.open(node.info.name, _FILE, dir_fd=self.descriptor)
         return LocalContent(descriptor, node.info, with_xattrs=self.with_xattrs)
@@ -289,6 +320,20 @@ class LocalFolder(OpenDirectory):
             self.subfolders = [name for name, kind in zip(names, kinds, strict=True) if kind == Kind.DIRECTORY]
             self.names = sorted(names, key=_raw) if self.subfolders else names
         self._rows: dict[str, Row] | None = None
+        self._images = Images({})
+        if source.databases is not None and descriptor >= 0:
+            self._take_images(source.databases)
+
+    def _take_images(self, databases: Databases) -> None:
+        self._images = databases.images(self.path, self._columns.names, self.names)
+        if self._images:
+            self.names = self._images.shown(self.names)
+            # What changes in a log is nothing that the folder's own signature shows.
+            self.signature = b""
+
+    def open(self, node: Node) -> LocalContent | ImageContent:
+        """As in `Folder`."""
+        return self._images.content(node.info, lambda: self.xattrs(node)) or super().open(node)
 
     def _kept(self) -> tuple[list[str], list[str]]:
         """Names and subfolders without what is left out; what cannot be read becomes an error."""
@@ -313,7 +358,7 @@ class LocalFolder(OpenDirectory):
     @property
     def identity(self) -> tuple[int, int] | None:
         """As in `Folder`."""
-        if self.descriptor < 0:
+        if self.descriptor < 0 or self._images:
             return None
         found = os.fstat(self.descriptor)
         return found.st_dev, found.st_ino

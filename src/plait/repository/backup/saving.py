@@ -304,6 +304,7 @@ class Backup:
 
     def _header(self, source: SavedSource, began: int, duration: int) -> Header:
         settings = self._settings
+        facts = {**_context(), **settings.context, **self._source.facts}
         return Header(
             identifier=self.snapshot,
             timestamp=began if settings.timestamp is None else settings.timestamp,
@@ -314,7 +315,7 @@ class Backup:
             perimeter=settings.perimeter,
             job=settings.job,
             tags=tuple(settings.tags),
-            context=tuple(KeyValue(key, value) for key, value in (_context() | dict(settings.context)).items()),
+            context=tuple(KeyValue(key, value) for key, value in facts.items()),
             sources=(source,),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from plait.repository.format.entries import FileInfo
@@ -153,6 +153,15 @@ class Folder(NodeReader, Protocol):
         ...
 
 
+class WithoutFacts:
+    """A source of whose reading there is nothing to say."""
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """As in `Source`."""
+        return {}
+
+
 class Source(Protocol):
     """A tree that can be saved."""
 
@@ -164,6 +173,11 @@ class Source(Protocol):
     @property
     def fingerprint(self) -> bytes:
         """What signatures depend on besides the tree; they are worth nothing where this is another one."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the snapshot is to say of how it was read, once it was."""
         ...
 
     def root(self) -> Node:

@@ -8,7 +8,7 @@ from plait.engine.listing import EntryFailed, TreeListing
 from plait.engine.steps import Side
 from plait.model.items import Kind
 from plait.repository.backup.local import go_mode, group_name, user_name
-from plait.repository.backup.sources import Node, Unreadable, WithoutHoles
+from plait.repository.backup.sources import Node, Unreadable, WithoutFacts, WithoutHoles
 from plait.repository.format import entries
 from plait.repository.format.entries import FileInfo
 from plait.repository.format.headers import Importer
@@ -26,7 +26,7 @@ _DIRECTORY_MODE: Final = entries.MODE_DIRECTORY | 0o750
 _FILE_MODE: Final = 0o640
 
 
-class StoreSource:
+class StoreSource(WithoutFacts):
     """What a store holds, as a tree at the absolute path `root`.
 
     `kind`, `origin`: what the snapshot is filed under. `excludes` decides on paths below and including `root`.

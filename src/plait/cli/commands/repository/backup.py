@@ -101,8 +101,10 @@ def patterns(files: Sequence[str], given: Sequence[str]) -> list[str]:
 
 def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
     """The tree of all places together."""
+    from plait.repository.backup.databases import Databases
     from plait.repository.backup.local import LocalSource
 
+    values = command.values
     words = command.invocation.words or (os.getcwd(),)  # noqa: PTH109  (text is wanted)
     trees = [_tree(command, word) for word in words]
     if len({(tree.kind, tree.origin) for tree in trees}) > 1:
@@ -112,8 +114,9 @@ def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
         return LocalSource(
             [tree.root for tree in trees],
             excludes=excludes,
-            with_xattrs=not command.values.no_xattr,
+            with_xattrs=not values.no_xattr,
             skips=command.repository.own_directories(),
+            databases=None if command.is_front or values.sqlite == "file" else Databases(command.listener),
         )
     if len(trees) > 1:
         raise ConfigurationError("only one place of a store can be saved at once")
