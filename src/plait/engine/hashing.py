@@ -163,13 +163,16 @@ class HashBehind(Behind):
 
     def _look(self) -> None:
         buffer = memoryview(bytearray(min(REREAD, max(self._size, 1))))
-        for offset in range(0, self._size, len(buffer)):
-            end = min(offset + len(buffer), self._size)
-            if not self._wait_for(offset, end):
+        for start in range(0, self._size, self._part_size):
+            end = min(start + self._part_size, self._size)
+            if not self._wait_for(start, end):
                 return
-            block = buffer[: end - offset]
-            self._read_back(offset, block)
-            self._digest.update(block)
+            for offset in range(start, end, len(buffer)):
+                if self._closed:
+                    return
+                block = buffer[: min(len(buffer), end - offset)]
+                self._read_back(offset, block)
+                self._digest.update(block)
 
 
 class CombinedBehind(Behind):
