@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def served(store: MemoryStore, *, may_delete: bool = False) -> Iterator[tuple[str, int]]:
-    with WireServer(("127.0.0.1", 0), StoredFiles(store), may_delete=may_delete) as server:
+def served(store: MemoryStore, *, may_delete: bool = False, token: str = "") -> Iterator[tuple[str, int]]:
+    with WireServer(("127.0.0.1", 0), StoredFiles(store), may_delete=may_delete, token=token) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
@@ -158,3 +158,22 @@ def test_where_nobody_listens() -> None:
         WireStore(url(address)).read("CONFIG")
     with pytest.raises(ConfigurationError):
         WireStore("http://")
+
+
+def test_who_has_not_the_token_is_told_nothing_and_changes_nothing() -> None:
+    store = MemoryStore()
+    Repository.create(store, None).close()
+    with served(store, may_delete=True, token="a-secret") as address:
+        for token in ("", "another", "a-secret-and-more", "a-secre"):
+            stranger = WireStore(url(address), token)
+            with closing(stranger):
+                with pytest.raises(PermissionDeniedError, match="token is required"):
+                    Repository.open(stranger)
+                with pytest.raises(PermissionDeniedError):
+                    StoredFiles(stranger).put(Folder.STATES, bytes(32), b"data")
+                (deleted,) = stranger.delete([f"states/{bytes(32).hex()}"])
+                assert isinstance(deleted.error, PermissionDeniedError)
+        friend = WireStore(url(address), "a-secret")
+        with closing(friend), Repository.open(friend) as opened:
+            assert not opened.reader.snapshots()
+    assert not StoredFiles(store).keys(Folder.STATES)

@@ -150,10 +150,14 @@ SERVER: Final = form(
     options.SERVER,
     """\
 Serves a repository over HTTP until it is interrupted, so that syncs and other commands reach it as http://HOST:PORT,
-and plakar too. What is served stays encrypted. Whoever reaches the address can add to the repository, and nobody is
-asked who they are: that is why it listens on this machine only, unless told otherwise.""",
+and plakar too. What is served stays encrypted. Whoever reaches the address can add to the repository, unless a token is
+asked for: that is why it listens on this machine only, unless told otherwise. The token is in --token-file, printed by
+--token-cmd, or in PLAIT_SERVER_TOKEN; those who come give it as auth_token of their entry in stores.yml.""",
     Example("plait at /backup server", "serve at http://localhost:9876"),
-    Example("plait at /backup server --listen 192.0.2.7:9876 --cert chain.pem --key key.pem", "to others, by HTTPS"),
+    Example(
+        "plait at /backup server --listen 192.0.2.7:9876 --cert chain.pem --key key.pem --token-file token",
+        "to others, by HTTPS, and only to those who know the token",
+    ),
 )
 SYNC: Final = Form(
     REPOSITORY,

@@ -306,6 +306,20 @@ SERVER: Final = OptionSet(
         _switch("allow-delete", "Grant requests to delete, which maintenance and the removal of locks need"),
         Option("cert", FILE, default="", help="Serve HTTPS with this chain of certificates", section=Section.MAIN),
         Option("key", FILE, default="", help="The private key of --cert", section=Section.MAIN),
+        Option(
+            "token-file",
+            FILE,
+            default="",
+            help="Answer only who gives the token in FILE, as auth_token of their entry",
+            section=Section.CONFIGURATION,
+        ),
+        Option(
+            "token-cmd",
+            TEXT,
+            default="",
+            help="The same with the token that this shell command prints",
+            section=Section.CONFIGURATION,
+        ),
     )
 )
 RESTORE: Final = OptionSet(

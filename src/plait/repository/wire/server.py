@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import ssl
@@ -29,6 +30,7 @@ _CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 """Sizes come from outside: nothing but digits, and few of them."""
 _SECONDS: Final = 300
+_UNAUTHORIZED: Final = 401
 
 
 class _Refused(Exception):  # noqa: N818  (an answer, not an error of ours)
@@ -42,6 +44,7 @@ class WireServer(ThreadingHTTPServer):
     """Serves the files of a repository at an address; `serve_forever` runs until `shutdown`.
 
     `may_delete`: whether requests to delete are granted. `certificate`: files of a chain and its key, for HTTPS.
+    `token`: what every request has to give as its bearer's token (RFC 6750), "" for none.
     Raises OSError where the address cannot be had, ConfigurationError for a certificate that is none.
     """
 
@@ -55,8 +58,10 @@ class WireServer(ThreadingHTTPServer):
         *,
         may_delete: bool = False,
         certificate: tuple[str, str] | None = None,
+        token: str = "",
     ) -> None:
         super().__init__(address, _Handler)
+        self.token = token
         self.files = files
         self.may_delete = may_delete
         if certificate is not None:
@@ -88,6 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, work: Callable[[], tuple[str, bytes]]) -> None:
         try:
+            self._refuse_strangers()
             kind, body = work()
             status = 200
         except _Refused as refused:
@@ -100,12 +106,23 @@ class _Handler(BaseHTTPRequestHandler):
             # What was sent may not have been read to its end.
             self.close_connection = True
         self.send_response(status)
+        if status == _UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", "Bearer")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+
+    def _refuse_strangers(self) -> None:
+        token = self._wire.token
+        if not token:
+            return
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        told = given.strip().encode("latin-1", "replace")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(told, token.encode("utf-8", "surrogateescape")):
+            raise _Refused(_UNAUTHORIZED, "a token is required")
 
     def _get(self) -> tuple[str, bytes]:
         files = self._wire.files

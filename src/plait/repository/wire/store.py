@@ -37,6 +37,7 @@ _SECONDS: Final = 30
 """Without a byte from the server."""
 _OK: Final = 200
 _FORBIDDEN: Final = 403
+_UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _MISSING: Final = ("no such file", "not found", "does not exist")
 """What the original's connectors say of a file that is not there; the status is 500 then."""
@@ -176,6 +177,9 @@ class WireStore:
         text = data[:_LONGEST_ERROR].decode("utf-8", "replace").strip() or answer.reason
         if answer.status == _NOT_FOUND or any(words in text for words in _MISSING):
             raise ObjectNotFoundError(f"{self._text}: {text}", key=key or None)
+        if answer.status == _UNAUTHORIZED:
+            hint = "the entry in stores.yml gives it: auth_token=…"
+            raise PermissionDeniedError(f"{self._text}: {text}", key=key or None, hint=hint)
         if answer.status == _FORBIDDEN:
             raise PermissionDeniedError(f"{self._text}: {text}", key=key or None)
         raise StoreError(f"{self._text}: {text}", key=key or None)
