@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from plait.model.errors import ConfigurationError
 from plait.stores.network import Network, parse_service, service_option, tls_context
+from plait.stores.obscure import obscure
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody")])
     now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
-    ).sign(key, hashes.SHA256())
+    certificate = (x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))).sign(
+        key, hashes.SHA256()
+    )
     folder = tmp_path_factory.mktemp("pair")
     locked = key.private_bytes(
         serialization.Encoding.PEM,
@@ -34,7 +35,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 def test_a_locked_key_opens_with_its_password(pair: tuple[str, str]) -> None:
     certificate, key = pair
-    tls_context(Network(client_certificate=certificate, client_key=key, client_password="potato"))
+    tls_context(Network(client_certificate=certificate, client_key=key, client_password=obscure("potato")))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,9 @@ def test_a_locked_key_opens_with_its_password(pair: tuple[str, str]) -> None:
     ],
 )
 def test_what_is_wrong_with_a_client_key(password: str, key: str | None, message: str, pair: tuple[str, str]) -> None:
-    network = Network(client_certificate=pair[0], client_key=pair[1] if key is None else key, client_password=password)
+    locked = obscure(password) if password else ""
+    shown = pair[1] if key is None else key
+    network = Network(client_certificate=pair[0], client_key=shown, client_password=locked)
     with pytest.raises(ConfigurationError, match=message):
         tls_context(network)
 

@@ -343,9 +343,17 @@ def test_whole_numbers(text: str, value: int) -> None:
     assert parse_int(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "x", "1.5", "08", "1__0", "5 6", "0x", "\u0661"])
-def test_bad_whole_numbers(text: str) -> None:
-    with pytest.raises(ValueError, match="expected integer"):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "EOF"),
+        ("x", "expected integer"),
+        ("\u0661", "expected integer"),
+        *((text, "expected newline") for text in ("1.5", "08", "1__0", "5 6", "0x")),
+    ],
+)
+def test_bad_whole_numbers(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         parse_int(text)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from plait.model.options import Values
 
 _SECOND: Final = 1_000_000_000
+_SILENT: Final = frozenset({"EMERGENCY", "ALERT", "OFF"})
+"""Levels at which nothing but what ends a command before it begins is written."""
 
 
 def open_log(values: Values) -> Log:
@@ -41,7 +43,7 @@ def threshold(values: Values) -> Level:
         return Level.ERROR
     if values.verbose:
         return Level.DEBUG if values.verbose > 1 else Level.INFO
-    return Level[values.log_level]
+    return Level.CRITICAL if values.log_level in _SILENT else Level[values.log_level]
 
 
 class SystemLog:

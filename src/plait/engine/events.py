@@ -28,7 +28,9 @@ class Level(IntEnum):
     DEBUG = 10
     INFO = 20
     NOTICE = 25
+    WARNING = 30
     ERROR = 40
+    CRITICAL = 50
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plait.mirror.option_types import SWITCH, TEXT
-from plait.model.options import Option, OptionSet, Section
+from plait.mirror.option_types import DURATION, INTEGER, SIZE, SWITCH, TEXT, choice, kept
+from plait.model.options import Option, OptionSet, Section, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +49,82 @@ s3-storage-class s3-sts-endpoint s3-upload-concurrency s3-upload-cutoff s3-use-a
 s3-use-already-exists s3-use-data-integrity-protections s3-use-multipart-etag s3-use-multipart-uploads
 s3-use-unsigned-payload s3-use-x-id s3-version-at
 """
+
+
+def _encoding(text: str) -> None:
+    from plait.mirror.encodings import Encoding
+
+    if not text:
+        raise ValueError(f'bad encoding "": possible values are: {", ".join(Encoding.names())}')
+    Encoding(text)
+
+
+def _tristate(text: str) -> None:
+    from plait.model.values.flags import parse_bool
+
+    if text not in {"", "unset"}:
+        try:
+            parse_bool(text)
+        except ValueError:
+            why = f'strconv.ParseBool: parsing "{text}": invalid syntax'
+            raise ValueError(f'failed to parse Tristate "{text}": {why}') from None
+
+
+def _moment(text: str) -> None:
+    from plait.model.values.durations import parse_age
+
+    try:
+        parse_age(text)
+    except ValueError:
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+
+
+def _bits(*names: str) -> ValueType:
+    """Names separated by commas."""
+
+    def parse(text: str) -> str:
+        for name in filter(None, (part.strip() for part in text.split(","))):
+            if name.lower() not in {known.lower() for known in names}:
+                raise ValueError(f'invalid choice "{name}" from: {", ".join(names)}')
+        return text
+
+    return ValueType("NAMES", parse)
+
+
+KEPT_SIZE = kept(SIZE)
+KEPT_INTEGER = kept(INTEGER)
+KEPT_DURATION = kept(DURATION)
+ENCODING = kept(ValueType("ENCODING", _encoding))
+TRISTATE = kept(ValueType("TRISTATE", _tristate))
+MOMENT = kept(ValueType("TIME", _moment))
+TIME_TYPE = kept(choice("TYPE", "mtime", "atime", "btime", "ctime"))
+DRIVE_BITS = _bits("off", "read", "write", "failok")
+SDK_BITS = _bits(
+    *("Off", "Signing", "Retries", "Request", "RequestWithBody", "Response", "ResponseWithBody", "DeprecatedUsage"),
+    *("RequestEventMessage", "ResponseEventMessage", "All"),
+)
+
+DRIVE_BIT_OPTIONS = ("drive-metadata-labels", "drive-metadata-owner", "drive-metadata-permissions")
+_TYPES = {
+    KEPT_SIZE: """
+        drive-chunk-size drive-upload-cutoff drive-v2-download-min-size s3-chunk-size s3-copy-cutoff s3-upload-cutoff
+    """,
+    KEPT_INTEGER: """
+        drive-list-chunk drive-pacer-burst s3-list-chunk s3-list-version s3-max-upload-parts s3-upload-concurrency
+    """,
+    KEPT_DURATION: "drive-pacer-min-sleep",
+    ENCODING: "drive-encoding local-encoding s3-encoding",
+    TRISTATE: """
+        s3-list-url-encode s3-list-versions-oldest-first s3-might-gzip s3-object-lock-supported s3-sign-accept-encoding
+        s3-use-accept-encoding-gzip s3-use-already-exists s3-use-data-integrity-protections s3-use-multipart-etag
+        s3-use-multipart-uploads s3-use-unsigned-payload s3-use-x-id
+    """,
+    MOMENT: "s3-version-at",
+    TIME_TYPE: "local-time-type",
+    DRIVE_BITS: " ".join(DRIVE_BIT_OPTIONS),
+    SDK_BITS: "s3-sdk-log-mode",
+}
+"""The options whose values are looked at when they are read, as rclone does; the store reads them again."""
 _SECRETS = """
 drive-client-secret drive-service-account-credentials drive-token s3-access-key-id s3-ibm-api-key s3-secret-access-key
 s3-session-token s3-sse-customer-key s3-sse-customer-key-base64
@@ -61,8 +137,9 @@ def _switches(names: str) -> Iterable[Option]:
 
 
 def _values(names: str) -> Iterable[Option]:
+    types = {option: kind for kind, options in _TYPES.items() for option in options.split()}
     for name in names.split():
-        yield Option(name, TEXT, "", _help(name), Section.NETWORK, rclone=True, hidden=True)
+        yield Option(name, types.get(name, TEXT), "", _help(name), Section.NETWORK, rclone=True, hidden=True)
 
 
 def _help(name: str) -> str:

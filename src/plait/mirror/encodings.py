@@ -58,11 +58,11 @@ class Encoding:
 
     def __init__(self, flags: str) -> None:
         names = [name.strip() for name in flags.split(",") if name.strip()]
-        known = {name.lower(): name for name in (*_CHARACTERS, *_GROUPS, *_ENDS, *_OTHERS)}
+        known = {name.lower(): name for name in self.names()}
         chosen: list[str] = []
         for name in names:
             if name.lower() not in known:
-                raise ValueError(f'bad encoding "{name}": possible values are: {", ".join(sorted(known.values()))}')
+                raise ValueError(f'bad encoding "{name}": possible values are: {", ".join(self.names())}')
             found = known[name.lower()]
             chosen += _GROUPS.get(found, (found,))
         self._raw = "Raw" in chosen
@@ -71,6 +71,11 @@ class Encoding:
         self._ends = [_ENDS[name] for name in _ENDS if name in chosen]
         marks = "".join(_CHARACTERS[name] for name in chosen if name in _CHARACTERS)
         self._replaced = {mark: _picture(mark) for mark in marks} | {"\0": "\u2400"}
+
+    @staticmethod
+    def names() -> list[str]:
+        """What may be named, in order."""
+        return sorted((*_CHARACTERS, *_GROUPS, *_ENDS, *_OTHERS))
 
     def encode(self, name: str) -> str:
         """The name as it can be held."""

@@ -40,7 +40,8 @@ def _facility(text: str) -> str:
     return text.upper()
 
 
-_LEVEL = choice("LEVEL", "DEBUG", "INFO", "NOTICE", "ERROR")
+_LEVELS = ("EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG", "OFF")
+_LEVEL = choice("LEVEL", *_LEVELS)
 _PARTS = ValueType("PARTS", _parts, _show_parts)
 
 

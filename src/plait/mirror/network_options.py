@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plait.mirror.option_types import FILE, SWITCH, TEXT
-from plait.model.errors import ConfigurationError
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 DUMPS = ("headers", "bodies", "requests", "responses", "auth", "filters", "mapper")
 _NEVER_DUMPED = ("goroutines", "openfiles", "curl", "errors", "trace")
+_DUMP_ORDER = ("headers", "bodies", "requests", "responses", "auth", "filters", "goroutines", "openfiles", "mapper")
 _TRAFFIC = frozenset(DUMPS) - {"filters", "mapper"}
 
 
@@ -26,7 +26,8 @@ def _dumps(text: str) -> tuple[str, ...]:
         if name in _NEVER_DUMPED:
             raise ValueError(f"{name} cannot be shown: there is no such thing here")
         if name not in DUMPS:
-            raise ValueError(f'invalid choice "{name}" from: {", ".join((*DUMPS, *_NEVER_DUMPED))}')
+            every = ", ".join((*_DUMP_ORDER, "curl", "errors", "trace"))
+            raise ValueError(f'invalid choice "{name}" from: {every}')
     return names
 
 
@@ -80,41 +81,25 @@ def dumped(values: Values) -> frozenset[str]:
 
 def network_of(values: Values, show: Callable[[str], None]) -> Network:
     """The settings for stores; `show` takes each message about a request. Raises ConfigurationError."""
-    from plait.stores.network import USER_AGENT, Network, parse_service, tls_context
+    from plait.stores.network import USER_AGENT, Network, bound_address, parse_service
     from plait.stores.proxies import always
 
-    network = Network(
+    return Network(
         headers=values.header,
         upload_headers=values.header_upload,
         download_headers=values.header_download,
         user_agent=values.user_agent or USER_AGENT,
         proxies=always(values.http_proxy) if values.http_proxy else None,
-        bind=values.bind,
+        bind=bound_address(values.bind) if values.bind else "",
         certificates=values.ca_cert,
         client_certificate=values.client_cert,
         client_key=values.client_key,
-        client_password=_client_password(values),
+        client_password=values.client_pass if values.options.named("client-pass") is not None else "",
         service=parse_service(values.dscp) if values.dscp else 0,
         verify=not values.no_check_certificate,
         keep_alive=not values.disable_http_keep_alives,
         trace=_trace(dumped(values), show),
     )
-    if network.client_certificate or network.client_key:
-        tls_context(network)
-    return network
-
-
-def _client_password(values: Values) -> str:
-    """The password of the client's key, "" for none. Raises ConfigurationError."""
-    from plait.stores.network import NO_PAIR
-    from plait.stores.obscure import reveal
-
-    if values.options.named("client-pass") is None or not values.client_pass:
-        return ""
-    try:
-        return reveal(values.client_pass)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{NO_PAIR}: reveal key password: {error.message}") from None
 
 
 def _trace(names: frozenset[str], show: Callable[[str], None]) -> Trace | None:

@@ -5,6 +5,7 @@ Parsers are imported when a value is first parsed: a command line holds few of t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from plait.model.options import ValueType
@@ -32,10 +33,10 @@ def _integer(text: str) -> int:
 
 def _count(text: str) -> int:
     """How often a counted switch was used: `--verbose=2`, and a boolean, as environments have it."""
-    try:
-        return _integer(text)
-    except ValueError:
-        return int(_boolean(text))
+    for parse in (_integer, _boolean):
+        with suppress(ValueError):
+            return int(parse(text))
+    raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
 
 
 def _number(text: str) -> float:
@@ -121,8 +122,18 @@ def _pair(text: str) -> tuple[str, str]:
     """`KEY=VALUE`; the key in lower case, as metadata have it."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise ValueError(f"failed to parse {text!r} as metadata key=value")
+        raise ValueError(f"Failed to parse '{text}' as metadata key=value.")
     return key.lower(), value
+
+
+def kept(kind: ValueType) -> ValueType:
+    """The same type for a value that is only looked at: it stays the text that was given."""
+
+    def parse(text: str) -> str:
+        kind.parse(text)
+        return text
+
+    return ValueType(kind.metavar, parse, choices=kind.choices)
 
 
 def choice(metavar: str, *words: str) -> ValueType:
@@ -131,7 +142,7 @@ def choice(metavar: str, *words: str) -> ValueType:
 
     def parse(text: str) -> str:
         if text.lower() not in folded:
-            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+            raise ValueError(f'invalid choice "{text}" from: {", ".join(words)}')
         return folded[text.lower()]
 
     return ValueType(metavar, parse, choices=words)

@@ -57,7 +57,7 @@ class Refinements:
         self.transforms: Transforms | None = parse_transforms(values.name_transform)
         # On Plait's own face only sync has these two.
         self._wants_renames = values.options.named("track-renames") is not None and bool(values.track_renames)
-        strategy = values.track_renames_strategy if self._wants_renames else ""
+        strategy = values.track_renames_strategy if values.options.named("track-renames") is not None else ""
         self._strategy = parse_strategy(strategy, self._comparison(destination.store).window)
         if values.copy_dest:
             places = [(root_of(other), other.store) for other in others]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from plait.model.errors import ConfigurationError
+from plait.model.values.quoting import quote
 from plait.stores.proxies import Proxies
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     `headers` go with every request, `upload_headers` with what is stored, `download_headers` with what is read.
     `proxies` None: by the environment. `bind`: the local address to connect from. `certificates`: files of
     authorities that are trusted instead of the system's. `client_certificate`, `client_key`: files in PEM, the key
-    perhaps encrypted with `client_password`. `service`: the class of service of the packets that are sent (the six bits
-    of RFC 2474). `verify` False trusts every server. `keep_alive` False: a connection for each request.
+    perhaps encrypted with `client_password`, obscured. `service`: the class of service of the packets that are sent
+    (the six bits of RFC 2474). `verify` False trusts every server. `keep_alive` False: a connection for each request.
     """
 
     headers: Headers = ()
@@ -84,12 +85,24 @@ _SERVICES: Final = 64
 _MOST_DIGITS: Final = 20
 
 
+def bound_address(text: str) -> str:
+    """The local address that a name or an address means. Raises ConfigurationError."""
+    import socket
+
+    try:
+        found = socket.getaddrinfo(text, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError(f"--bind: Failed to parse {quote(text)} as IP address: {why}") from None
+    return str(found[0][4][0])
+
+
 def parse_header(text: str) -> tuple[str, str]:
     """A header as an option gives it, `Name: value`. Raises ValueError."""
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise ValueError(
-            f"failed to parse {text!r} as an HTTP header. Expecting a string like: 'Cache-Control: no-store'"
+            f"failed to parse {quote(text)} as an HTTP header. Expecting a string like: 'Cache-Control: no-store'"
         )
     return name.strip(), value.strip()
 
@@ -132,10 +145,11 @@ def _show_certificate(context: ssl.SSLContext, network: Network) -> None:
     if not (network.client_certificate and network.client_key):
         raise ConfigurationError("Both --client-cert and --client-key must be set")
     asked: list[bool] = []
+    revealed = _revealed(network.client_password)
 
     def password() -> str:
         asked.append(True)
-        return network.client_password
+        return revealed
 
     try:
         for path in (network.client_certificate, network.client_key):
@@ -147,11 +161,20 @@ def _show_certificate(context: ssl.SSLContext, network: Network) -> None:
             why = "the password is wrong" if network.client_password else _LOCKED
         else:
             why = error.reason.replace("_", " ").lower() if error.reason else str(error)
-        raise ConfigurationError(f"{NO_PAIR}: {why}") from None
+        raise ConfigurationError(f"{_NO_PAIR}: {why}") from None
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        raise ConfigurationError(f"{NO_PAIR}: {error.filename}: {words}") from None
+        raise ConfigurationError(f"{_NO_PAIR}: {error.filename}: {words}") from None
 
 
-NO_PAIR: Final = "Failed to load --client-cert/--client-key pair"
+def _revealed(text: str) -> str:
+    from plait.stores.obscure import reveal
+
+    try:
+        return reveal(text) if text else ""
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_NO_PAIR}: reveal key password: {error.message}") from None
+
+
+_NO_PAIR: Final = "Failed to load --client-cert/--client-key pair"
 _LOCKED: Final = "key is encrypted but no --client-pass provided"

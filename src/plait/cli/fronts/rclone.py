@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from plait.model.options import Values
 
 _ROOT = OptionSet((HELP, VERSION))
+_READ_LATE = frozenset({"header", "header-upload", "header-download", "metadata-set"})
+"""Options whose values rclone takes apart only once its command line is read."""
 CONFIG = "config"
 """The verb that has verbs of its own."""
 
@@ -94,14 +96,9 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
     if any(given.text is None and (given.name == "help" or given.letter == "h") for given in line.given):
         return _print(verb_help(verb))
     log = Log(Level.NOTICE)
-    try:
-        settings = environment_settings(front.options, environment, prefixes=("RCLONE_",))
-        values = bind(front.bound, _live(front.bound, line.given), settings)
-    except BadValueError as error:
-        return _fatal_usage(bad_value(error.option, error.text, error.reason), verb)
-    except ConfigurationError as error:
-        log.critical(error.message)
-        return ExitCode.FAILED
+    values = _values(verb, line, environment, log)
+    if isinstance(values, int):
+        return values
     name = verb.rpartition(" ")[2]
     count = len(line.words)
     least, most = front.takes
@@ -114,8 +111,7 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         return ExitCode.USAGE
     contradiction = _contradiction(values)
     if contradiction:
-        log.critical(contradiction)
-        return ExitCode.FAILED
+        return _critical(log, contradiction)
     if dumped(values):
         log.write(Level.NOTICE, "Automatically setting -vv as --dump is enabled")
         values = replace(values, parsed={**values.parsed, "verbose": 2})
@@ -140,6 +136,25 @@ def _live(known: OptionSet, given: Sequence[Given]) -> list[Given]:
     return live
 
 
+def _values(verb: str, line: Line, environment: Mapping[str, str], log: Log) -> Values | int:
+    """What the options say; the exit code where one cannot be read."""
+    front = VERBS[verb]
+    try:
+        settings = environment_settings(front.options, environment, prefixes=("RCLONE_",))
+        return bind(front.bound, _live(front.bound, line.given), settings)
+    except BadValueError as error:
+        if error.option.name not in _READ_LATE:
+            return _fatal_usage(bad_value(error.option, error.text, error.reason), verb)
+        return _critical(log, error.reason)
+    except ConfigurationError as error:
+        return _critical(log, error.message)
+
+
+def _critical(log: Log, words: str) -> int:
+    log.critical(words)
+    return ExitCode.FAILED
+
+
 def _contradiction(values: Values) -> str:
     """Rclone's words for options of the log that contradict each other, "" where none do."""
     if values.verbose and values.quiet:
@@ -162,12 +177,10 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
     elif isinstance(error, FilterError):
         text = f'Failed to initialise global options: failed to reload "filter" options: {error.message}'
-        log.critical(text)
-        return ExitCode.FAILED
+        return _critical(log, text)
     elif isinstance(error, ConfigurationError) and _is_global(error):
         text = f'Failed to initialise global options: failed to reload "main" options: {error.message}'
-        log.critical(text)
-        return ExitCode.FAILED
+        return _critical(log, text)
     elif isinstance(error, ConfigurationError | UsageError | SecretError | NotSupportedError):
         named = error.key and not error.message.startswith(CREATING)
         # What is missing is told with the command that installs it: the original has nothing of the kind.
@@ -187,7 +200,7 @@ def _is_global(error: ConfigurationError) -> bool:
     """True for what rclone finds when it reads its options."""
     from plait.mirror.refinements import COMPARE_AND_COPY
 
-    return error.message == COMPARE_AND_COPY
+    return error.message == COMPARE_AND_COPY or error.message.startswith("--partial-suffix: ")
 
 
 def _without_verb(line: Line) -> int:

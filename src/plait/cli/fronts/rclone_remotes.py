@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -77,5 +78,6 @@ class TellingRemotes:
 
     def _tell(self) -> None:
         if self._path and not Path(self._path).exists():
-            self._log.write(Level.NOTICE, f"Config file {quote(self._path)} not found - using defaults")
+            path = os.path.abspath(self._path)  # noqa: PTH100  (a link stays one)
+            self._log.write(Level.NOTICE, f"Config file {quote(path)} not found - using defaults")
         self._path = ""

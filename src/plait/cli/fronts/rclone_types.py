@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from plait.mirror import backend_options as backend
 from plait.mirror import option_types as types
 from plait.model.options import Repeat
 
@@ -21,6 +22,14 @@ _HELP_NAMES: Final[dict[ValueType, str]] = {
     types.AGE: "Duration",
     types.BANDWIDTH: "BwTimetable",
     types.COMMAND: "SpaceSepList",
+    backend.KEPT_SIZE: "SizeSuffix",
+    backend.KEPT_INTEGER: "int",
+    backend.KEPT_DURATION: "Duration",
+    backend.ENCODING: "Encoding",
+    backend.TRISTATE: "Tristate",
+    backend.MOMENT: "Time",
+    backend.DRIVE_BITS: "Bits",
+    backend.SDK_BITS: "Bits",
 }
 _GO_NAMES: Final[dict[ValueType, str]] = {
     types.SWITCH: "bool",
@@ -30,8 +39,27 @@ _GO_NAMES: Final[dict[ValueType, str]] = {
     types.INTERVAL: "time.Duration",
     types.AGE: "fs.Duration",
     types.BANDWIDTH: "fs.BwTimetable",
+    backend.KEPT_SIZE: "fs.SizeSuffix",
+    backend.KEPT_INTEGER: "int",
+    backend.KEPT_DURATION: "fs.Duration",
+    backend.ENCODING: "encoder.MultiEncoder",
+    backend.TRISTATE: "fs.Tristate",
+    backend.MOMENT: "fs.Time",
 }
-_GO_NAMES_BY_OPTION: Final = {"max-delete": "int64"}
+_PACKAGE: Final = "github.com/rclone/rclone"
+_GO_NAMES_BY_OPTION: Final = {
+    "max-delete": "int64",
+    "log-file-max-age": "fs.Duration",
+    "default-time": "fs.Time",
+    "cutoff-mode": f"fs.Enum[{_PACKAGE}/fs.cutoffModeChoices]",
+    **dict.fromkeys(("log-level", "stats-log-level"), f"fs.Enum[{_PACKAGE}/fs.logLevelChoices]"),
+    "color": f"fs.Enum[{_PACKAGE}/fs.terminalColorModeChoices]",
+    "log-format": f"fs.Bits[{_PACKAGE}/fs/log.logFormatChoices]",
+    "dump": f"fs.Bits[{_PACKAGE}/fs.dumpChoices]",
+    "local-time-type": f"fs.Enum[{_PACKAGE}/backend/local.timeTypeChoices]",
+    "s3-sdk-log-mode": f"fs.Bits[{_PACKAGE}/backend/s3.sdkLogModeChoices]",
+    **dict.fromkeys(backend.DRIVE_BIT_OPTIONS, f"fs.Bits[{_PACKAGE}/backend/drive.rwChoices]"),
+}
 _PARSED_BY_PFLAG: Final = frozenset(
     {
         "create-empty-src-dirs",
@@ -74,7 +102,11 @@ def bad_value(option: Option, text: str, reason: str) -> str:
     name = None if option.name in _PARSED_BY_PFLAG else _GO_NAMES_BY_OPTION.get(option.name, _GO_NAMES.get(option.type))
     if option.type is types.SWITCH:
         reason = f"strconv.ParseBool: parsing {quoted(text)}: invalid syntax"
-    if option.type in {types.DURATION, types.AGE}:
+    if option.name == "default-time":
+        reason = f"strconv.ParseFloat: parsing {quoted(text)}: invalid syntax"
+    if option.type is types.NUMBER:
+        reason = f"strconv.ParseFloat: {reason}"
+    if option.type in {types.DURATION, types.AGE, backend.KEPT_DURATION}:
         reason = f'parsing time {quoted(text)} as "2006-01-02": cannot parse {quoted(text)} as "2006"'
     parsing = f"parsing {quoted(text)} as {name} failed: " if name else ""
     return f"invalid argument {quoted(text)} for {quoted(flag)} flag: {parsing}{reason}"

@@ -170,7 +170,7 @@ def interval(values: Values) -> float:
 
 def stats_level(values: Values) -> Level:
     """The level at which statistics are logged; a dry run and one with questions always show them."""
-    named = Level[values.stats_log_level]
+    named = Level.__members__.get(values.stats_log_level, Level.CRITICAL)
     if values.options.named("dry-run") is not None and (values.dry_run or values.interactive):
         return max(named, Level.NOTICE)
     return named

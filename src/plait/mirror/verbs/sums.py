@@ -72,7 +72,8 @@ def hash_lines(
     `show` makes the line, of the value ("" for none), the name of the hash and the path.
     """
     store = chosen.store
-    if not download and name not in store.features.hashes:
+    # A local store computes any hash, also one that options keep out of comparisons.
+    if not download and name not in store.features.hashes and store.features.scheme != "local":
         for item in task.items(chosen):
             if item.kind is Kind.FILE:
                 _fail(task, StoreError(_UNSUPPORTED), _UNSUPPORTED, item.key)

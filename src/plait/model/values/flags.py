@@ -37,7 +37,9 @@ def parse_int(text: str) -> int:
     """A whole number that fits into 64 bits, also as `0x1f`, `0b1`, `0o17`, `017` or `1_000`. Raises ValueError."""
     found = re.fullmatch(_INTEGER, text.strip(" \t"))
     if found is None:
-        raise ValueError("expected integer")
+        # What Go's scanner says depends on where it stops.
+        begins = re.match(r"[+-]?[0-9]", text.lstrip(" \t"))
+        raise ValueError("expected newline" if begins else "expected integer" if text.strip() else "EOF")
     sign, *digits = found.groups()
     value = next(int(part, base) for part, base in zip(digits, _BASES, strict=True) if part is not None)
     if sign == "-":

@@ -8,6 +8,7 @@ import msgspec
 
 from plait.model.errors import ConfigurationError
 from plait.model.values.flags import parse_bool
+from plait.stores.hashes import COMPUTABLE
 from plait.stores.local.options import Links, LocalOptions
 from plait.stores.local.store import LocalStore
 from plait.stores.location import clean_local_path
@@ -28,6 +29,8 @@ SWITCHES = {
 }
 """rclone's names of switches, and the fields they set."""
 LINK_MODES = {"links": Links.TRANSLATE, "copy_links": Links.FOLLOW}
+KEPT_AS_THEY_ARE = frozenset({"slash", "dot", "none", "raw"})
+"""Encodings that change no name which a local file can have."""
 CASES = {"case_sensitive": True, "case_insensitive": False}
 
 
@@ -40,7 +43,7 @@ def open_local(path: str, options: Mapping[str, str], opening: Opening) -> tuple
 def local_options(options: Mapping[str, str], base: LocalOptions) -> LocalOptions:
     """`base` with rclone's options of the backend applied.
 
-    Options that change nothing here (`encoding` …) and keys that rclone does not know either are
+    Options that change nothing here (`no_sparse` …) and keys that rclone does not know either are
     passed over, as rclone does. Raises ConfigurationError for what cannot be honoured.
     """
     changes: dict[str, object] = {}
@@ -53,9 +56,26 @@ def local_options(options: Mapping[str, str], base: LocalOptions) -> LocalOption
             changes["case_sensitive"] = CASES[name]
         elif name == "time_type" and value != "mtime":
             raise ConfigurationError(f"local: time_type {value!r} is not supported", hint="leave it out: mtime")
+        elif name == "hashes":
+            changes["hashes"] = _hashes(value)
+        elif name == "encoding":
+            _check_encoding(value)
     if _both_link_modes(options):
         raise ConfigurationError("can't use -l/--links with -L/--copy-links")
     return msgspec.structs.replace(base, **changes)
+
+
+def _hashes(value: str) -> tuple[str, ...] | None:
+    """The hashes of a list, those that there are; None for an empty list."""
+    named = {name.strip().lower() for name in value.split(",")}
+    return tuple(name for name in COMPUTABLE if name in named) if value else None
+
+
+def _check_encoding(value: str) -> None:
+    """Raises ConfigurationError where names would be stored otherwise than they are."""
+    for name in value.split(","):
+        if name.strip().lower() not in KEPT_AS_THEY_ARE:
+            raise ConfigurationError(f"local: encoding {name.strip()} is not supported: names are kept as they are")
 
 
 def _both_link_modes(options: Mapping[str, str]) -> bool:

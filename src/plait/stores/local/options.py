@@ -30,7 +30,7 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     is, whatever `Outgoing` says. `no_preallocate`: do not reserve the space of large files before they are written.
     `metadata`: give and take POSIX metadata (`attributes`). `show_metadata`: give it, for filters, but carry none.
     `restore_special_bits`: with it, setuid, setgid and sticky.
-    `case_sensitive`: None to probe.
+    `case_sensitive`: None to probe. `hashes`: those that are computed, None for all.
     """
 
     links: Links = Links.SKIP
@@ -46,6 +46,7 @@ class LocalOptions(msgspec.Struct, frozen=True, kw_only=True):
     show_metadata: bool = False
     restore_special_bits: bool = False
     case_sensitive: bool | None = None
+    hashes: tuple[str, ...] | None = None
 
     @property
     def gives_metadata(self) -> bool:

@@ -89,8 +89,8 @@ class LocalStore:
         return Features(
             scheme="local",
             identity="local:",
-            hashes=COMPUTABLE,
-            time_precision=properties.time_precision,
+            hashes=COMPUTABLE if self.options.hashes is None else self.options.hashes,
+            time_precision=None if self.options.no_set_modtime else properties.time_precision,
             times_in_listing=True,
             set_times=not self.options.no_set_modtime,
             directories=True,

@@ -97,7 +97,7 @@ def _store(
     notice: Callable[[str, str], None] | None = None,
 ) -> S3Store:
     from plait.stores.base import Deadlines
-    from plait.stores.network import Network
+    from plait.stores.network import Network, tls_context
     from plait.stores.objects.credentials import completed, key_source
     from plait.stores.objects.endpoint import identity_of, region_of
     from plait.stores.objects.metadata import upload_headers
@@ -113,6 +113,9 @@ def _store(
     if network.proxies is None:
         network = msgspec.structs.replace(network, proxies=proxies_of(os.environ))
     upload_headers(network.upload_headers)
+    if network.client_certificate or network.client_key:
+        # What is wrong with it is told before anything is asked.
+        tls_context(network)
     client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), network=network)
     root = f"{prefix}/" if prefix else ""
     shown = description or f"s3://{bucket}/{prefix}".rstrip("/")

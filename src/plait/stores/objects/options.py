@@ -79,6 +79,7 @@ class S3Options(msgspec.Struct, frozen=True, kw_only=True):
     object_lock_legal_hold_status: str = ""
     bypass_governance_retention: bool = False
     sts_endpoint: str = ""
+    encoding: str = ""
 
     def __repr__(self) -> str:
         return f"S3Options(provider={self.provider!r}, endpoint={self.endpoint!r}, …)"
@@ -174,7 +175,6 @@ PROVIDERS: Final[Mapping[str, Quirks]] = {
 WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "description": "a note for people",
     "disable_http2": "HTTP/1.1 is spoken always",
-    "encoding": "keys are exact here; names are mapped where rclone's face needs it",
     "might_gzip": "content is taken as it is stored",
     "memory_pool_flush_time": "no longer used by rclone either",
     "memory_pool_use_mmap": "no longer used by rclone either",
@@ -191,6 +191,9 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "object_lock_supported": "object locks are set where options ask for them",
 }
 """Options that change nothing here, and why."""
+
+KEPT_AS_THEY_ARE: Final = frozenset({"", "slash", "invalidutf8", "dot", "none", "raw"})
+"""Encodings under which rclone, too, stores every name of a tree that Plait can store here under itself."""
 
 REFUSED: Final[Mapping[str, str]] = {
     "decompress": "content is taken as it is stored",
@@ -241,6 +244,13 @@ def parse_options(options: Mapping[str, str]) -> S3Options:
     return found
 
 
+def _check_encoding(value: str) -> None:
+    """Raises ConfigurationError where names would be stored otherwise than they are."""
+    for name in value.split(","):
+        if name.strip().lower() not in KEPT_AS_THEY_ARE:
+            raise ConfigurationError(f"s3: encoding {name.strip()} is not supported: keys are kept as they are")
+
+
 def quirks_of(options: S3Options) -> Quirks:
     """What the server of these options needs, the person's own words first."""
     known = PROVIDERS.get(options.provider, _CAUTIOUS)
@@ -271,6 +281,7 @@ def _parsed(name: str, value: str, parse: Callable[[str], T]) -> T:
 
 
 def _check(options: S3Options) -> None:
+    _check_encoding(options.encoding)
     if options.chunk_size < SMALLEST_CHUNK:
         raise ConfigurationError(f"s3: chunk_size is {options.chunk_size} bytes, the least is {SMALLEST_CHUNK}")
     if options.upload_cutoff > LARGEST_COPY and options.upload_cutoff != NEVER:
