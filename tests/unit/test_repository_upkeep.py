@@ -18,14 +18,18 @@ from plait.repository.format.resources import Resource
 from plait.repository.format.states import Coloured, Delete
 from plait.repository.layout import Folder
 from plait.repository.repository import NewRepository, Repository
+from plait.repository.selection import Query
+from plait.repository.syncing.settings import Direction, SyncSettings
+from plait.repository.syncing.syncing import Sync
 from plait.repository.upkeep.maintenance import MaintenanceSettings, Steps, decide, maintain
 from plait.repository.upkeep.publishing import publish
 from plait.repository.upkeep.repacking import RepackSettings, candidates, repack
+from plait.repository.upkeep.repairing import RepairSettings, repair
 from plait.repository.upkeep.survey import Share, Survey, exclusive, survey
 from plait.stores.content import BytesReader
 from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
-from plait.stores.wrappers.fault import Fault, Misdeed, Script, faulty
+from plait.stores.wrappers.fault import Crash, faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -348,23 +352,9 @@ def test_candidates() -> None:
     assert candidates(dict(list(small.items())[:7]), frozenset(small), 0.5) == []
 
 
-class Crash(Script):
-    """The machine goes down before the `number`th change of the store; nothing reaches it after that."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self._left = number
-
-    def next(self, operation: str, key: str) -> Fault | None:
-        super().next(operation, key)
-        with self._lock:
-            if operation in {"write", "delete"}:
-                self._left -= 1
-            return None if self._left > 0 else Fault(Misdeed.FAIL, operation, error=StoreError("the machine is down"))
-
-    @property
-    def happened(self) -> bool:
-        return self._left <= 0
+def as_before(repository: Repository, expected: dict[bytes, dict[str, bytes]]) -> None:
+    assert contents(repository) == expected
+    assert repository.check().is_whole
 
 
 def crashed_everywhere(
@@ -372,9 +362,11 @@ def crashed_everywhere(
     store: MemoryStore,
     work: Callable[[Repository], object],
     settle: Callable[[Repository], object],
+    between: Callable[[Repository, dict[bytes, dict[str, bytes]]], object] = as_before,
+    expected: dict[bytes, dict[str, bytes]] | None = None,
 ) -> int:
     """Crashes some work at each change of the store in turn; after each, all is whole, and the same work ends well."""
-    expected = contents(repository)
+    expected = contents(repository) if expected is None else expected
     backup = {page.prefix + name: _bytes(store, page.prefix + name) for page in store.list("") for name in page.names}
     number = 0
     while True:
@@ -391,8 +383,7 @@ def crashed_everywhere(
         if not crash.happened:
             return number
         with Repository.open(copied) as after:
-            assert contents(after) == expected
-            assert after.check().is_whole
+            between(after, expected)
             unlock(copied)
             work(after)
             settle(after)
@@ -429,6 +420,40 @@ def test_repacking_that_crashes_at_any_write(
     monkeypatch.setattr("plait.repository.upkeep.repacking._PUBLISHED", 50_000)
     lived_in(repository)
     assert crashed_everywhere(repository, store, lambda victim: repack(victim, THOROUGH), swept) > 8
+
+
+def test_a_repair_that_crashes_at_any_write(repository: Repository, store: MemoryStore) -> None:
+    """Damaged are a state, an entry that its directory's list has, and contents that a peer has."""
+    expected = lived_in(repository)
+    with Repository.create(MemoryStore(), None) as peer:
+        Sync(repository, peer, ("here", "there"), SyncSettings(), lambda _: None).run(Direction.TO, Query())
+        spoilt: set[bytes] = set()
+        chosen = survey(repository).chosen
+        for resource in (Resource.CHUNK, Resource.VFS_NODE, Resource.VFS_ENTRY):
+            mac = min(key[:32] for key in chosen if key[32] == resource)
+            spoilt.add(mac)
+            for place in repository.index.places(resource, mac):
+                key = repository.writable_files.key(Folder.PACKFILES, place.packfile)
+                data = bytearray(_bytes(store, key))
+                data[packfiles.file_offset(place.offset) + place.length // 2] ^= 1
+                store.write(key, BytesReader(bytes(data), store.stat(key)), len(data))
+        name = min(repository.writable_files.keys(Folder.STATES).values())
+        store.write(name, BytesReader(b"damaged", store.stat(name)), 7)
+
+        def between(after: Repository, expected: dict[bytes, dict[str, bytes]]) -> None:
+            assert {snapshot.identifier for snapshot in after.snapshots()} >= expected.keys()
+
+        def all_there(after: Repository) -> None:
+            swept(after)
+            gone = [identifier for identifier in contents(after) if identifier not in expected]
+            # The lost state may have been the one that removed them.
+            after.remove(gone)
+
+        settings = RepairSettings(apply=True, from_files=False)
+        crashes = crashed_everywhere(
+            repository, store, lambda victim: repair(victim, settings, [peer]), all_there, between, expected
+        )
+        assert crashes > 6
 
 
 def test_a_colour_is_taken_back_by_a_state_below_the_one_that_gave_it(repository: Repository) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from plait.model.errors import PlaitError, TemporaryError, UnknownOutcomeError
+from plait.model.errors import PlaitError, StoreError, TemporaryError, UnknownOutcomeError
 from plait.stores.base import PLAIN, CopyResult
 from plait.stores.wrappers.base import WrappedReader, Wrapper, unwrapped, wrapping
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from plait.stores.wrappers.base import Carried, CopyBatch, Results
 
 T = TypeVar("T")
+
+_CHANGES = frozenset(("write", "delete", "copy", "rename", "commit", "set_attributes"))
 
 
 class Misdeed(StrEnum):
@@ -101,6 +103,29 @@ class RandomScript(Script):
             if self._random.randrange(self._rarity):
                 return None
             return Fault(self._random.choice(self._misdeeds), operation)
+
+
+class Crash(Script):
+    """The machine goes down before the `number`th change of the store (from 1): no call has any effect after that.
+
+    `happened` tells whether it came to that.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._left = number
+
+    @property
+    def happened(self) -> bool:
+        return self._left <= 0
+
+    def next(self, operation: str, key: str) -> Fault | None:
+        """Counts a change."""
+        super().next(operation, key)
+        with self._lock:
+            if operation in _CHANGES:
+                self._left -= 1
+            return Fault(Misdeed.FAIL, operation, error=StoreError("the machine is down")) if self.happened else None
 
 
 def faulty(store: Store, script: Script) -> Store:
