@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plait.cli.main import main
+from plait.model.errors import ExitCode
 from plait.repository.archiving import ArchiveKind, archive
 from plait.repository.format import entries
 from plait.repository.repository import Repository
@@ -133,6 +134,15 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert (tmp_path / "old.tar").stat().st_mode & 0o777 == 0o600
     with tarfile.open(tmp_path / "old.tar") as tar:
         assert "data/src/docs" in tar.getnames()
+    # The name says the kind; on the front it does not.
+    # One name in it is no text, which a zip cannot hold.
+    assert main([*at, "-output", "new.zip", "d452"]) == ExitCode.PARTLY
+    assert zipfile.is_zipfile("new.zip")
+    assert main([*at, "-format", "tgz", "-output", "new.zip", "d452"]) == 0
+    assert main(["plakar", *at, "-output", "other.zip", "d452"]) == 0
+    for name in ("new.zip", "other.zip"):
+        with tarfile.open(tmp_path / name, "r:gz") as tar:
+            assert "data/src/docs" in tar.getnames()
     assert main(["plakar", *at, "d452"]) == 0
     assert len(list(tmp_path.glob("plakar-*Z.tar.gz"))) == 1
     assert main(["plakar", *at]) == 1

@@ -375,7 +375,7 @@ DIGEST: Final = OptionSet(
 )
 ARCHIVE: Final = OptionSet(
     (
-        _text("format", "Make a tar, a tarball (with gzip) or a zip", default="tarball"),
+        _text("format", "Make a tar, a tarball (with gzip) or a zip; else as the name of FILE ends", default="tarball"),
         _text("output", "Write FILE; - is standard output, default plakar-TIME.tar.gz or the like"),
         _switch("rebase", "Begin names at PATH instead of at the root"),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plait.repository.archiving import Archived, ArchiveKind
 
 _STANDARD_OUTPUT = "-"
+_ALIASES = {"tar.gz": "tarball", "tgz": "tarball"}
 
 
 def archive(command: RepositoryCommand) -> int:
@@ -26,8 +27,9 @@ def archive(command: RepositoryCommand) -> int:
     from plait.repository.archiving import ArchiveKind
 
     values = command.values
+    named = None if command.is_front or values.was_given("format") else ArchiveKind.of_file(values.output)
     try:
-        kind = ArchiveKind(values.format)
+        kind = named or ArchiveKind(_ALIASES.get(values.format, values.format))
     except ValueError:
         raise RefusedError(f"unsupported format {values.format}", hint="tar, tarball and zip are known") from None
     output = values.output or f"plakar-{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}{kind.suffix}"
@@ -41,7 +43,8 @@ def archive(command: RepositoryCommand) -> int:
             result = _write(command, kind, file)
         os.replace(beside, output)  # noqa: PTH105  (a name of any bytes)
     except OSError as error:
-        raise from_os_error(error, f"failed to create {output}") from None
+        context = f"failed to create {output}: open {output}" if command.is_front else f"failed to create {output}"
+        raise from_os_error(error, context) from None
     finally:
         with suppress(FileNotFoundError):
             os.unlink(beside)  # noqa: PTH108  (a name of any bytes)
