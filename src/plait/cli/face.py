@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from plait.cli.binding import ForeignOptionError, bind, environment_settings
 from plait.cli.dialects import PLAIT
 from plait.cli.forms import Choice, Command, Invocation, Situation, load
-from plait.cli.grammar import Lexicon, OptionWordError, did_you_mean, split
+from plait.cli.grammar import Fault, Lexicon, OptionWordError, did_you_mean, split
 from plait.cli.verbs import VERBS
 from plait.model.errors import UsageError
 
@@ -131,8 +131,10 @@ def _split(rest: Sequence[str], command: Command) -> Line:
 
 
 def _with_hint(error: OptionWordError, lexicon: Lexicon, otherwise: str) -> OptionWordError:
-    word = error.spelled.lstrip("-").partition("=")[0]
-    error.hint = error.hint or did_you_mean(word, lexicon.names(), prefix="--") or otherwise
+    if error.fault in {Fault.UNKNOWN, Fault.SYNTAX}:
+        word = error.spelled.lstrip("-").partition("=")[0]
+        error.hint = error.hint or did_you_mean(word, lexicon.names(), prefix="--")
+    error.hint = error.hint or otherwise
     return error
 
 

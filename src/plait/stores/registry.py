@@ -285,8 +285,9 @@ def _opener(backend: str) -> Opener:
     dotted = OPENERS.get(backend) or _entry_point(backend)
     if dotted is None:
         if backend.replace(" ", "") in KNOWN_ELSEWHERE:
+            known = ", ".join(sorted(["alias", *OPENERS]))
             raise NotSupportedError(
-                f"stores of type {backend!r} are not in this version yet", hint="it opens local, s3, memory and alias"
+                f"stores of type {backend!r} are not in this version yet", hint=f"the types are {known}"
             )
         raise ConfigurationError(f'didn\'t find backend called "{backend}"')
     module, _, name = dotted.partition(":")
