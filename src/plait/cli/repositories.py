@@ -12,6 +12,7 @@ from uuid import UUID
 
 from plait.cli.directories import cache_directory
 from plait.cli.forms import load
+from plait.cli.output.progress import Progress, is_watched
 from plait.cli.output.work import EventLines, EventRecords, Output
 from plait.cli.passphrases import of_entry
 from plait.cli.signals import Signals
@@ -228,7 +229,17 @@ class RepositoryCommand:
         """Who is told what the work on the repository does."""
         if self.values.json:
             return EventRecords(self.output, str(UUID(bytes=self.repository.identifier)))
-        return EventLines(self.output)
+        lines = EventLines(self.output)
+        return self._closing.enter_context(Progress(self.output, lines)) if self.shows_progress else lines
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether it is shown how far the work is: to a person who looks, or where that is asked for."""
+        values = self.values
+        if self.is_front or values.options.named("progress") is None or values.json or values.quiet or values.silent:
+            return False
+        hidden = values.options.named("no-progress") is not None and values.no_progress
+        return bool(values.progress) or (is_watched() and not hidden)
 
 
 def run(invocation: Invocation) -> int:

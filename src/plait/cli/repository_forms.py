@@ -55,7 +55,7 @@ Makes an empty repository, in the format of plakar: deduplicated, compressed, an
 BACKUP: Final = form(
     "[PLACE…]",
     (0, MANY),
-    options.BACKUP | OptionSet((options.SOURCE_OPTION, options.SQLITE)),
+    options.BACKUP | OptionSet((options.SOURCE_OPTION, options.SQLITE, options.PROGRESS)),
     """\
 Saves directories (the current one by default) as a snapshot. A PLACE is a path, an entry of sources.yml (`@NAME`), or
 any other location, such as s3:BUCKET/PREFIX. Files that did not change since the last snapshot of the same place are
@@ -69,7 +69,7 @@ in use is saved as it is at one moment, whatever others write to it meanwhile.""
 RESTORE: Final = form(
     "[SNAPSHOT[:PATH]]",
     (0, 1),
-    options.RESTORE | OptionSet((options.TARGET_DIRECTORY, options.SOURCE_OPTION)),
+    options.RESTORE | OptionSet((options.TARGET_DIRECTORY, options.SOURCE_OPTION, options.PROGRESS)),
     """\
 Restores a snapshot, or a path of one, into a directory: contents, owners, modes, times, extended attributes and hard
 links. Without a SNAPSHOT it is the newest that the options describe. Files that exist are replaced by whole ones; what
@@ -98,7 +98,7 @@ CAT: Final = form(
 CHECK: Final = form(
     "[SNAPSHOT[:PATH]…]",
     (0, MANY),
-    options.CHECK | upkeep_options.CHECK | options.LOCATION,
+    options.CHECK | upkeep_options.CHECK | options.LOCATION | OptionSet((options.PROGRESS,)),
     """\
 Reads everything that snapshots refer to and verifies it; with --fast it is only looked whether it is there. Damage is
 named: which object, and so which paths of which snapshots. Without a SNAPSHOT and filters, every file of the repository
@@ -112,13 +112,15 @@ longest ago, so that 5% every day is everything in three weeks.""",
     shared=True,
 )
 DIFF: Final = form(
-    "SNAPSHOT[:PATH] [SNAPSHOT[:PATH]]",
+    "SNAPSHOT[:PATH] [SNAPSHOT[:PATH]|DIRECTORY]",
     (1, 2),
     options.DIFF,
     """\
-Shows how two snapshots, or paths of them, differ; with one, how it differs from what is on the disk now.""",
+Shows how two snapshots, or paths of them, differ; or how one differs from a DIRECTORY, which begins with a slash or a
+dot; with one word, how it differs from what is at the same place on the disk now.""",
     Example("plait at /backup diff 8f44 a220", "what became different"),
     Example("plait at /backup diff 8f44:/etc/hosts", "against the file as it is now"),
+    Example("plait at /backup diff --recursive 8f44:docs ./restored", "against another directory"),
     shared=True,
 )
 DIGEST: Final = form(

@@ -209,6 +209,14 @@ CACHE: Final = Option(
     help="With `no`, read every file again instead of comparing with the last snapshot",
     section=Section.PERFORMANCE,
 )
+PROGRESS: Final = Option(
+    "progress",
+    SWITCH,
+    default=False,
+    help="Show how far it is, on standard error, even where that is no terminal",
+    section=Section.OUTPUT,
+    short="P",
+)
 SQLITE: Final = Option(
     "sqlite",
     choice("image|file", "image", "file"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from plait.repository.events import Event
 
+_ERASE: Final = "\r\x1b[2K"
 _CHECK_MARK: Final = "✓"
 _CROSS_MARK: Final = "✘"
 _KINDS: Final = {Kind.DIRECTORY: "directory", Kind.SYMLINK: "symlink"}
@@ -45,6 +46,14 @@ class Output:
         self.quiet: Final = quiet
         self.silent: Final = silent
         self._lock = Lock()
+        self._drawn = ""
+
+    def draw(self, line: str) -> None:
+        """Shows a line at the bottom of a terminal, on standard error, in the place of the one before; "" for none."""
+        with self._lock:
+            if line != self._drawn:
+                self._drawn = line
+                self._write(f"{_ERASE}{line}")
 
     def result(self, text: str) -> None:
         """A line of what was asked for, on standard output; names in it may hold anything."""
@@ -73,11 +82,14 @@ class Output:
     def _complain(self, kind: str, text: str) -> None:
         if self.front:
             self._print(f"{kind}: {text}", sys.stderr)
-        else:
+            return
+        with self._lock:
+            self._erase()
             say_lines(kind, text)
 
     def _print(self, text: str, stream: TextIO) -> None:
         with self._lock:
+            self._erase()
             if text.isascii():
                 print(text, file=stream)
                 return
@@ -85,6 +97,21 @@ class Output:
             stream.flush()
             stream.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
             stream.buffer.flush()
+
+    def _erase(self) -> None:
+        """Takes the drawn line away: it comes again below what is printed."""
+        if self._drawn:
+            self._drawn = ""
+            self._write(_ERASE)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            # Nobody looks any more; the work goes on.
+            return
 
 
 class EventLines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import grp
 import os
@@ -113,6 +114,19 @@ class LocalSource:
     def facts(self) -> Mapping[str, str]:
         """As in `Source`."""
         return {} if self.databases is None else self.databases.facts()
+
+    def count(self, cancelled: Callable[[], bool]) -> tuple[int, int]:
+        """As in `Countable`, beside a walk or before it."""
+        other = copy.copy(self)
+        other.databases = None
+        other.skipped = []
+        items = size = 0
+        for folder in other.walk(cancelled):
+            items += len(folder.names)
+            below = frozenset(folder.subfolders)
+            size += sum(folder.weights([name for name in folder.names if name not in below]))
+            folder.release()
+        return items, size
 
     def walk(self, cancelled: Callable[[], bool]) -> Iterator[LocalFolder | WayFolder]:
         """As in `Source`: a folder before those in it."""

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -23,8 +23,9 @@ from plait.repository.backup.batches import Batches
 from plait.repository.backup.contents import Contents
 from plait.repository.backup.folders import Folders
 from plait.repository.backup.previous import Previous, choose
+from plait.repository.backup.sources import Countable
 from plait.repository.backup.trees import Grower, Tree
-from plait.repository.events import Begun, Carried, Done, Ended, Entered, Failed, Phase, Warned, Work, silent
+from plait.repository.events import Begun, Carried, Done, Ended, Entered, Expected, Failed, Phase, Warned, Work, silent
 from plait.repository.format import btrees, packed, wire
 from plait.repository.format.chunking import Chunker
 from plait.repository.format.entries import ErrorEntry
@@ -60,6 +61,7 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `timestamp`: in nanoseconds since the epoch, None for now. `context`: further facts of the run (`CommandLine`, …).
     `incremental`: whether unchanged files are taken from the last snapshot of the same source without reading them.
+    `count`: where there is no such snapshot to tell by how much is expected, the source is counted meanwhile.
     `publish_seconds`: see `Writer`. `workers`: threads that read and pack.
     """
 
@@ -72,6 +74,7 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int | None = None
     context: Mapping[str, str] = {}
     incremental: bool = True
+    count: bool = False
     publish_seconds: float = 5.0
     workers: int = _WORKERS
 
@@ -109,6 +112,7 @@ class Backup:
         self._listener = listener
         self._cancellation = cancellation or Cancellation()
         self._unchanged = 0
+        self._is_read = False
         self._lock = Lock()
 
     def run(self) -> BackupResult:
@@ -159,12 +163,14 @@ class Backup:
 
     def _save(self, writer: Writer, began: int, clock: int) -> BackupResult:
         remembering, previous = self._previous()
+        self._tell_expected(previous)
         try:
             codec = self._repository.codec
             chunker = Chunker.of(self._repository.configuration.chunking)
             folders = Folders(Contents(writer, codec, chunker), codec, writer, previous, remembering)
             self._enter(Phase.IMPORT)
             root = self._walk(writer, folders, previous, chunker)
+            self._is_read = True
             self._leave(Phase.IMPORT)
             saved = self._trees(writer, folders, previous, root)
             header = self._header(saved, began, time.monotonic_ns() - clock)
@@ -318,6 +324,22 @@ class Backup:
             context=tuple(KeyValue(key, value) for key, value in facts.items()),
             sources=(source,),
         )
+
+    def _tell_expected(self, previous: Previous) -> None:
+        """Says how much the snapshot before held: most trees change little."""
+        if previous.snapshot is not None:
+            summary = previous.snapshot.source.summary
+            below, inside = summary.below, summary.directory
+            items = inside.children + below.children + 1
+            self._listener(Expected(items, inside.size + below.size))
+        elif self._settings.count and isinstance(self._source, Countable):
+            Thread(target=self._count, args=(self._source,), name="count", daemon=True).start()
+
+    def _count(self, source: Countable) -> None:
+        """Says how much there is, once that is known."""
+        found = source.count(lambda: self._is_read or self._cancellation.cancelled())
+        if not self._is_read:
+            self._listener(Expected(*found))
 
     def _carried(self, path: str, size: int) -> None:
         self._cancellation.raise_if_cancelled()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,6 +160,15 @@ class WithoutFacts:
     def facts(self) -> Mapping[str, str]:
         """As in `Source`."""
         return {}
+
+
+@runtime_checkable
+class Countable(Protocol):
+    """A source that can be counted beforehand."""
+
+    def count(self, cancelled: Callable[[], bool]) -> tuple[int, int]:
+        """Paths, and bytes of their contents; less once cancelled."""
+        ...
 
 
 class Source(Protocol):

@@ -15,7 +15,7 @@ from plait.repository.checking.files import check_packfile, check_states_and_loc
 from plait.repository.checking.findings import Checked, CheckedSnapshot, CheckSettings, DamagedFile
 from plait.repository.checking.trees import TreesCheck
 from plait.repository.crew import crew_for
-from plait.repository.events import Begun, Done, Ended, Failed, Warned, Work, silent
+from plait.repository.events import Begun, Done, Ended, Expected, Failed, Warned, Work, silent
 from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import btrees
 from plait.repository.format.headers import DIRPACK_INDEX
@@ -121,6 +121,7 @@ class _Checking:
             self._packfiles.extend((name, size) for name, size in self._sizes.items() if name not in going)
             for name in set(self._repository.holdings.packfiles()) - set(self._sizes) - going:
                 self._add_file(name, "the packfile is missing")
+        self._tell_expected()
         with self._crew:
             for number in range(len(self._snapshots)):
                 self._check_snapshot(number)
@@ -130,6 +131,21 @@ class _Checking:
                 self._take(None)
         self._cancellation.raise_if_cancelled()
         return self._result
+
+    def _tell_expected(self) -> None:
+        """Says how much the snapshots hold together, as far as they say so themselves."""
+        items = size = 0
+        for snapshot, path in self._snapshots:
+            try:
+                summary = snapshot.source.summary if path == "/" else snapshot.summary(path)
+            except (IntegrityError, ObjectNotFoundError):
+                # What is wrong with it is found when it is checked.
+                continue
+            if summary is not None:
+                items += summary.directory.children + summary.below.children + 1
+                size += summary.directory.size + summary.below.size
+        if items:
+            self._tell(Expected(items, size))
 
     def _check_snapshot(self, number: int) -> None:
         snapshot, path = self._snapshots[number]

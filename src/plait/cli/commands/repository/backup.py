@@ -76,6 +76,7 @@ def _settings(command: RepositoryCommand) -> BackupSettings:
         timestamp=moment,
         context={"CommandLine": shlex.join(("plait", *command.invocation.arguments))},
         incremental=values.cache == "vfs",
+        count=command.shows_progress and not values.no_progress,
     )
 
 
