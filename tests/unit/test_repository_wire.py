@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from contextlib import closing, contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +23,7 @@ from plait.repository.repository import Repository
 from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
+from plait.repository.wire import store as wire_store
 from plait.repository.wire.server import WireServer
 from plait.repository.wire.store import WireStore
 from plait.stores.memory import MemoryStore
@@ -158,6 +159,31 @@ def test_where_nobody_listens() -> None:
         WireStore(url(address)).read("CONFIG")
     with pytest.raises(ConfigurationError):
         WireStore("http://")
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbeginning"])
+@pytest.mark.parametrize("key", ["CONFIG", f"states/{'00' * 32}"])
+def test_a_server_that_hangs_is_told_of(said: bytes, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_store, "_SECONDS", 0.3)
+    monkeypatch.setattr(wire_store, "_SECONDS_OPENING", 0.2)
+    over = Event()
+
+    def hang() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(said)
+            over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, closing(WireStore(url(listener.getsockname()))) as store:
+        thread = Thread(target=hang)
+        thread.start()
+        try:
+            with pytest.raises(TemporaryError, match="timed out"):
+                store.read(key)
+        finally:
+            over.set()
+            thread.join(60)
 
 
 def test_who_has_not_the_token_is_told_nothing_and_changes_nothing() -> None:

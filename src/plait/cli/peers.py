@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.passphrases import Passphrase
 from plait.cli.repositories import RefusedError, open_at
-from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError, SecretError
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, PlaitError, SecretError
 from plait.repository.configured.catalogue import Section
 from plait.repository.configured.names import resolve
 from plait.repository.configured.secrets import from_shell
@@ -45,7 +45,7 @@ def open_peer(command: RepositoryCommand, word: str, prompt: str = _PROMPT) -> t
             raise RefusedError("invalid passphrase") from None
         if command.is_front:
             raise RefusedError(f"peer store: {error.message}", hint=error.hint) from None
-        error.message = f"peer {place_name(word)}: {error.message}"
+        error.message, error.key = f"peer {place_name(word)}: {error.message}", None
         raise
 
 
@@ -72,6 +72,9 @@ def _what_is_there(place: Place) -> str:
                 return f"what is at {place.location} is no repository: it has no CONFIG"
     except DirectoryNotFoundError:
         return f"there is nothing at {place.location}"
+    except NotSupportedError:
+        # A server of repositories lists nothing else.
+        return f"there is no repository at {place.location}"
     return f"there is no repository at {place.location}: it is empty"
 
 

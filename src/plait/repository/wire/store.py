@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 SCHEME: Final = "plakar-http"
 _SECONDS: Final = 30
 """Without a byte from the server."""
+_SECONDS_OPENING: Final = 10
+"""The same for the first file, which is small: whether there is a server at all is to be known soon."""
 _OK: Final = 200
 _FORBIDDEN: Final = 403
 _UNAUTHORIZED: Final = 401
@@ -162,7 +164,9 @@ class WireStore:
         connection = self._connection()
         try:
             if connection.sock is None:
+                connection.timeout = _SECONDS_OPENING
                 _connect(connection)
+            connection.sock.settimeout(_SECONDS_OPENING if key == CONFIGURATION else _SECONDS)
             connection.request(method, self._path + target, body, {**self._headers, **(headers or {})})
             answer = connection.getresponse()
             data = _body(answer, most)
@@ -190,7 +194,7 @@ class WireStore:
             if self._idle:
                 return self._idle.pop()
         kind = HTTPSConnection if self._tls else HTTPConnection
-        return kind(self._host, self._port, timeout=_SECONDS)
+        return kind(self._host, self._port)
 
 
 def _connect(connection: HTTPConnection) -> None:
