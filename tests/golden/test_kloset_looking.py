@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.cli.main import main
 from plait.model.errors import NotSupportedError, ObjectNotFoundError, StoreError, UsageError
 from plait.repository.comparing import (
     CommonDirectories,
@@ -220,6 +221,22 @@ def test_differences_from_the_files_of_this_machine(unpacked: Callable[[str], Pa
         assert difference.lines[0] == f"--- {snapshot.identifier.hex()[:8]}:{text.path}"
         assert difference.lines[1] == f"+++ {changed}"
         assert "+more" in difference.lines
+
+
+def test_a_snapshot_and_a_directory(
+    unpacked: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = unpacked("sha256-nocompress")
+    with Repository.open(LocalStore(place)) as repository:
+        (snapshot,) = repository.snapshots()
+        restore(snapshot, LocalTarget(str(tmp_path / "out"), RestoreSettings()))
+        names = [entry.file_info.name for entry in snapshot.children(snapshot.source.importer.directory)]
+    (tmp_path / "out" / names[0]).rename(tmp_path / "out/new")
+    words = ["at", str(place), "diff", "--cachedir", str(tmp_path / "cache"), "d452", str(tmp_path / "out")]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Only in {tmp_path}/out: new" in lines
+    assert [line for line in lines if line.startswith("Only in") and line.endswith(f": {names[0]}")]
 
 
 def test_the_unified_form_is_the_original_s() -> None:

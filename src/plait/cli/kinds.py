@@ -89,6 +89,16 @@ def decide_repository(situation: Situation) -> Choice:
     return in_snapshot(situation.line.texts) or Choice(REPOSITORY)
 
 
+def decide_diff(situation: Situation) -> Choice:
+    """The form of `diff`: as `decide_repository`, but its second word may be a path of this machine."""
+    words = situation.line.texts
+    if situation.at is None and len(words) == 2 and words[1].startswith(("/", ".")):
+        first = in_snapshot(words[:1])
+        if first is not None:
+            return Choice(REPOSITORY, first.parts, (*(first.words or ("",)), words[1]))
+    return decide_repository(situation)
+
+
 def in_snapshot(words: Sequence[str]) -> Choice | None:
     """What words in the form `@NAME:[SNAPSHOT[:PATH]]` mean, where all name the same repository. Raises UsageError."""
     found = [_SNAPSHOT_WORD.fullmatch(word) for word in words]

@@ -121,6 +121,7 @@ dot; with one word, how it differs from what is at the same place on the disk no
     Example("plait at /backup diff 8f44 a220", "what became different"),
     Example("plait at /backup diff 8f44:/etc/hosts", "against the file as it is now"),
     Example("plait at /backup diff --recursive 8f44:docs ./restored", "against another directory"),
+    Example("plait at /backup diff --recursive 8f44:docs ./restored", "against another directory"),
     shared=True,
 )
 DIGEST: Final = form(

@@ -117,7 +117,7 @@ VERBS: Final[dict[str, Verb]] = {
     "mount": Verb("Mount snapshots as a file system", (_SNAPSHOT + "MOUNT",), _ONLY_REPOSITORY),
     "stats": Verb("Count what a repository holds", (_SNAPSHOT + "STATS",), _ONLY_REPOSITORY),
     "digest": Verb("Print digests of files in snapshots", (_REPOSITORY + "DIGEST",), _ONLY_REPOSITORY),
-    "diff": Verb("Show how snapshots differ", (_REPOSITORY + "DIFF",), _ONLY_REPOSITORY),
+    "diff": Verb("Show how snapshots differ", (_REPOSITORY + "DIFF",), "plait.cli.kinds:decide_diff"),
     "find": Verb("Find files in snapshots", (_SNAPSHOT + "FIND",), _ONLY_REPOSITORY),
     "locate": Verb("Find names in snapshots", (_REPOSITORY + "LOCATE",), _ONLY_REPOSITORY),
     "store": Verb("Keep the names of repositories", (_REPOSITORY + "STORE",)),

@@ -59,6 +59,10 @@ class Side(Protocol):
         """Where a symbolic link leads."""
         ...
 
+    def identity(self, path: str) -> object:
+        """What files of equal content have in common, None where only reading them tells."""
+        ...
+
 
 class OnlyIn(msgspec.Struct, frozen=True):
     """A name that one side has in a directory and the other has not. `side` is 0 or 1."""
@@ -137,6 +141,10 @@ class SnapshotSide:
         """As in `Side`."""
         return self._snapshot.entry(path).symlink_target
 
+    def identity(self, path: str) -> object:
+        """As in `Side`."""
+        return self._snapshot.repository.configuration.repository, self._snapshot.follow(path).object
+
 
 class LocalSide:
     """The files of this machine."""
@@ -174,6 +182,11 @@ class LocalSide:
             return os.readlink(path)  # noqa: PTH115  (a path of any bytes)
         except OSError as error:
             raise from_os_error(error, path, key=path) from None
+
+    def identity(self, path: str) -> object:
+        """As in `Side`."""
+        del path
+        return None  # noqa: RET501  (it is an answer)
 
 
 def compare(first: Side, first_path: str, second: Side, second_path: str, *, recursive: bool) -> Iterator[Difference]:
@@ -230,6 +243,9 @@ def _pair(
 
 
 def _contents(first: Side, first_path: str, second: Side, second_path: str) -> ContentsDiffer | None:
+    known = first.identity(first_path)
+    if known is not None and known == second.identity(second_path):
+        return None
     ours, theirs = _Text(first.content(first_path)), _Text(second.content(second_path))
     if ours.is_text and theirs.is_text:
         if ours.data == theirs.data:

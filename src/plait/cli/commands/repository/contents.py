@@ -137,7 +137,9 @@ def diff(command: RepositoryCommand) -> int:
     words = command.invocation.words
     first, first_path = _open(command, words[0])
     second: Side
-    if len(words) == 2:
+    if len(words) == 2 and not command.is_front and is_path(words[1]):
+        second, second_path = LocalSide(), os.path.abspath(words[1])  # noqa: PTH100  (a name of any bytes)
+    elif len(words) == 2:
         other, second_path = _open(command, words[1])
         second = SnapshotSide(other)
     else:
@@ -170,6 +172,11 @@ def _open(command: RepositoryCommand, word: str) -> tuple[SnapshotReader, str]:
         if not command.is_front:
             raise
         raise DirectoryNotFoundError(f"diff: could not open snapshot: {word.partition(':')[0]}") from None
+
+
+def is_path(word: str) -> bool:
+    """Whether a word is a path of this machine and no snapshot."""
+    return word in {".", ".."} or word.startswith(("/", "./", "../"))
 
 
 def _show(command: RepositoryCommand, found: Difference) -> int:
