@@ -96,7 +96,10 @@ def read(data: bytes) -> Configuration:
     if len(data) > SIZE_LIMIT:
         raise IntegrityError(f"the configuration of the repository is too long: {len(data)} bytes")
     _, payload = frames.open_payload(data, Resource.CONFIG, VERSION_1_0_0)
-    return wire.decode(payload, Configuration)
+    try:
+        return wire.decode(payload, Configuration)
+    except IntegrityError as error:
+        raise IntegrityError(f"the config is damaged or cut short: {error}") from None
 
 
 def unlock(data: bytes, passphrase: bytes | None, random_bytes: Callable[[int], bytes]) -> Unlocked:
