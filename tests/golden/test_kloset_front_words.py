@@ -16,14 +16,21 @@ FIRST, SECOND = "2305a19d", "66ce6a90"
 ELSEWHERE = 'To specify an alternative repository, please use "plakar at <location> <command>".\n'
 
 
-@pytest.fixture
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, with the repository `plain` in it."""
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the repository `plain` is; nobody writes to it."""
+    directory = tmp_path_factory.mktemp("golden")
     with tarfile.open(FOLDER / "plain.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    monkeypatch.chdir(tmp_path)
+        archive.extractall(directory, filter="data")
+    return directory
+
+
+@pytest.fixture
+def directory(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with the repository in it."""
+    monkeypatch.chdir(unpacked)
     monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
+    return unpacked
 
 
 @pytest.mark.parametrize(
@@ -119,3 +126,51 @@ def test_the_default_repository_is_where_the_user_database_says(
 def test_links_that_lead_to_the_same_do_not_differ(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["at", f"{directory}/plain", "diff", "--recursive", FIRST, FIRST]) == 0
     assert {line.partition(":")[0] for line in capfd.readouterr().out.splitlines()} == {"Common subdirectories"}
+
+
+STATE = "2305a19d6c2b068d7f6c88720bded81139d8588dbc2cb8ad363e831ca0a88b13"
+PACKFILE = "2f0d26115682064b7084fe5f06e2ae45bd6a5207e63f9f8030e7336043b6e7d1"
+OBJECT = "02d9f054b5e46cf733d59e57ecb1e2e61234cc1e92167075f849942763cc8111"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("locks", f"[{SECOND}5a97225a0f20cf431aae015e36ec1c8adb393db18193336f10476491] Got shared access on "),
+        ("state", f"{STATE}\n"),
+        (f"state {STATE}", "Version: v1.1.0\nCreation: 2026-11-21 05:49:32.559584107 +0000 UTC\nState serial: 0000"),
+        ("packfile", f"{PACKFILE}\n"),
+        (f"packfile {PACKFILE}", "blob[0]: "),
+        (f"object {OBJECT}", "  type: "),
+        (f"search {SECOND}:docs text/plain", f"{SECOND}:/data/src/docs/sub/h3\n{SECOND}:/data/src/docs/text.txt\n"),
+        (
+            f"chunks {SECOND}:big/random5m",
+            "mac=ce6276d6b158895b7c435f8dc299e2306580c3e7ebac2b6ccdbd91d02c16856f entropy=7.999878\n",
+        ),
+        (f"contenttype {SECOND}:/text", "/text/plain/data/src/docs/text.txt\n"),
+        (f"xattr {SECOND}:xattr", "/data/src/xattr/a user.x 1\n"),
+        (f"snapshot {SECOND}", "VFS: {9cde74bfd4629defdbfe14288069ac77a4ae8522a5e53fce06ef6aaa234499c5 a811a0c0"),
+        (f"vfs {SECOND}:docs", "Below.MinEntropy: 3.418215\n"),
+        (f"vfs {SECOND}:docs", "Directory.AvgEntropy: 3.519996\n"),
+        (f"vfs {SECOND}:xattr/two", "ExtendedAttributes: [user.a user.b user.c]\n"),
+        ("", "Snapshots: 3\nSize: 16 MiB (16885716 bytes)\n"),
+    ],
+)
+def test_a_look_at_a_part(line: str, shown: str, directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", f"{directory}/plain", "diag", *line.split()]) == 0
+    assert shown in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("snapshot", "usage: diag snapshot snapshot SNAPSHOT"),
+        ("object zz", "invalid object hash: zz"),
+        ("vfs 66ce:nosuch", "file does not exist"),
+        ("chunks 66ce:docs", "no object for path: /data/src/docs"),
+        ("chunkmap x", "diag chunkmap is not in this version"),
+    ],
+)
+def test_a_part_that_there_is_not(line: str, said: str, directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", f"{directory}/plain", "diag", *line.split()]) == 1
+    assert f"plakar: {said}\n" in "".join(capfd.readouterr())

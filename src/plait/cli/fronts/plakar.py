@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from plait.cli.forms import Form, Invocation, load
 from plait.cli.fronts.go_flags import FlagError, defaults, parse
-from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, Needs
+from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, HIDDEN, Needs
 from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configuration_directory
 from plait.model.errors import (
     CancelledError,
@@ -281,7 +281,8 @@ def _usage(environment: Mapping[str, str]) -> list[str]:
 
 
 def _listing() -> list[str]:
-    return [f"  {name} " for name in dict.fromkeys(name.split()[0] for name in sorted(FRONT))]
+    names = {"help", *(name.split()[0] for name in FRONT)} - HIDDEN
+    return [f"  {name} " for name in sorted(names)]
 
 
 def _command_usage(front: FrontCommand) -> list[str]:

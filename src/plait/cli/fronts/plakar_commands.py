@@ -110,6 +110,44 @@ def _policy_commands() -> dict[str, FrontCommand]:
     }
 
 
+_DIAG: Final = "plait.cli.commands.repository.diag:"
+_LOOKED_AT: Final = (
+    ("snapshot", "snapshot", "SNAPSHOT"),
+    ("object", "content", "OBJECT"),
+    ("vfs", "vfs", "SNAPSHOT[:PATH]"),
+    ("xattr", "xattr", "SNAPSHOT[:PATH]"),
+    ("contenttype", "contenttype", "SNAPSHOT[:PATH]"),
+    ("chunks", "chunks", "SNAPSHOT:PATH"),
+    ("search", "search", "snapshot[:path] mimes"),
+)
+
+
+def _diag_commands() -> dict[str, FrontCommand]:
+    """The commands that look at parts of a repository. They are in no listing, as with the original."""
+    nothing = OptionSet(())
+    found = {
+        f"diag {word}": FrontCommand(
+            _DIAG + function,
+            nothing,
+            (f"diag {word}",),
+            takes=(1, _MANY),
+            few=f"usage: diag {'objects' if word == 'object' else word} {word} {takes}",
+        )
+        for word, function, takes in _LOOKED_AT
+    }
+    for word, function in (("locks", "locks"), ("state", "state"), ("packfile", "packfile")):
+        found[f"diag {word}"] = FrontCommand(_DIAG + function, nothing, (f"diag {word}",), takes=(0, _MANY))
+    for word in ("blob", "blobsearch", "chunkmap", "dirpack"):
+        found[f"diag {word}"] = FrontCommand(_DIAG + "refused", nothing, (f"diag {word}",), takes=(0, _MANY))
+    usage = (
+        "diag",
+        *(f"  diag {word} {takes}" for word, _, takes in _LOOKED_AT),
+        "  diag locks",
+        "  diag state [STATE]",
+    )
+    return {"diag": FrontCommand(_DIAG + "repository", nothing, usage, takes=(0, _MANY)), **found}
+
+
 FRONT: Final[dict[str, FrontCommand]] = {
     "backup": FrontCommand(
         COMMANDS["backup"],
@@ -162,9 +200,7 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "maintenance": FrontCommand(
         COMMANDS["maintenance"], upkeep_options.MAINTENANCE, ("maintenance",), takes=(0, _MANY)
     ),
-    "repair": FrontCommand(
-        COMMANDS["repair"], options.APPLY | upkeep_options.REPAIR, ("repair",), takes=(0, _MANY)
-    ),
+    "repair": FrontCommand(COMMANDS["repair"], options.APPLY | upkeep_options.REPAIR, ("repair",), takes=(0, _MANY)),
     "prune": FrontCommand(
         COMMANDS["prune"],
         options.APPLY | upkeep_options.PRUNE | options.LOCATION,
@@ -207,14 +243,16 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "version": FrontCommand(
         "plait.cli.commands.repository.info:front_version", OptionSet(()), ("version",), Needs.NOTHING
     ),
+    **_diag_commands(),
     **_policy_commands(),
     **_entry_commands("store"),
     **_entry_commands("source"),
     **_entry_commands("destination"),
 }
+HIDDEN: Final = frozenset({"diag"})
+"""Commands that are in no listing."""
 ABSENT: Final = (
     "cached",
-    "diag",
     "login",
     "logout",
     "pkg",
