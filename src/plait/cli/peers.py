@@ -85,14 +85,22 @@ def _passphrase(command: RepositoryCommand, settings: Settings, prompt: str) -> 
     environment = command.environment
     named = command.values.peer_passphrase_cmd
     if named:
-        return Passphrase(from_shell(named))
+        return Passphrase(_from_shell(named))
     if "passphrase" in settings:
         return Passphrase(settings["passphrase"])
     if "passphrase_cmd" in settings:
-        return Passphrase(from_shell(settings["passphrase_cmd"]))
+        return Passphrase(_from_shell(settings["passphrase_cmd"]))
     if environment.get(VARIABLE):
         return Passphrase(environment[VARIABLE])
     source = secret_source(_SECRET, environment)
     if source is not None:
         return Passphrase(resolve_secret(source, f"[secrets.{_SECRET}]", environment))
     return Passphrase("", prompt, hint=_HINT)
+
+
+def _from_shell(command: str) -> str:
+    try:
+        return from_shell(command)
+    except PlaitError as error:
+        error.message = f"failed to read passphrase from command: {error.message}"
+        raise

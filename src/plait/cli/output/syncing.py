@@ -51,12 +51,12 @@ def _figures(result: SyncResult) -> str:
 class SyncLines:
     """Says a sync in lines."""
 
-    def __init__(self, output: Output, direction: Direction, names: tuple[str, str]) -> None:
+    def __init__(self, output: Output, direction: Direction, names: tuple[str, str], *, dry_run: bool) -> None:
         self._output = output
         self._direction = direction
         self._names = names
         self._silent_end = False
-        self._dry_run = False
+        self._dry_run = dry_run
 
     def __call__(self, event: SyncEvent) -> None:
         """Says an event."""
@@ -69,7 +69,6 @@ class SyncLines:
             case Copied():
                 output.info(f"Synchronization of {event.snapshot.hex()} finished")
             case Planned():
-                self._dry_run = True
                 again = "  (it was removed there, and is brought back)" if event.restored else ""
                 size = f"{event.size} B ({show_binary_size(event.size)})"
                 where = f"{event.directory} from {event.source} to {event.peer}"

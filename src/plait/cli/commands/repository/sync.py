@@ -60,7 +60,11 @@ class Syncing:
         local = command.place()
         self.local_name, self.peer_name = local.location, place.location
         names = shown_name(local, front=command.is_front), shown_name(place, front=command.is_front)
-        self._told = SyncRecords(command) if command.values.json else SyncLines(command.output, direction, names)
+        self._told = (
+            SyncRecords(command)
+            if command.values.json
+            else SyncLines(command.output, direction, names, dry_run=settings.dry_run)
+        )
         self.identities = [str(UUID(bytes=one.identifier)) for one in (command.repository, peer)]
         from plait.repository.syncing.syncing import Sync
 
