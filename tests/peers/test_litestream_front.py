@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,11 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "  - {path: plain.db, replica: {path: x}}\n"
     )
     make(directory / "plain.db")
+    shutil.copytree(directory / "rep" / "ltx" / "0", directory / "gap" / "ltx" / "0")
+    shutil.copytree(directory / "gap", directory / "headless")
+    first = f"{1:016x}-{1:016x}.ltx"
+    shutil.copy(directory / "gap" / "ltx" / "0" / first, directory / "gap" / "ltx" / "0" / f"{9:016x}-{9:016x}.ltx")
+    (directory / "headless" / "ltx" / "0" / first).unlink()
     return directory
 
 
@@ -198,7 +204,21 @@ restore -o x.db zzz://x|restore -dry-run -o x.db -txid 0000000000000099 file://$
 replicate|replicate z.db|replicate z.db file:///x file:///y|replicate z.db -once file:///x
 replicate -force-snapshot z.db file:///x|replicate -enforce-retention z.db file:///x
 replicate -once -exec foo z.db file:///x|replicate -config no.yml|replicate -config l.yml a.db file:///x
-replicate -zzz|replicate z.db zzz://x|replicate z.db /tmp/x
+replicate -zzz|replicate z.db zzz://x|replicate z.db /tmp/x|replicate z.db ''|sync -help=true|ltx ''|ltx sqlite://a.db
+status -config l.yml ''|ltx -config l.yml sqlite://a.db|reset -dry-run sqlite://a.db|restore ''|restore -o y.db ''
+restore -integrity-check x|restore -timestamp x|restore -integrity-check x -timestamp x a.db|restore -o x.db sqlite://a.db
+restore -txid 0000000000000000 -o @-12.db file://$PWD/rep|restore -f -dry-run -o g.db file://$PWD/rep
+restore -if-db-not-exists -o a.db zzz://x
+restore -if-db-not-exists -txid 0000000000000003 -timestamp 2030-01-01T00:00:00Z -o a.db -config l.yml a.db
+restore -o @-16.db file://$PWD/headless|restore -dry-run -o @-16.db file://$PWD/headless
+restore -if-replica-exists -timestamp 2001-01-01T00:00:00Z -o @-13.db file://$PWD/rep
+restore -if-replica-exists -timestamp 2001-01-01T00:00:00Z -config l.yml -o @-13.db a.db
+restore -txid 0000000000000001 -timestamp 2030-01-01T00:00:00Z -config l.yml -o @-14.db a.db
+restore -dry-run -txid 0000000000000001 -timestamp 2030-01-01T00:00:00Z -config l.yml -o @-14.db a.db
+restore -txid 0000000000000001 -timestamp 2030-01-01T00:00:00Z -config l.yml a.db
+restore -f -txid 0000000000000001 -timestamp 2030-01-01T00:00:00Z -config l.yml -o @-14.db a.db
+restore -f -timestamp 2001-01-01T00:00:00Z -o @-14.db file://$PWD/rep|restore -o @-15.db file://$PWD/gap
+restore -dry-run -o @-15.db file://$PWD/gap|restore -if-replica-exists -json -o @-15.db file://$PWD/gap
 """
 
 
@@ -208,11 +228,22 @@ def test_without_a_daemon_every_line_is_answered_as_the_original_does(row: str, 
         assert run("OURS", line, quiet) == run("ORIGINAL", line, quiet), line
 
 
+def test_a_replica_whose_beginning_is_lost_is_not_taken_for_none(quiet: Path) -> None:
+    """The original says that nothing was found and ends well: the application would begin with an empty database."""
+    line = f"restore -if-replica-exists -o @-17.db file://{quiet}/headless"
+    code, _, error = run("OURS", line, quiet)
+    assert (code, "next file starts at 0000000000000002" in error) == (1, True)
+    assert run("ORIGINAL", line, quiet)[0] == 0
+    assert not (quiet / "OURS-17.db").exists()
+
+
 ROUNDS = """
 replicate -once -config l.yml|replicate -once -config l.yml|replicate -once -config none.yml
 replicate -once -restore-if-db-not-exists -config none.yml|replicate -once -log-level error -config l.yml
 replicate -once a.db file://$PWD/other|replicate -exec nonexistent -config l.yml
 replicate -exec false -log-level error -config l.yml|replicate -exec true -log-level error -config l.yml
+replicate -exec 'sh -c "kill -9 $$"' -log-level error -config l.yml|replicate -exec '"' -log-level error -config l.yml
+replicate -once -restore-if-db-not-exists -config l.yml|replicate -once -force-snapshot a.db file://$PWD/forced
 status -config l.yml|ltx -level all -config l.yml a.db
 """
 

@@ -198,7 +198,7 @@ class Backoff:
     def failed(self) -> float:
         """Note a failure; the seconds until the next attempt."""
         self.count += 1
-        return min(self.MOST, self._interval * float(2 ** min(self.count, 30)))
+        return min(self.MOST, self._interval * float(2 ** min(self.count - 1, 30)))
 
     def succeeded(self) -> bool:
         """Note a success; whether failures went before."""

@@ -23,6 +23,7 @@ from plait.model.errors import (
     PlaitError,
     StoreError,
 )
+from plait.replication import events
 from plait.replication.configuration.directories import all_databases
 from plait.replication.configuration.paths import expand_path
 from plait.replication.configuration.places import parse_replica_url
@@ -117,8 +118,13 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         code = run_until_asked(daemon, signals, settings.exec, partial(_tell_unsynced, log), before_end)
     log.write(Level.INFO, f"{run.name} shut down")
     if code and signals.child is not None:
-        raise StoreError(f"exit status {signals.child.returncode}")
+        raise StoreError(_ending(signals.child.returncode))
     return code
+
+
+def _ending(code: int) -> str:
+    """How a program ended, in Go's words."""
+    return f"signal: {(signal.strsignal(-code) or str(-code)).lower()}" if code < 0 else f"exit status {code}"
 
 
 def _check_command(command: str) -> None:
@@ -126,7 +132,7 @@ def _check_command(command: str) -> None:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ConfigurationError(f"cannot parse exec command: {error}") from None
+        raise ConfigurationError("cannot parse exec command: invalid command line string", hint=str(error)) from None
     if words and shutil.which(words[0]) is None:
         raise ConfigurationError(f'cannot start exec command: exec: "{words[0]}": executable file not found in $PATH')
 
@@ -163,11 +169,17 @@ def _once(
         for message, asked in (("taking snapshot", run.force_snapshot), ("enforcing retention", run.enforce_retention)):
             if asked:
                 log.write(Level.INFO, message, {"path": database.path})
+
+    def emit(event: events.Event) -> None:
+        # What was asked for is not told of once more.
+        if not isinstance(event, events.Compacted):
+            reporter(event)
+
     failed = replicate_once(
         databases,
         settings.upkeep,
         open_replica,
-        reporter,
+        emit,
         snapshot=run.force_snapshot,
         retention=run.enforce_retention,
     )
@@ -254,8 +266,10 @@ def _restore_missing(
     from plait.replication.restoring.restore import Request, restore
 
     for database in databases:
-        wanted = run.restore_missing or database.restore_if_db_not_exists
-        if not wanted or os.path.exists(database.path):  # noqa: PTH110
+        if not (run.restore_missing or database.restore_if_db_not_exists):
+            continue
+        if os.path.exists(database.path):  # noqa: PTH110
+            log.write(Level.INFO, "database exists, skipping restore", {"path": database.path})
             continue
         log.write(Level.INFO, "attempting restore before replication", {"path": database.path})
         for replica in database.replicas:

@@ -84,6 +84,6 @@ def _word_error(error: OptionWordError) -> FlagError:
         case Fault.SYNTAX:
             return FlagError(f"bad flag syntax: {word}")
         case _:
-            if word in HELP_WORDS:
+            if word.partition("=")[0] in HELP_WORDS:
                 return FlagError("help requested", wants_help=True)
             return FlagError(f"flag provided but not defined: -{word.lstrip('-').partition('=')[0]}")

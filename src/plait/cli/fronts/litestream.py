@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.forms import load
-from plait.cli.fronts.go_flags import FlagError, parse
+from plait.cli.fronts.go_flags import HELP_WORDS, FlagError, parse
 from plait.cli.fronts.litestream_options import OPTIONS
 from plait.model.errors import PlaitError
 
@@ -83,7 +83,8 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except FlagError as error:
         if error.wants_help:
             sys.stdout.write(USAGE[name])
-            return 0
+            # Help with a value, as in -help=true, is left to package flag, whose error is not said.
+            return 0 if HELP_WORDS.intersection(arguments) else 1
         print(error.message, file=sys.stderr)
         sys.stdout.write(USAGE[name])
         sys.stdout.flush()

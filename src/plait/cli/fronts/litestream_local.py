@@ -17,7 +17,7 @@ from plait.cli.fronts.litestream_options import ALL_LEVELS
 from plait.replication.configuration.directories import all_databases, database_of
 from plait.replication.configuration.litestream import DEFAULT_PATH, read_configuration
 from plait.replication.configuration.paths import expand_path
-from plait.replication.configuration.places import is_replica_url, parse_replica_url
+from plait.replication.configuration.places import is_url, parse_replica_url
 from plait.replication.configuration.settings import DatabaseSettings, Settings
 from plait.replication.control.endpoints import LITESTREAM_VERSION, go_json
 from plait.replication.logging import Level, Log
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _LEVELS: Final = range(10)
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Go's names of architectures."""
 _THOUSAND: Final = 1000
 _TEN: Final = 10
 
@@ -40,7 +42,7 @@ def configuration(line: Line) -> Settings:
 
 def place_of(line: Line, word: str) -> Place:
     """The replica that a word means: a URL, or a database of the configuration. Raises FrontError."""
-    if is_replica_url(word):
+    if is_url(word):
         if line.values.config:
             raise FrontError("cannot specify a replica URL and the -config flag")
         return parse_replica_url(word, line.environment)
@@ -74,7 +76,7 @@ def status(line: Line) -> int:
     line.most(1)
     rows: list[tuple[str, str, str, str]] = []
     for database in all_databases(settings):
-        if line.words and database.path != line.words[0]:
+        if line.words and database.path != (line.words[0] or database.path):
             continue
         state = local_state(database)
         txid = format_txid(state.txid) if state.txid else "-"
@@ -89,7 +91,10 @@ def status(line: Line) -> int:
 
 def ltx(line: Line) -> int:
     """Lists the LTX files of a replica."""
-    word = line.one("database path or replica URL required", "litestream ltx /path/to/db")
+    missing, hint = "database path or replica URL required", "litestream ltx /path/to/db"
+    word = line.one(missing, hint)
+    if not word:
+        raise FrontError(missing, hint)
     replica = opener()(place_of(line, word))
     level = line.values.level
     levels = _LEVELS if level == ALL_LEVELS else (level,)
@@ -103,7 +108,8 @@ def ltx(line: Line) -> int:
 def reset(line: Line) -> int:
     """Removes the local LTX files of a database."""
     word = line.one("database path required", "litestream reset /path/to/db")
-    path = expand_path(word)
+    # Everywhere else the scheme sqlite:// is cut off; here the original takes it for a directory.
+    path = os.path.abspath(word) if is_url(word) else expand_path(word)  # noqa: PTH100  (no links resolved)
     if not os.path.exists(path):  # noqa: PTH110
         raise FrontError(f"database does not exist: {path}")
     database = find_database(configuration(line), path) if line.values.config else DatabaseSettings(path=path)
@@ -135,7 +141,8 @@ def version(line: Line) -> int:
     print(f"Go Version:  none (Plait {__version__}, Python {platform.python_version()})")
     print("Git Commit:  none")
     print("Commit Time: none")
-    print(f"OS/Arch:     {platform.system().lower()}/{platform.machine()}")
+    machine = platform.machine()
+    print(f"OS/Arch:     {platform.system().lower()}/{_ARCHITECTURES.get(machine, machine)}")
     return 0
 
 

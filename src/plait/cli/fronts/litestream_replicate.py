@@ -61,6 +61,8 @@ def _of_words(line: Line) -> tuple[Settings, Log]:
     if len(line.words) > 2:
         raise FrontError("multiple replicas on a single database are no longer supported")
     path, url = line.words
+    if not url:
+        raise FrontError("file replica path required")
     replica = ReplicaSettings(place=parse_replica_url(url, line.environment))
     return Settings(databases=(DatabaseSettings(path=expand_path(path), replicas=(replica,)),)), log
 

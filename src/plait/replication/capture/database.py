@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from plait.model.errors import IntegrityError, PlaitError, TemporaryError, UnknownOutcomeError
+from plait.model.errors import IntegrityError, PlaitError, StoreError, TemporaryError, UnknownOutcomeError
 from plait.replication import events
 from plait.replication.capture.checkpoints import Policy, Situation, checkpoint, due
 from plait.replication.capture.connections import Connections
@@ -197,6 +197,8 @@ class Database:
             self._close()
         if self._is_ended or not self.exists():
             return False
+        if self._real.is_dir():
+            raise StoreError(f"{self.path} is a directory, not a database")
         self._opened = self._identity()
         self.local.acquire(self._real)
         try:

@@ -71,10 +71,14 @@ _PRIVATE: Final = re.compile(r"localhost|127\.|10\.|192\.168\.|172\.(?:1[6-9]|2[
 _DEFAULT_REGION: Final = "us-east-1"
 
 
+def is_url(text: str) -> bool:
+    """Whether a word begins with a scheme, as a replica's URL does."""
+    return _SCHEME.match(text) is not None
+
+
 def is_replica_url(text: str) -> bool:
-    """Whether a word is a replica's URL rather than the path of a database."""
-    found = _SCHEME.match(text)
-    return found is not None and found[1] not in {"sqlite", "sqlite3"}
+    """Whether a word is a replica's URL rather than the path of a database, which may be written `sqlite://PATH`."""
+    return is_url(text) and not text.startswith(("sqlite://", "sqlite3://"))
 
 
 def parse_replica_url(url: str, environment: Mapping[str, str], settings: Mapping[str, str] | None = None) -> Place:

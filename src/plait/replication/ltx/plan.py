@@ -62,7 +62,7 @@ def plan_restore(
         raise ValueError("a restore is of a transaction or of a time")
     files = list(files)
     if bounded:
-        _refuse_time_outside(files, before)
+        refuse_time_outside(files, before)
     wanted = [
         file
         for file in files
@@ -80,8 +80,8 @@ def plan_restore(
     return Plan(tuple(chain), reached, gap)
 
 
-def _refuse_time_outside(files: list[File], before: int | None) -> None:
-    """A time before the first file or behind the last is one of which the replica says nothing."""
+def refuse_time_outside(files: list[File], before: int | None) -> None:
+    """Raises ObjectNotFoundError for a time before the first file or behind the last, of which nothing is known."""
     if before is None or not files:
         return
     first, last = min(file.created for file in files), max(file.created for file in files)
