@@ -83,6 +83,8 @@ def restored_by_them(litestream: Path, replica: Path, out: Path, *flags: str) ->
 
 def opened(path: Path, page_size: int, auto_vacuum: str = "none") -> apsw.Connection:
     connection = apsw.Connection(str(path))
+    # A daemon's checkpoint may hold the lock just then.
+    connection.set_busy_timeout(TIMEOUT * 1000)
     connection.execute(f"PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = {auto_vacuum}")
     connection.execute("PRAGMA journal_mode = wal")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -91,7 +93,7 @@ def opened(path: Path, page_size: int, auto_vacuum: str = "none") -> apsw.Connec
 
 
 def insert(connection: apsw.Connection, rows: int, size: int = 100) -> None:
-    connection.execute("BEGIN")
+    connection.execute("BEGIN IMMEDIATE")
     for _ in range(rows):
         connection.execute("INSERT INTO t (v) VALUES (hex(randomblob(?)))", (size // 2,))
     connection.execute("COMMIT")
