@@ -143,10 +143,14 @@ class Browser:
             return snapshot, posixpath.join(top, *names)
         if not names:
             return None, ""
-        found = self._snapshots.get(names[0]) or self._listed().get(names[0])
+        found = self._snapshots.get(names[0]) or self._listed().get(names[0]) or self._whole(names[0])
         if found is None:
             raise ObjectNotFoundError(f"there is no snapshot {names[0]}", key=names[0])
         return found, "/" + "/".join(names[1:])
+
+    def _whole(self, name: str) -> SnapshotReader | None:
+        """The snapshot with all digits of an identifier."""
+        return next((one for one in self._listed().values() if one.identifier.hex() == name), None)
 
     def _listed(self) -> dict[str, SnapshotReader]:
         """The snapshots by the names of their directories: as many digits as tell them apart."""
