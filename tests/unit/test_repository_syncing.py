@@ -11,6 +11,7 @@ import pytest
 
 from plait.engine.workers import Cancellation
 from plait.repository.checking.checking import check
+from plait.repository.events import Done, Event, Expected
 from plait.repository.files import StoredFiles
 from plait.repository.format import configuration as configurations
 from plait.repository.format.configuration import Chunking, Configuration, Hashing
@@ -219,3 +220,21 @@ def test_a_dry_run_reads_a_sample_only(tmp_path: Path, monkeypatch: pytest.Monke
         grown = sum(peer.files.packfile_sizes().values()) - held
         (plan,) = [event for event in planned if isinstance(event, Planned)]
         assert abs(plan.size - grown) < grown / 5
+
+
+def test_it_is_told_how_much_there_is_to_do(tmp_path: Path) -> None:
+    lay_tree(tmp_path)
+    events: list[Event] = []
+    with Repository.create(MemoryStore(), None) as source, Repository.create(MemoryStore(), None) as peer:
+        source.backup([str(tmp_path)])
+        (tmp_path / "small").unlink()
+        peer.backup([str(tmp_path)])
+        work = Sync(source, peer, ("here", "there"), SyncSettings(), lambda _: None, events.append)
+        work.run(Direction.WITH, Query())
+    there, back = [event for event in events if isinstance(event, Expected)]
+    done = [event for event in events if isinstance(event, Done)]
+    assert there.items == sum(len(event.names) for event in done[: len(tmp_path.parts) + 1])
+    assert there.size == 5 + 50_000 + 5_000_000
+    # What came before counts along.
+    assert back.size == there.size + 5_050_000
+    assert back.items == sum(len(event.names) for event in done)

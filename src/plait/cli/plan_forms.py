@@ -33,7 +33,7 @@ APPLY: Final = Form(
     "FILE",
     (1, 1),
     "plait.cli.commands.repository.plan:apply",
-    _OWN | options.SYNC_OF_PLAN,
+    _OWN | options.SYNC_OF_PLAN | OptionSet((options.PROGRESS,)),
     purpose="""\
 Executes a plan of a sync of repositories: the snapshots that it names are copied, each only where its source still has
 it and the other side still lacks it, as planned. What has changed since is reported and left alone.""",

@@ -121,7 +121,6 @@ dot; with one word, how it differs from what is at the same place on the disk no
     Example("plait at /backup diff 8f44 a220", "what became different"),
     Example("plait at /backup diff 8f44:/etc/hosts", "against the file as it is now"),
     Example("plait at /backup diff --recursive 8f44:docs ./restored", "against another directory"),
-    Example("plait at /backup diff --recursive 8f44:docs ./restored", "against another directory"),
     shared=True,
 )
 DIGEST: Final = form(
@@ -167,7 +166,7 @@ SYNC: Final = Form(
     "[SNAPSHOT] to|from|with PEER",
     (2, 3),
     _RUN,
-    _OWN | options.SYNC | options.LOCATION,
+    _OWN | options.SYNC | options.LOCATION | OptionSet((options.PROGRESS,)),
     purpose=f"""\
 Copies snapshots between the repository and a PEER, another repository, until the one they go to has all of them: `to`
 the peer, `from` the peer, `with` both ways. With a SNAPSHOT only that one, with options those that they describe.

@@ -227,8 +227,8 @@ class SnapshotCopy:
             is_directory = bool(mode & entries.MODE_DIRECTORY)
             parts.append(dirpacks.pack(plain, made, is_directory=is_directory))
             names.append(name)
-            kinds.append(_kind(mode))
-            size += length
+            kinds.append(kind := _kind(mode))
+            size += length if kind is Kind.FILE else 0
         self._pairs.set(_LIST, mac, self._contents.save_dirpack(b"".join(parts)))
         if self._listener is not silent and names:
             self._listener(Done(self._snapshot, path, names, bytes(kinds), size))

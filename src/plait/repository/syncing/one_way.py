@@ -246,6 +246,7 @@ class OneWay:
                         sync.note(header.identifier, Outcome.PRESENT)
                     else:
                         tools.pairs.verify(peer.index.readable_packfiles())
+                        sync.expect(waiting)
                         if self._copy_one(header, removed, writer, lock, tools):
                             copied.append(header.identifier)
                     waiting.popleft()

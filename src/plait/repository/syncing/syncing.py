@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from plait.engine.workers import Cancellation
 from plait.repository.events import silent
+from plait.repository.syncing.expecting import Expectations
 from plait.repository.syncing.lost import whole_reader
 from plait.repository.syncing.one_way import OneWay
 from plait.repository.syncing.places import refuse_same
@@ -13,9 +14,10 @@ from plait.repository.syncing.selecting import refuse_vague, selected
 from plait.repository.syncing.settings import Direction, NothingFound, Outcome, SyncResult, SyncSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from plait.repository.events import Listener
+    from plait.repository.format.headers import Header
     from plait.repository.repository import Repository
     from plait.repository.selection import Query
     from plait.repository.syncing.planned import PlannedCopy
@@ -43,7 +45,8 @@ class Sync:
         self._names = names
         self._settings = settings
         self._told = told
-        self._listener = listener
+        self._expectations = Expectations(listener)
+        self._listener = listener if listener is silent else self._expectations
         self._cancellation = cancellation or Cancellation()
         self._outcomes: dict[bytes, Outcome] = {}
 
@@ -125,6 +128,10 @@ class Sync:
     def listener(self) -> Listener:
         """Who hears of what is in them."""
         return self._listener
+
+    def expect(self, following: Iterable[Header]) -> None:
+        """Says how much is to be done, snapshots of this direction that follow included."""
+        self._expectations.expect(following)
 
     @property
     def cancellation(self) -> Cancellation:
