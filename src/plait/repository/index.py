@@ -162,6 +162,10 @@ class StoredIndex:
 
     def add_state(self, name: bytes, stream: bytes) -> None:
         """Takes in a state that was just stored, from its plain stream. Raises as `refresh`."""
+        self.add_states([(name, stream)])
+
+    def add_states(self, added: Sequence[tuple[bytes, bytes]]) -> None:
+        """As `add_state` for several, given by name and stream: far cheaper than one by one."""
         with self._lock, self._changing():
             known = self._states.keys()
             self._catch_up()
@@ -170,7 +174,8 @@ class StoredIndex:
                 keys = self._files.keys(Folder.STATES)
                 self._take_in({name: keys[name] for name in lost if name in keys})
             gathering = Gathering()
-            self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
+            for name, stream in added:
+                self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
             self._append(gathering)
             self._save()
 
@@ -283,6 +288,14 @@ class StoredIndex:
             for record in state.records()
             if isinstance(record, Coloured) and (record.resource, record.mac) == (Resource.PACKFILE, packfile)
         ]
+
+    def ancestors(self, name: bytes) -> set[bytes]:
+        """A state, its parent, and so on, as far as known: what the original has read when it reads the state."""
+        found: set[bytes] = set()
+        while name in self._states and name not in found:
+            found.add(name)
+            name = self._states[name].parent
+        return found
 
     def newest_state(self) -> bytes | None:
         """The name of the newest state, by its own time."""

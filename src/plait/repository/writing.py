@@ -19,6 +19,7 @@ from plait.repository.format.resources import NO_MAC, STATE_VERSION, Resource
 from plait.repository.format.states import End, Packfile
 from plait.repository.layout import Folder
 from plait.repository.packing import LARGEST, Packing
+from plait.repository.segments import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ class Writer:
 
     def claim(self, resource: int, mac: bytes) -> bool:
         """Whether a blob is new; then it is the caller's to `add`, and nobody else is told so."""
-        key = mac + bytes((resource,))
+        key = key_of(resource, mac)
         if key in self._pending or self._index.holds(resource, mac):
             return False
         # Atomic: of several threads with the same blob one is the first.
@@ -227,12 +228,13 @@ class Writer:
 
     def _settle(self) -> None:
         """Hands what was published over to the index; until then it is looked up in memory, which is faster."""
-        for name, stream in self._added:
-            self._index.add_state(name, stream)
+        if self._added:
+            self._index.add_states(self._added)
+        for _, stream in self._added:
             for run in states.read_runs(stream, STATE_VERSION)[1]:
                 if isinstance(run, memoryview):
                     for _, _, resource, _, mac, *_ in states.LOCATION_RECORD.iter_unpack(run):
-                        self._pending.pop(mac + bytes((resource,)), None)
+                        self._pending.pop(key_of(resource, mac), None)
         self._added.clear()
 
     def _fail(self, error: BaseException) -> None:
