@@ -189,6 +189,9 @@ def _befall(fault: Fault | None, run: Callable[[], T]) -> T:
         time.sleep(fault.seconds)
     result = run()
     if fault is not None and fault.misdeed is Misdeed.VANISH:
+        # Nobody else can close what came with the answer.
+        if hasattr(result, "close"):
+            result.close()
         raise UnknownOutcomeError("injected: no answer")
     return result
 
