@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from plait.cli.main import main
+from plait.replication.control.paths import socket_to_open
 from plait.testing.servers import program
 
 PATIENCE = 90.0
@@ -215,6 +216,7 @@ def test_what_a_replica_holds(place: Place) -> None:
 
 def test_restores_refuse_what_cannot_be_meant(place: Place) -> None:
     place.plait("replicate", "--once", "app.db", "rep")
+    os.mkfifo("pipe")
     for words, code, said in [
         (("restore", "rep"), 2, "needs --output"),
         (("restore", "rep", "-o", "app.db"), 1, "already exists and is not empty"),
@@ -222,7 +224,10 @@ def test_restores_refuse_what_cannot_be_meant(place: Place) -> None:
         (("restore", "rep", "-o", "x.db", "--txid", "1", "--timestamp", "1h"), 2, "contradict each other"),
         (("restore", "rep", "-o", "x.db", "--follow", "--txid", "1"), 2, "goes on from the last transaction"),
         (("restore", "rep", "-o", "x.db", "--timestamp", "10y"), 4, "no matching backup files available"),
-        (("restore", "app.db"), 1, "no databases are configured"),
+        (("restore", "app.db"), 3, "app.db is not configured"),
+        (("restore", "gone", "-o", "x.db"), 3, "there is no gone: no replica, and no database"),
+        (("restore", "rep", "-o", "pipe", "--force"), 1, "is no regular file"),
+        (("restore", "rep", "-o", "/proc/none/x.db", "--if-replica-exists"), 1, "cannot restore to /proc/none/x.db"),
         (("restore", str(place.directory)), 3, "holds neither a repository nor a replica"),
         (("replicate", "app.db"), 2, "needs a replica"),
         (("replicate", "--once", "--exec", "true", "app.db", "rep"), 2, "contradict each other"),
@@ -232,8 +237,38 @@ def test_restores_refuse_what_cannot_be_meant(place: Place) -> None:
         found, _, err = place.plait(*words)
         assert (found, said in err) == (code, True), (words, err)
     assert not (place.directory / "x.db").exists()
+    assert (place.directory / "pipe").is_fifo()
     assert place.plait("restore", "rep", "-o", "app.db", "--if-db-not-exists")[0] == 0
     assert place.plait("restore", "none/", "-o", "x.db", "--if-replica-exists")[0] == 0
+
+
+def test_a_database_that_is_not_configured_is_shown_and_reset_all_the_same(place: Place) -> None:
+    place.plait("replicate", "--once", "app.db", "rep")
+    assert "captured, and no daemon runs" in place.asked("database", "status", "app.db")
+    assert json.loads(place.asked("info", "app.db", "--json"))["databases"][0]["local_txid"] == f"{1:016x}"
+    assert "files: 1" in place.asked("database", "reset", "app.db")
+    assert "not captured yet" in place.asked("database", "status", "app.db")
+    for words in (("database", "reset", "none.db"), ("database", "status", "none.db"), ("database", "ltx", "app.db")):
+        assert place.plait(*words)[0] == 3
+    code, _, err = place.plait("database", "status")
+    assert (code, "no databases are configured" in err) == (1, True)
+
+
+def test_a_runtime_directory_that_is_not_ours_stops_no_replication(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.directory / "taken").write_text("")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place.directory / "taken"))
+    monkeypatch.setattr("plait.replication.control.paths.DEFAULT_SOCKET", str(place.directory / "no" / "l.sock"))
+    assert socket_to_open(os.environ) == str(place.directory / "taken" / "plait" / "litestream.sock")
+    assert place.plait("replicate", "--once", "app.db", "rep")[0] == 0
+
+
+def test_what_only_the_original_serves_is_refused_by_name(place: Place) -> None:
+    (place.directory / "l.yml").write_text("mcp-addr: ':3001'\ndbs: [{path: app.db, replica: {path: rep}}]\n")
+    code, _, err = place.plait("replicate", "--config", "l.yml")
+    assert (code, "mcp-addr (:3001) is not supported" in err) == (1, True)
+    assert place.plait("replicate", "--config", "l.yml", "--once")[0] == 0
 
 
 def test_a_replica_that_hangs_holds_up_no_sync(place: Place) -> None:

@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from plait.stores.registry import Remotes
 
 
+class NothingConfiguredError(ConfigurationError):
+    """There is no configuration of databases."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no databases are configured",
+            hint=f"name a configuration with --config, write {DEFAULT_PATH}, or [databases.NAME] in plait.toml",
+        )
+
+
 class Surroundings:
     """The environment, the remotes of `rclone.conf`, and how locations of replicas are read."""
 
@@ -72,10 +82,7 @@ class Surroundings:
         named = self.environment.get("LITESTREAM_CONFIG")
         if not named and not os.path.exists(DEFAULT_PATH):  # noqa: PTH110
             if own is None:
-                raise ConfigurationError(
-                    "no databases are configured",
-                    hint=f"name a configuration with --config, write {DEFAULT_PATH}, or [databases.NAME] in plait.toml",
-                )
+                raise NothingConfiguredError
             return own
         beside = read_litestream(named or DEFAULT_PATH, self.environment, expand_environment=expand)
         return beside if own is None else _joined(own, beside)
@@ -83,7 +90,12 @@ class Surroundings:
     def database(self, values: Values, word: str) -> DatabaseSettings:
         """A configured database by its path. Raises DirectoryNotFoundError where it is not among them."""
         path = expand_path(word)
-        settings = self.configuration(values)
+        try:
+            settings = self.configuration(values)
+        except NothingConfiguredError as error:
+            is_there = os.path.exists(path)  # noqa: PTH110
+            words = f"{path} is not configured" if is_there else f"there is no {word}: no replica, and no database"
+            raise DirectoryNotFoundError(words, hint=error.hint) from None
         for database in settings.databases:
             if path in (database.path, os.path.realpath(database.path)):
                 return database
@@ -93,6 +105,16 @@ class Surroundings:
                 return database_of(directory, path)
         known = ", ".join(database.path for database in settings.databases[:3])
         raise DirectoryNotFoundError(f"{path} is not configured", hint=f"configured are: {known}" if known else None)
+
+    def database_here(self, values: Values, word: str) -> DatabaseSettings:
+        """As `database`; one that is not configured has the default settings, and no replicas, where its file is."""
+        try:
+            return self.database(values, word)
+        except DirectoryNotFoundError:
+            path = expand_path(word)
+            if not os.path.isfile(path):  # noqa: PTH113
+                raise
+            return DatabaseSettings(path=path)
 
 
 def _joined(first: Settings, second: Settings) -> Settings:

@@ -28,13 +28,19 @@ def socket_to_ask(environment: Mapping[str, str]) -> str:
 
 
 def socket_to_open(environment: Mapping[str, str]) -> str:
-    """Where a daemon opens its socket: the first place that it may write to; its directory is made, for the user."""
+    """Where a daemon opens its socket: the first place that it may write to; its directory is made, for the user.
+
+    The last place where none may be written to: opening it says why.
+    """
     paths = candidates(environment)
     for path in paths[:-1]:
         if os.access(os.path.dirname(path), os.W_OK):  # noqa: PTH120
             return path
     if len(paths) > 1:
-        os.makedirs(os.path.dirname(paths[-1]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+        try:
+            os.makedirs(os.path.dirname(paths[-1]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+        except OSError:
+            return paths[-1]
     return paths[-1]
 
 

@@ -9,7 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from plait.model.errors import AlreadyExistsError, ConfigurationError, from_os_error
+from plait.model.errors import (
+    AlreadyExistsError,
+    ConfigurationError,
+    DirectoryNotFoundError,
+    ObjectNotFoundError,
+    PlaitError,
+    StoreError,
+    from_os_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,17 +30,19 @@ _MODE: Final = 0o666
 def check_output(path: str, *, force: bool) -> None:
     """Raises AlreadyExistsError where a restore to `path` would overwrite something.
 
-    Raises ConfigurationError for a directory. An empty file counts as nothing. A log beside the new database would be
-    taken for its own.
+    Raises ConfigurationError for a directory, and for a device or whatever else is no file. An empty file counts as
+    nothing. A log beside the new database would be taken for its own.
     """
     try:
         status = os.stat(path)  # noqa: PTH116  (follows links, as the database would be opened)
     except FileNotFoundError:
         status = None
     except OSError as error:
-        raise from_os_error(error, f"cannot restore to {path}") from None
+        raise _failed(error, path) from None
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise ConfigurationError(f"cannot restore, output path is a directory: {path}")
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        raise ConfigurationError(f"cannot restore, output path is no regular file: {path}")
     if force:
         return
     if status is not None and status.st_size:
@@ -58,7 +68,7 @@ def written_beside(path: str) -> Iterator[tuple[int, str]]:
         final.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
     except OSError as error:
-        raise from_os_error(error, f"cannot restore to {path}") from None
+        raise _failed(error, path) from None
     try:
         yield descriptor, beside
     finally:
@@ -85,4 +95,10 @@ def put_in_place(descriptor: int, beside: str, path: str, *, force: bool) -> Non
         finally:
             os.close(directory)
     except OSError as error:
-        raise from_os_error(error, f"cannot restore to {path}") from None
+        raise _failed(error, path) from None
+
+
+def _failed(error: OSError, path: str) -> PlaitError:
+    """What a call on the output failed of: nothing that is not found here is missing in the replica."""
+    found = from_os_error(error, f"cannot restore to {path}")
+    return StoreError(found.message) if isinstance(found, ObjectNotFoundError | DirectoryNotFoundError) else found

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from plait.cli.database_options import ALL_LEVELS
 from plait.cli.databases import records
 from plait.cli.databases.asking import ask, socket_of
-from plait.cli.databases.configured import Surroundings
+from plait.cli.databases.configured import NothingConfiguredError, Surroundings
 from plait.cli.databases.files import HEADINGS, record, row, table
 from plait.cli.databases.local import local_files, local_state
 from plait.cli.databases.local import reset as reset_local
 from plait.cli.databases.showing import ago, print_json
 from plait.cli.databases.synced import txid_text
-from plait.model.errors import ConfigurationError, PlaitError
+from plait.model.errors import PlaitError
 from plait.model.values.times import NANOSECONDS, parse_rfc3339
 from plait.replication.configuration.directories import all_databases
 from plait.replication.configuration.paths import expand_path
@@ -75,7 +75,7 @@ def ltx(invocation: Invocation) -> int:
 def reset(invocation: Invocation) -> int:
     """Forgets what was captured of a database."""
     around = Surroundings(invocation.environment)
-    database = around.database(invocation.values, invocation.words[0])
+    database = around.database_here(invocation.values, invocation.words[0])
     files = local_files(database)
     is_dry = invocation.values.dry_run
     if not is_dry:
@@ -93,15 +93,15 @@ def _databases(invocation: Invocation, around: Surroundings, known: Mapping[str,
     """The databases that are meant: those that are named, else all that are configured or that the daemon has."""
     try:
         configured = all_databases(around.configuration(invocation.values))
-    except ConfigurationError:
-        if not known:
+    except NothingConfiguredError:
+        if not known and not invocation.words:
             raise
         configured = []
     found = {path: DatabaseSettings(path=path) for path in known} | {one.path: one for one in configured}
     if not invocation.words:
         return [found[path] for path in sorted(found)]
     named = [expand_path(word) for word in invocation.words]
-    return [found[path] if path in found else around.database(invocation.values, path) for path in named]
+    return [found[path] if path in found else around.database_here(invocation.values, path) for path in named]
 
 
 def _daemon(invocation: Invocation) -> dict[str, dict[str, Any]]:
