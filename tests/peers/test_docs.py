@@ -123,6 +123,7 @@ def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Iterator[Shell]:
     [
         *("tutorial", "how-to/filters", "how-to/plans", "how-to/databases", "how-to/snapshots"),
         "how-to/syncing-repositories",
+        "how-to/using-snapshots",
     ],
 )
 def test_a_page_shows_what_its_commands_print(page: str, shell: Shell) -> None:
