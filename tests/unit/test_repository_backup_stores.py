@@ -7,8 +7,11 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from plait.model.errors import PlaitError, StoreError
+import pytest
+
+from plait.model.errors import PlaitError, StoreError, UsageError
 from plait.repository.backup.excludes import Excludes
+from plait.repository.backup.piped import PipedSource
 from plait.repository.backup.saving import BackupSettings
 from plait.repository.backup.stored import StoreSource
 from plait.repository.repository import Repository
@@ -81,3 +84,22 @@ def test_an_object_that_cannot_be_read_is_an_error_of_the_snapshot() -> None:
         assert summary.below.errors == 1
         # What failed is read again, although nothing there has changed.
         assert repository.backup(StoreSource(filled(MemoryStore()), "s3", "host")).errors == {}
+
+
+@pytest.mark.parametrize(("name", "path"), [("dump.sql", "/dump.sql"), ("/db/dump.sql", "/db/dump.sql")])
+def test_what_a_pipe_gives_is_a_file(name: str, path: str) -> None:
+    data = os.urandom(3_000_000)
+    with Repository.create(MemoryStore(), None) as repository:
+        result = repository.backup(PipedSource(io.BytesIO(data), name, "here"))
+        snapshot = repository.snapshot(result.snapshot)
+        entry = snapshot.entry(path)
+        assert b"".join(snapshot.content(entry)) == data
+        assert entry.file_info.size == len(data)
+        assert snapshot.source.importer.type == "stdin"
+        assert not repository.check().failures
+
+
+@pytest.mark.parametrize("name", ["", "/", "..", "a//b"])
+def test_a_pipe_needs_a_name(name: str) -> None:
+    with pytest.raises(UsageError):
+        PipedSource(io.BytesIO(), name, "here")

@@ -45,6 +45,9 @@ def _sections(text: str) -> dict[str, Settings]:
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     try:
         parser.read_string(text)
+    except configparser.MissingSectionHeaderError as error:
+        text = f"key-value delimiter not found: {error.line.strip()}"
+        raise ConfigurationError(f"failed to load config: failed to parse config data: {text}") from None
     except configparser.Error as error:
         raise ConfigurationError(f"failed to load config: failed to parse config data: {error}") from None
     return {name: dict(parser[name]) for name in parser.sections()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plait.cli.commands.repository.trees import open_tree
+from plait.cli.commands.repository.trees import STANDARD_INPUT, open_tree
 from plait.cli.repositories import RefusedError
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ExitCode, from_os_error
 from plait.model.items import Kind
@@ -111,6 +112,10 @@ def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
     if len({(tree.kind, tree.origin) for tree in trees}) > 1:
         raise ConfigurationError("multi-source backup not supported yet", hint="save each place by a run of its own")
     first = trees[0]
+    if first.kind == STANDARD_INPUT:
+        from plait.repository.backup.piped import PipedSource
+
+        return PipedSource(sys.stdin.buffer, first.root, first.origin)
     if first.store is None:
         return LocalSource(
             [tree.root for tree in trees],
@@ -136,7 +141,7 @@ def _tree(command: RepositoryCommand, word: str) -> Tree:
                 f"failed to create an importer for {word}: unsupported importer protocol"
             ) from error
         raise
-    if tree.store is None and not os.path.lexists(tree.root):
+    if tree.store is None and tree.kind != STANDARD_INPUT and not os.path.lexists(tree.root):
         message = f"there is no {tree.root}"
         if command.is_front:
             message = f"failed to create an importer for {word}: lstat {tree.root}: no such file or directory"

@@ -78,7 +78,8 @@ def _set(entries: _Entries) -> int:
     if len(entries.words) < 2:
         raise usage
     name = entries.existing(entries.words[0])
-    entries.places[name].update(_pairs(entries.words[1:], usage))
+    malformed = UsageError(f"usage: plakar {entries.word} set <name> [<key>=<value>, ...]")
+    entries.places[name].update(_pairs(entries.words[1:], malformed))
     return entries.save()
 
 
@@ -174,7 +175,9 @@ def _imported_text(source: str) -> str:
         data = Path(source).read_bytes() if source else sys.stdin.buffer.read()
         return data.decode()
     except OSError as error:
-        raise ConfigurationError(from_os_error(error, f'failed to open file "{source}"').message) from None
+        raise ConfigurationError(
+            from_os_error(error, f'failed to open file "{source}": open {source}').message
+        ) from None
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"failed to load config: {error}") from None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import select_now, split_word
 from plait.cli.commands.repository.trees import open_tree
-from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ExitCode, UsageError
 from plait.repository.configured.catalogue import Section
 from plait.repository.selection import Query
 
@@ -35,7 +35,7 @@ def restore(command: RepositoryCommand) -> int:
         what = f" has prefix: {prefix}" if prefix else "s found"
         raise DirectoryNotFoundError("no snapshots found" if command.is_front else f"no snapshot{what}")
     word = (values.to if command.is_front else values.output) or _default_target()
-    tree = open_tree(command, word, Section.DESTINATIONS)
+    tree = _open(command, word)
     settings = RestoreSettings(permissions=not values.skip_permissions)
     target = _target(tree, settings)
     try:
@@ -50,6 +50,15 @@ def restore(command: RepositoryCommand) -> int:
     finally:
         target.close()
     return _end(command, result)
+
+
+def _open(command: RepositoryCommand, word: str) -> Tree:
+    try:
+        return open_tree(command, word, Section.DESTINATIONS)
+    except ConfigurationError as error:
+        if command.is_front and error.message.startswith("backend "):
+            raise ConfigurationError("unsupported exporter protocol") from error
+        raise
 
 
 def _query(command: RepositoryCommand, prefix: str) -> Query:

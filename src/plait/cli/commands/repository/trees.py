@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 _ORIGINAL_WORDS: Final = {Section.SOURCES: "importer", Section.DESTINATIONS: "exporter"}
 
 
+STANDARD_INPUT: Final = "stdin"
+
+
 class Tree(NamedTuple):
     """A place that holds files.
 
     `kind`, `origin`, `root`: what a snapshot of it is filed under, as the original has them. `store` is opened at it;
-    None for a directory or file of this machine, whose absolute path is `root`.
+    None for a directory or file of this machine, whose absolute path is `root`, and for standard input, where `root` is
+    the name that it gets.
     """
 
     kind: str
@@ -58,6 +62,10 @@ def open_tree(
 
         path = os.path.normpath(os.path.join(directory, rest))  # noqa: PTH118  (text, by its words alone)
         return Tree("fs", socket.gethostname(), path)
+    if scheme == STANDARD_INPUT and section is Section.SOURCES:
+        import socket
+
+        return Tree(STANDARD_INPUT, socket.gethostname(), rest)
     if not command.is_front and not word.startswith("@"):
         return _open_location(command, word)
     place = open_place(settings, command.opening, directory)
