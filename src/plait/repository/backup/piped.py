@@ -23,7 +23,7 @@ _KIND: Final = "stdin"
 
 
 class PipedSource(WithoutFacts):
-    """The file `/NAME` with what a stream gives; the name may have directories. Raises UsageError for one that is none."""
+    """The file `/NAME` with what a stream gives; the name may have directories. Raises UsageError where it is none."""
 
     fingerprint = b""
 
