@@ -13,18 +13,20 @@ from plait.repository.checking.files import check_packfile
 from plait.repository.checking.findings import CheckSettings
 from plait.repository.events import Failed, silent
 from plait.repository.format.configuration import Unlocked
+from plait.repository.format.merging import Place
 from plait.repository.format.resources import Resource
 from plait.repository.parallel import in_parallel
 from plait.repository.reading import RepositoryReader
+from plait.repository.segments import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from plait.engine.workers import Cancellation
     from plait.repository.blobs import BlobIndex
     from plait.repository.checking.findings import Checked
     from plait.repository.events import Event, Listener
-    from plait.repository.format.merging import Place
+    from plait.repository.format.packfiles import Index
     from plait.repository.format.states import Packfile
     from plait.repository.repository import Repository
 
@@ -82,11 +84,15 @@ class Without:
 
 
 def damaged_packfiles(
-    repository: Repository, names: Iterable[bytes], told: Callable[[bytes], None], cancellation: Cancellation
+    repository: Repository,
+    names: Iterable[bytes],
+    told: Callable[[bytes], None],
+    cancellation: Cancellation,
+    unnamed: Mapping[bytes, Index] | None = None,
 ) -> Iterator[DamagedPackfile]:
     """Reads packfiles from beginning to end; those that are damaged. `told` hears of each that was read.
 
-    Raises CancelledError, and the store's errors.
+    `unnamed`: what those say they hold that no state names. Raises CancelledError, and the store's errors.
     """
     sizes = repository.files.packfile_sizes()
 
@@ -108,6 +114,13 @@ def damaged_packfiles(
     for key, place in repository.index.locations():
         if place.packfile in held:
             held[place.packfile].append(Located(place, key))
+    for name, index in (unnamed or {}).items():
+        if name in held:
+            held[name] += [
+                Located(Place(name, blob.offset, blob.length), key_of(blob.resource, blob.mac))
+                for blob in index.blobs
+                if blob.resource != Resource.RANDOM
+            ]
     for name, reason in found.items():
         cancellation.raise_if_cancelled()
         yield _sorted_out(repository, name, reason, held[name])

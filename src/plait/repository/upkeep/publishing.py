@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from plait.repository.format import states
-from plait.repository.format.resources import NO_MAC
-from plait.repository.format.states import End
+from plait.repository.format.resources import NO_MAC, Resource
+from plait.repository.format.states import Delete, End, Location
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from plait.repository.format.states import Writable
+    from plait.repository.index import StoredIndex
     from plait.repository.locking import HeldLock
     from plait.repository.repository import Repository
+
+
+class TakenBack(NamedTuple):
+    """Places of snapshots' headers that are worth nothing any more: taken back by the next state, and by later ones.
+
+    `later`: each by a state of its own, below the one that is named with it.
+    """
+
+    now: list[Delete]
+    later: list[tuple[bytes, Delete]]
+
+
+def taken_back(index: StoredIndex, moved: Iterable[tuple[bytes, bytes]]) -> TakenBack:
+    """What takes back the places of headers, given as snapshot and packfile.
+
+    The original lists a snapshot once for each place of its header. It has read the ancestors of a state before the
+    state, and any others in any order.
+    """
+    newest = index.newest_state()
+    above = index.ancestors(newest) if newest is not None else set()
+    result = TakenBack([], [])
+    for snapshot, packfile in moved:
+        record = Delete.location(Resource.SNAPSHOT, snapshot, packfile)
+        givers = [
+            state
+            for state, given in index.records_of(snapshot)
+            if isinstance(given, Location) and given.packfile == packfile
+        ]
+        if above.issuperset(givers):
+            result.now.append(record)
+        else:
+            result.later.extend((state, record) for state in givers)
+    return result
 
 
 def publish(repository: Repository, records: Iterable[Writable], lock: HeldLock, parent: bytes | None = None) -> bytes:

@@ -17,6 +17,7 @@ from plait.repository.events import Warned, silent
 from plait.repository.format.resources import Resource
 from plait.repository.format.states import Coloured
 from plait.repository.parallel import in_parallel
+from plait.repository.upkeep.publishing import publish, taken_back
 from plait.repository.upkeep.survey import exclusive, survey
 from plait.repository.writing import Writer
 
@@ -72,6 +73,11 @@ class _Content(msgspec.Struct, frozen=True):
     packfile: bytes
     blobs: list[tuple[int, bytes, bytes]]
     error: IntegrityError | None = None
+
+    def named_only(self) -> _Content:
+        """The same without bytes, and of the blobs only headers of snapshots."""
+        headers = [(resource, mac, b"") for resource, mac, _ in self.blobs if resource == Resource.SNAPSHOT]
+        return _Content(self.packfile, headers)
 
 
 def candidates(shares: dict[bytes, Share], usable: frozenset[bytes], threshold: float) -> list[bytes]:
@@ -151,7 +157,7 @@ class _Repacking:
             packfile_size=repository.configuration.packfile.max_size,
             publish_seconds=_NEVER,
         ) as writer:
-            waiting: list[bytes] = []
+            waiting: list[_Content] = []
             pending = 0
             for content in in_parallel(self._read, self._wanted(names), _AT_ONCE):
                 self._raise_if_cancelled()
@@ -164,16 +170,26 @@ class _Repacking:
                 for resource, mac, stored in content.blobs:
                     writer.add_encoded(resource, mac, stored)
                     pending += len(stored)
-                waiting.append(content.packfile)
+                waiting.append(content.named_only())
                 if pending >= _PUBLISHED:
                     self._publish(writer, waiting, result, pending)
                     waiting, pending = [], 0
             if waiting:
                 self._publish(writer, waiting, result, pending)
 
-    def _publish(self, writer: Writer, old: Sequence[bytes], result: Repacked, moved: int) -> None:
+    def _publish(self, writer: Writer, done: Sequence[_Content], result: Repacked, moved: int) -> None:
+        old = [content.packfile for content in done]
+        headers = [
+            (mac, content.packfile)
+            for content in done
+            for resource, mac, _ in content.blobs
+            if resource == Resource.SNAPSHOT
+        ]
+        back = taken_back(self._repository.index, headers)
         now = time.time_ns()
-        writer.publish([Coloured(Resource.PACKFILE, name, now) for name in old])
+        writer.publish([*back.now, *(Coloured(Resource.PACKFILE, name, now) for name in old)])
+        for state, record in back.later:
+            publish(self._repository, [record], self._lock, parent=state)
         result.packfiles += old
         result.moved += moved
 

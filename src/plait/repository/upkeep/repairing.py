@@ -23,6 +23,7 @@ from plait.repository.layout import Folder
 from plait.repository.recovering import RecoveredIndex, read_index
 from plait.repository.upkeep.damage import Without, damaged_packfiles, hits
 from plait.repository.upkeep.healing import heal_from_files, heal_from_peer, heal_from_within
+from plait.repository.upkeep.publishing import publish, taken_back
 from plait.repository.upkeep.survey import exclusive
 from plait.repository.writing import Writer
 
@@ -59,7 +60,7 @@ class Repaired(msgspec.Struct, kw_only=True):
 
     `states`: keys of damaged states, and why. `named`: packfiles that no state names, and that are named again.
     `packfiles`: those that are damaged or missing. `hit`: paths that need something damaged, as it was found.
-    `hidden`: snapshots that would come back with a lost state, and are not whole: they stay removed.
+    `hidden`: snapshots that come back with a lost state, and are not whole: they were removed once, and are again.
     `left`: paths that are not whole after the repair; None where nothing was applied.
     """
 
@@ -86,7 +87,7 @@ def repair(
 ) -> Repaired:
     """Reads everything, and repairs what is damaged as far as that can be done.
 
-    `peers` have the same snapshots, or some of them; whatever their keys. `listener` hears of each path that is hit.
+    `peers` have the same snapshots, or some of them; whatever their keys. `listener` hears what a person should know.
     Raises BusyError, LockLostError, CancelledError, NotSupportedError for an archive, and the stores' errors: a rerun
     goes on from there.
     """
@@ -99,32 +100,35 @@ def repair(
         result = work.look()
         work.mend(result, lock)
         repository.refresh()
-        result.left = []
         with _writer(repository, lock) as writer:
             if result.is_needed:
                 for _ in range(_ROUNDS):
                     heal_from_within(repository, writer, cancellation)
                     writer.publish()
                     repository.refresh()
-                result.left = _whatever_is_hit(repository, cancellation)
+            left = _hit(repository, cancellation)
             for peer in peers:
-                if result.left:
-                    heal_from_peer(repository, peer, _snapshots(result.left), writer, lock, listener, cancellation)
-                    result.left = _whatever_is_hit(repository, cancellation)
-            for _ in range(_ROUNDS if settings.from_files and result.left else 0):
-                heal_from_files(repository, result.left, writer, cancellation)
+                if left:
+                    names = list(dict.fromkeys(hit.snapshot for hit in left))
+                    heal_from_peer(repository, peer, names, writer, lock, listener, cancellation)
+                    left = _hit(repository, cancellation)
+            for _ in range(_ROUNDS if settings.from_files and left else 0):
+                heal_from_files(repository, left, writer, cancellation)
                 writer.publish()
                 repository.refresh()
-                result.left = _whatever_is_hit(repository, cancellation)
+                left = _hit(repository, cancellation)
+        result.hidden = sorted({hit.snapshot for hit in left}.intersection(result.hidden))
+        if result.hidden:
+            now = time.time_ns()
+            publish(repository, [Coloured(Resource.SNAPSHOT, snapshot, now) for snapshot in result.hidden], lock)
+            repository.refresh()
+        result.left = [hit for hit in left if hit.snapshot not in result.hidden]
         return result
 
 
-def _whatever_is_hit(repository: Repository, cancellation: Cancellation) -> list[Hit]:
+def _hit(repository: Repository, cancellation: Cancellation) -> list[Hit]:
+    """What is not whole."""
     return hits(repository, repository.index, cancellation=cancellation)[1]
-
-
-def _snapshots(left: Sequence[Hit]) -> list[bytes]:
-    return list(dict.fromkeys(hit.snapshot for hit in left))
 
 
 def _writer(repository: Repository, lock: HeldLock) -> Writer:
@@ -161,13 +165,15 @@ class _Repair:
                 # What a backup that died has left: maintenance takes care of that.
                 self._strays, named = {}, index
         readable = index.readable_packfiles()
-        result.packfiles = list(damaged_packfiles(repository, sorted(readable), lambda _: None, self._cancellation))
+        names = sorted({*readable, *self._strays})
+        found = damaged_packfiles(repository, names, lambda _: None, self._cancellation, self._strays)
+        result.packfiles = list(found)
         lost = [(key, packfile.name) for packfile in result.packfiles for key in packfile.lost]
-        found = Without(named, lost, readable - sizes.keys())
+        without = Without(named, lost, readable - sizes.keys())
         coming = set(named.snapshots()) - set(index.snapshots())
-        _, hit = hits(repository, found, listener=silent, cancellation=self._cancellation)
+        _, hit = hits(repository, without, cancellation=self._cancellation)
         result.hidden = sorted({item.snapshot for item in hit} & coming)
-        result.hit = sorted({item for item in hit if item.snapshot not in result.hidden})
+        result.hit = sorted(set(hit))
         return result
 
     def _find_strays(self, sizes: dict[bytes, int]) -> dict[bytes, Index]:
@@ -196,7 +202,7 @@ class _Repair:
             self._rewrite(result.packfiles, lock)
 
     def _name_strays(self, result: Repaired, lock: HeldLock) -> None:
-        """One state for all of them; it hides snapshots that would come back in pieces."""
+        """One state for all of them."""
         repository = self._repository
         lock.check()
         now = time.time_ns()
@@ -206,10 +212,9 @@ class _Repair:
             for packfile in result.named
             for blob in self._strays[packfile].blobs
         )
-        hidden = [Coloured(Resource.SNAPSHOT, snapshot, now) for snapshot in result.hidden]
         packfiles = [Packfile(packfile, name, self._strays[packfile].timestamp) for packfile in result.named]
         parent = repository.index.newest_state() or NO_MAC
-        stream = states.write_stream(parent, [locations, *hidden, *packfiles], End(now))
+        stream = states.write_stream(parent, [locations, *packfiles], End(now))
         repository.writable_files.put(Folder.STATES, name, states.write(stream, repository.codec))
         repository.index.add_state(name, stream)
 
@@ -240,7 +245,15 @@ class _Repair:
                     carried.add(key)
                     writer.add_encoded(key[32], key[:32], stored)
             now = time.time_ns()
+            headers = [
+                (key[:32], packfile.name)
+                for packfile in damaged
+                for key, _ in packfile.whole
+                if key[32] == Resource.SNAPSHOT
+            ]
+            back = taken_back(repository.index, headers)
             records: list[Writable] = [
+                *back.now,
                 *(
                     Delete.location(key[32], key[:32], packfile.name)
                     for packfile in damaged
@@ -251,3 +264,5 @@ class _Repair:
                 *(Coloured(Resource.PACKFILE, packfile.name, now) for packfile in damaged),
             ]
             writer.publish(records)
+            for state, record in back.later:
+                publish(repository, [record], lock, parent=state)

@@ -52,7 +52,8 @@ def _show(command: RepositoryCommand, result: Repaired) -> None:
         lost, whole = len(packfile.lost), len(packfile.whole)
         output.result(f"packfile {packfile.name.hex()}: {packfile.reason} ({lost} blobs lost, {whole} whole)")
     for snapshot in result.hidden:
-        output.result(f"snapshot {snapshot.hex()} is of a lost state and not whole: it stays removed")
+        verb = "is removed" if applied else "would be removed, unless it can be repaired"
+        output.result(f"snapshot {snapshot.hex()} comes back with a lost state and is not whole: it {verb}")
     _list_hits(command, result.hit, "is hit")
     if not result.is_needed:
         output.result("repair: nothing is damaged")
