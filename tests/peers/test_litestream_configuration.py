@@ -67,6 +67,9 @@ CASES = [
     "shutdown-sync-timeout: -1s",
     "shutdown-sync-interval: 0s",
     "addr: 9090",
+    "dbs: [{path: a.db, watch: true, replica: {path: r}}]",
+    "dbs: [{path: a.db, meta-dir: m, replica: {path: r}}]",
+    "dbs: [{path: a.db, replica: {path: r}}, {path: ./a.db, replica: {path: q}}]",
 ]
 
 

@@ -244,7 +244,8 @@ replicate -once a.db file://$PWD/other|replicate -exec nonexistent -config l.yml
 replicate -exec false -log-level error -config l.yml|replicate -exec true -log-level error -config l.yml
 replicate -exec 'sh -c "kill -9 $$"' -log-level error -config l.yml|replicate -exec '"' -log-level error -config l.yml
 replicate -once -restore-if-db-not-exists -config l.yml|replicate -once -force-snapshot a.db file://$PWD/forced
-status -config l.yml|ltx -level all -config l.yml a.db
+replicate -once -config empty.yml|replicate -once -config few.yml|replicate -once -config gone.yml
+replicate -once -config bad.yml|status -config l.yml|ltx -level all -config l.yml a.db
 """
 
 
@@ -255,6 +256,10 @@ def test_single_rounds_and_commands_beside_a_daemon_end_as_the_originals_do(tmp_
         directory.mkdir()
         make(directory / "a.db")
         (directory / "l.yml").write_text("dbs:\n  - {path: a.db, replica: {path: rep}}\n")
+        (directory / "empty.yml").write_text("")
+        (directory / "few.yml").write_text("dbs: [{path: a.db, min-checkpoint-page-count: 0, replica: {path: rep}}]")
+        (directory / "gone.yml").write_text("dbs: [{dir: gone, pattern: '*', replica: {path: rep}}]")
+        (directory / "bad.yml").write_text("dbs: [{dir: ., pattern: '[', replica: {path: rep}}]")
         (directory / "none.yml").write_text("dbs:\n  - {path: none.db, replica: {path: rep-none}}\n")
         lines = ROUNDS.strip().replace("\n", "|").replace("$PWD", str(directory)).split("|")
         environment = dict(os.environ)

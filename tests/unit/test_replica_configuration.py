@@ -9,6 +9,7 @@ from plait.model.errors import ConfigurationError, NotSupportedError, PlaitError
 from plait.replication.configuration.directories import all_databases, database_of
 from plait.replication.configuration.expansion import expand
 from plait.replication.configuration.litestream import parse_configuration, read_configuration
+from plait.replication.configuration.patterns import parse_pattern
 from plait.replication.configuration.places import GivenOptions, below, open_replica, parse_replica_url
 from plait.replication.ltx.names import Span
 from plait.stores.registry import Opening
@@ -208,3 +209,45 @@ def test_a_certificate_is_verified_unless_skip_verify_says_otherwise(tmp_path: P
             replica.close()
     finally:
         stub.close()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches", "others"),
+    [
+        ("*.db", ["a.db", ".db"], ["a.dbx", "a"]),
+        ("[^a]*.db", ["b.db", "bc.db"], ["a.db", "ca.dbx"]),
+        ("[!a].db", ["!.db", "a.db"], ["b.db"]),
+        ("[a-c]?.db", ["ax.db", "cc.db"], ["a.db", "dx.db"]),
+        ("[c-a].db", [], ["a.db", "b.db", "c-a.db"]),
+        (r"\*.db", ["*.db"], ["a.db"]),
+        (r"[\]x].db", ["].db", "x.db"], ["a.db"]),
+        ("a.b", ["a.b"], ["axb"]),
+    ],
+)
+def test_patterns_are_gos(pattern: str, matches: list[str], others: list[str]) -> None:
+    parsed = parse_pattern(pattern)
+    assert [name for name in matches if parsed.fullmatch(name) is None] == []
+    assert [name for name in others if parsed.fullmatch(name) is not None] == []
+
+
+@pytest.mark.parametrize("pattern", ["[", "[a", "[]a]", "[-]", "[a-]", "a\\", "[^"])
+def test_what_is_no_pattern_is_refused(pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="syntax error in pattern"):
+        parse_pattern(pattern)
+    settings = parse_configuration(
+        f"dbs: [{{dir: {tmp_path}, pattern: '{pattern}', watch: true, replica: {{path: /r}}}}]", {}
+    )
+    with pytest.raises(ConfigurationError, match=r"failed to scan directory .*: syntax error in pattern"):
+        all_databases(settings)
+
+
+def test_a_database_that_stands_in_a_directory_too_is_replicated_once(tmp_path: Path) -> None:
+    for name in ("a.db", "b.db"):
+        (tmp_path / name).write_bytes(b"SQLite format 3\0")
+    directory = f"{{dir: {tmp_path}, pattern: '*.db', replica: {{path: /all}}}}"
+    own = f"{{path: {tmp_path}/b.db, replica: {{path: /own}}}}"
+    found = all_databases(parse_configuration(f"dbs: [{directory}, {own}]", {}))
+    assert sorted((Path(one.path).name, one.replicas[0].place.path) for one in found) == [
+        ("a.db", "/all/a.db"),
+        ("b.db", "/own"),
+    ]

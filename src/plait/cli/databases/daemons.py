@@ -84,6 +84,10 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
     open_replica = opener(run.remotes)
     reporter = Reporter(log)
     databases = all_databases(settings)
+    if any(database.min_checkpoint_pages <= 0 for database in databases):
+        raise ConfigurationError("cannot open store: minimum checkpoint page count required")
+    if not databases and not settings.directories:
+        log.write(Level.ERROR, "no databases specified in configuration")
     for directory in settings.directories:
         count = sum(one.path.startswith(directory.directory.rstrip("/") + "/") for one in databases)
         found = {"dir": directory.directory, "count": count, "watch": directory.watch}
@@ -97,8 +101,6 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         for database in databases:
             _announce(log, database)
         _check_command(settings.exec)
-        if not databases and not settings.directories:
-            log.write(Level.ERROR, "no databases specified in configuration")
         if settings.address:
             _serve_metrics(settings.address, daemon, reporter, log, closing)
         if settings.heartbeat_url:

@@ -63,7 +63,7 @@ def find_database(settings: Settings, path: str) -> DatabaseSettings:
 def databases(line: Line) -> int:
     """Lists the databases of the configuration; of a directory, those that are there now."""
     line.most(0)
-    found = [(one.path, one.replicas[0].place.type) for one in all_databases(configuration(line))]
+    found = [(one.path, one.replicas[0].place.type) for one in all_databases(configuration(line), may_be_empty=True)]
     if line.values.json:
         return _print_json([{"path": path, "replica": kind} for path, kind in found])
     sys.stdout.write(table(("path", "replica"), found))
@@ -75,7 +75,7 @@ def status(line: Line) -> int:
     settings = configuration(line)
     line.most(1)
     rows: list[tuple[str, str, str, str]] = []
-    for database in all_databases(settings):
+    for database in all_databases(settings, may_be_empty=True):
         if line.words and database.path != (line.words[0] or database.path):
             continue
         state = local_state(database)

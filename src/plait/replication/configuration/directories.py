@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from plait.model.errors import ConfigurationError
+from plait.replication.configuration.patterns import parse_pattern
 from plait.replication.configuration.places import below
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ _NOT_DATABASES: Final = ("-wal", "-shm", "-journal")
 def find_databases(settings: DirectorySettings, known: frozenset[str] = frozenset()) -> list[DatabaseSettings]:
     """The databases that are there now, in the order of their paths. Files that are `known` as such are not opened.
 
-    Raises ConfigurationError where there are none and nobody watches for them.
+    Raises ConfigurationError where the directory cannot be read or the pattern is none, and where there are no
+    databases and nobody watches for them.
     """
+    _check(settings)
     found = [
         database_of(settings, path)
         for path in sorted(_candidates(settings))
@@ -40,7 +42,7 @@ def find_databases(settings: DirectorySettings, known: frozenset[str] = frozense
 def is_database(settings: DirectorySettings, path: str) -> bool:
     """Whether a file belongs to the directory's databases: by its name, and by how it begins."""
     name = os.path.basename(path)  # noqa: PTH119
-    if not fnmatchcase(name, settings.pattern) or name.endswith(_NOT_DATABASES):
+    if name.endswith(_NOT_DATABASES) or parse_pattern(settings.pattern).fullmatch(name) is None:
         return False
     try:
         # This process may have the database open through SQLite, whose locks fall with any descriptor that is closed:
@@ -67,12 +69,29 @@ def database_of(settings: DirectorySettings, path: str) -> DatabaseSettings:
     return msgspec.structs.replace(template, path=path, meta_path=meta, replicas=replicas)
 
 
-def all_databases(settings: Settings) -> list[DatabaseSettings]:
-    """The databases that a configuration names, those of its directories among them. Raises as `find_databases`."""
-    found = list(settings.databases)
+def all_databases(settings: Settings, *, may_be_empty: bool = False) -> list[DatabaseSettings]:
+    """The databases that a configuration names, those of its directories among them, each once.
+
+    Raises as `find_databases`; with `may_be_empty` not for directories without databases.
+    """
+    found = {database.path: database for database in settings.databases}
     for directory in settings.directories:
-        found += find_databases(directory)
-    return found
+        looked = msgspec.structs.replace(directory, watch=True) if may_be_empty else directory
+        for database in find_databases(looked):
+            found.setdefault(database.path, database)
+    return list(found.values())
+
+
+def _check(settings: DirectorySettings) -> None:
+    directory = settings.directory
+    try:
+        parse_pattern(settings.pattern)
+        os.lstat(directory)
+    except ValueError as error:
+        raise ConfigurationError(f"failed to scan directory {directory}: {error}") from None
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise ConfigurationError(f"failed to scan directory {directory}: lstat {directory}: {words}") from None
 
 
 def _candidates(settings: DirectorySettings) -> Iterator[str]:

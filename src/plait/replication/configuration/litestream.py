@@ -25,6 +25,7 @@ from plait.replication.configuration.places import (
 )
 from plait.replication.configuration.settings import (
     GREATEST_LEVEL,
+    LOG_TYPES,
     DatabaseSettings,
     DirectorySettings,
     LoggingSettings,
@@ -102,6 +103,7 @@ def parse_fields(top: Fields, environment: Mapping[str, str]) -> Settings:
     directories: list[DirectorySettings] = []
     for number, database in enumerate(databases, 1):
         _check_kind(database, number)
+    _refuse_duplicates(databases)
     for database in databases:
         if database.has("dir"):
             directories.append(_directory(database, top, environment))
@@ -172,9 +174,12 @@ def _socket(top: Fields) -> SocketSettings:
 
 def _logging(top: Fields, environment: Mapping[str, str]) -> LoggingSettings:
     logging = top.fields("logging", "main.LoggingConfig")
+    kind = logging.text("type") or "text"
+    if kind not in LOG_TYPES:
+        raise ConfigurationError(f"unknown logging type: {kind}", hint=f"one of {', '.join(LOG_TYPES)}")
     return LoggingSettings(
         level=environment.get("LOG_LEVEL") or logging.text("level"),
-        type=logging.text("type") or "text",
+        type=kind,
         stderr=logging.boolean("stderr", default=False),
         source=logging.boolean("source", default=False),
     )
@@ -202,8 +207,24 @@ def _check_kind(database: Fields, number: int) -> None:
         fault = "'pattern' is required when using 'dir'"
     elif directory and database.text("meta-path") and database.text("meta-dir"):
         fault = "cannot specify both 'meta-path' and 'meta-dir'"
+    elif path and database.boolean("watch", default=False):
+        fault = "'watch' can only be enabled with a directory"
+    elif path and database.text("meta-dir"):
+        fault = "'meta-dir' can only be used with a directory"
     if fault is not None:
         raise ConfigurationError(f"database config #{number}: {fault}")
+
+
+def _refuse_duplicates(databases: list[Fields]) -> None:
+    seen: dict[str, int] = {}
+    for number, database in enumerate(databases, 1):
+        path = database.text("path")
+        first = seen.setdefault(expand_path(path), number) if path else number
+        if first != number:
+            raise ConfigurationError(
+                f'database config #{number}: duplicate path "{expand_path(path)}" (already used by database config '
+                f"#{first}); each database can be listed only once"
+            )
 
 
 def _directory(database: Fields, top: Fields, environment: Mapping[str, str]) -> DirectorySettings:

@@ -11,6 +11,7 @@ from plait.stores.location import Location
 
 DEFAULT_LEVELS: Final = (30.0, 300.0, 3600.0)
 GREATEST_LEVEL: Final = 8
+LOG_TYPES: Final = ("text", "json", "pretty")
 DEFAULT_INTERVAL: Final = 1.0
 """Seconds between two looks of Litestream at a log, and between two of its uploads."""
 

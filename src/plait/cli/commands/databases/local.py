@@ -92,7 +92,7 @@ def reset(invocation: Invocation) -> int:
 def _databases(invocation: Invocation, around: Surroundings, known: Mapping[str, Any]) -> Sequence[DatabaseSettings]:
     """The databases that are meant: those that are named, else all that are configured or that the daemon has."""
     try:
-        configured = all_databases(around.configuration(invocation.values))
+        configured = all_databases(around.configuration(invocation.values), may_be_empty=True)
     except NothingConfiguredError:
         if not known and not invocation.words:
             raise
