@@ -7,11 +7,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from plait.repository.format.derivation import derive_key
 from plait.testing import servers
 
 # A failed assertion of a shipped suite shows its values, as those of the tests do.
@@ -53,6 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NO_COLOR"] = "1"
     os.environ["TZ"] = "UTC"
     time.tzset()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_derived_once() -> Iterator[None]:
+    """The same passphrase and costs give the same key, and each takes a second by intention."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("plait.repository.format.configuration.derive_key", cache(derive_key))
+        yield
 
 
 @pytest.fixture(scope="session")

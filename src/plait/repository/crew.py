@@ -7,6 +7,7 @@ network.
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 import pickle
@@ -252,6 +253,8 @@ class _Member:
 def _serve(function: Callable[[T], R], tasks: int, results: int) -> NoReturn:
     """The life of a process: ends with the pipe, and without running what its parent left to be done at exit."""
     code = 1
+    # What the parent has made stays as it is: looking through it again and again only copies its pages.
+    gc.freeze()
     try:
         while (data := _read(tasks)) is not None:
             answer: tuple[R | None, BaseException | None]

@@ -73,7 +73,7 @@ class Dresser:
     def dress(self, descriptor: int, info: FileInfo, attributes: Attributes) -> str | None:
         """Gives an open file or directory everything; what could not be set, for people, None where all was."""
         found = os.fstat(descriptor)
-        troubles = []
+        troubles: list[str | None] = []
         if (found.st_uid, found.st_gid) != (info.uid, info.gid):
             troubles.append(self._own(info, lambda uid, gid: os.fchown(descriptor, uid, gid)))
         # After the owner, whose change takes capabilities away; before the mode, which may forbid to write.
@@ -82,9 +82,11 @@ class Dresser:
         mode = self._mode(info)
         if stat.S_IMODE(found.st_mode) != mode or troubles:
             troubles.append(_attempt("the mode", lambda: os.fchmod(descriptor, mode)))
-        times = (info.mod_time, info.mod_time)
-        troubles.append(_attempt("the time", lambda: os.utime(descriptor, ns=times)))
-        return next(filter(None, troubles), None)
+        try:
+            os.utime(descriptor, ns=(info.mod_time, info.mod_time))
+        except (OSError, OverflowError, ValueError) as error:
+            troubles.append(_told("the time", error))
+        return next(filter(None, troubles), None) if troubles else None
 
     def dress_name(self, directory: int, name: str, info: FileInfo, attributes: Attributes) -> str | None:
         """The same for what cannot be opened: symbolic links, pipes and sockets."""
@@ -130,9 +132,11 @@ def _first(steps: Iterator[str | None]) -> str | None:
 def _attempt(what: str, change: Callable[[], None]) -> str | None:
     try:
         change()
-    except OSError as error:
-        return f"{what}: {(error.strerror or str(error)).lower()}"
-    except (OverflowError, ValueError) as error:
-        # Numbers and names that no system has.
-        return f"{what}: {error}"
+    except (OSError, OverflowError, ValueError) as error:
+        return _told(what, error)
     return None
+
+
+def _told(what: str, error: Exception) -> str:
+    """What could not be set, and why; other errors than the system's are of numbers and names that no system has."""
+    return f"{what}: {(error.strerror or str(error)).lower() if isinstance(error, OSError) else error}"

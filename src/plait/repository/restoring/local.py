@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from plait.model.errors import (
     IntegrityError,
     NotSupportedError,
+    PlaitError,
     StoreError,
     UnsafeNameError,
     from_os_error,
@@ -77,21 +78,25 @@ class LocalTarget:
 
     def write(self, item: Item, size: int, chunks: Iterable[bytes]) -> None:
         """As in `Target`: beside the name, then renamed."""
-        with _system_errors("failed to write", item.key):
+        # No context manager: this runs once for each file.
+        try:
             directory = self._descriptors().get(item.folder)
             info = item.entry.file_info
-            name, descriptor = create_partial(directory, item.name, self._suffix, self._dresser.first_mode(info))
+            name, descriptor = create_partial(directory, info.name, self._suffix, self._dresser.first_mode(info))
             try:
                 _fill(descriptor, chunks, size)
                 trouble = self._dresser.dress(descriptor, info, item.attributes)
-                os.rename(name, item.name, src_dir_fd=directory, dst_dir_fd=directory)
+                os.rename(name, info.name, src_dir_fd=directory, dst_dir_fd=directory)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(name, dir_fd=directory)
                 raise
             finally:
                 os.close(descriptor)
-        _tell(trouble, item.key)
+        except (OSError, ValueError) as error:
+            raise _catalogued(error, "failed to write", item.key) from None
+        if trouble is not None:
+            _tell(trouble, item.key)
 
     def link(self, item: Item, first: Item) -> None:
         """As in `Target`."""
@@ -247,10 +252,14 @@ def _tell(trouble: str | None, key: str) -> None:
 def _system_errors(what: str, key: str) -> Iterator[None]:
     try:
         yield
-    except IsADirectoryError:
-        raise StoreError("a directory has this name", key=key) from None
-    except OSError as error:
-        raise from_os_error(error, what, key=key) from None
-    except ValueError as error:
-        # A name or a target with a NUL in it.
-        raise UnsafeNameError(f"this name cannot be held by a file system: {error}", key=key) from None
+    except (OSError, ValueError) as error:
+        raise _catalogued(error, what, key) from None
+
+
+def _catalogued(error: OSError | ValueError, what: str, key: str) -> PlaitError:
+    if isinstance(error, IsADirectoryError):
+        return StoreError("a directory has this name", key=key)
+    if isinstance(error, OSError):
+        return from_os_error(error, what, key=key)
+    # A name or a target with a NUL in it.
+    return UnsafeNameError(f"this name cannot be held by a file system: {error}", key=key)

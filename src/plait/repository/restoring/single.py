@@ -271,8 +271,13 @@ class Restoring:
                 self._result.size += content.size
         return self._finish(content.file, error)
 
-    def _until_cancelled(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _until_cancelled(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
         """The same, but for a long content that nobody waits for any more: raises CancelledError then."""
+        if isinstance(chunks, tuple):
+            return chunks
+        return self._unless_cancelled(chunks)
+
+    def _unless_cancelled(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for number, chunk in enumerate(chunks):
             if number and self._stopping():
                 raise CancelledError("the restore was interrupted")
