@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from io import BytesIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -322,3 +322,28 @@ def test_a_repository_on_disk_is_no_tree_unless_it_is_said(capsys: Captured) -> 
     assert "the config is cut short: 8 bytes" in capsys.readouterr().err
     assert plait("ls", "--as", "tree", "s") == 0
     assert capsys.readouterr().out.splitlines() == ["CONFIG", "a", "sub/"]
+
+
+def test_a_limit_of_deletions_holds_for_delete(ground: Path, capsys: Captured) -> None:
+    assert main(["delete", "--config=", "--max-delete", "1", "s"], "rclone") == 7
+    assert "--max-delete threshold reached" in capsys.readouterr().err
+    assert len([path for path in (ground / "s").rglob("*") if path.is_file()]) == 1
+
+
+def test_the_configuration_is_encrypted_and_laid_open_again(
+    ground: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    path = ground / "rclone.conf"
+    path.write_text("[x]\ntype = memory\n")
+    config = ("config", "--config", str(path), "encryption")
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"one\nother\nsecret\nsecret\n")))
+    assert main([*config, "check"], "rclone") == 2
+    assert "config file is NOT encrypted" in capsys.readouterr().err
+    assert main([*config, "set"], "rclone") == 0
+    assert "RCLONE_ENCRYPT_V0" in path.read_text()
+    monkeypatch.setenv("RCLONE_CONFIG_PASS", "wrong")
+    assert main([*config, "check"], "rclone") == 1
+    monkeypatch.setenv("RCLONE_CONFIG_PASS", "secret")
+    assert main([*config, "check"], "rclone") == 0
+    assert main([*config, "remove"], "rclone") == 0
+    assert path.read_text() == "[x]\ntype = memory\n\n"

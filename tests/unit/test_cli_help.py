@@ -117,7 +117,7 @@ def remotes() -> list[str]:
         (["sync", "a", "di"], ["disk:"], "file"),
         (["sync", "--dry"], ["--dry-run"], ""),
         (["sync", "--log-level", "N"], ["NOTICE"], ""),
-        (["sync", "--log-level="], [f"--log-level={level}" for level in ("DEBUG", "INFO", "NOTICE", "ERROR")], ""),
+        (["sync", "--cutoff-mode="], [f"--cutoff-mode={mode}" for mode in ("HARD", "SOFT", "CAUTIOUS")], ""),
         (["sync", "--dry-run="], ["--dry-run=true", "--dry-run=false"], ""),
         (["sync", "--exclude-from", ""], [], "file"),
         (["sync", "--backup-dir", "do"], ["docs:"], "file"),

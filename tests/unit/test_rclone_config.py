@@ -172,7 +172,7 @@ def test_a_changed_file_keeps_comments_and_what_is_not_known(tmp_path: Path) -> 
     path.write_bytes(b"# head\r\n\r\n[a]\r\n; of type\r\ntype=local\r\nunknown = \xff\r\n\n[b]\ntype = s3\n")
     change_configuration(str(path), no_password, add_key)
     assert path.read_bytes() == (
-        b"# head\r\n\r\n[a]\r\n; of type\r\ntype=local\r\nunknown = \xff\r\nkey = value\n\n[b]\ntype = s3\n"
+        b"# head\r\n\r\n[a]\r\n; of type\r\ntype=local\r\nunknown = \xff\r\nkey = value\n\n[b]\ntype = s3\n\n"
     )
     assert [entry.name for entry in tmp_path.iterdir()] == ["rclone.conf"]
 
@@ -180,7 +180,7 @@ def test_a_changed_file_keeps_comments_and_what_is_not_known(tmp_path: Path) -> 
 def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "new" / "rclone.conf"
     change_configuration(str(path), no_password, add_key)
-    assert path.read_text() == "[a]\nkey = value\n"
+    assert path.read_text() == "[a]\nkey = value\n\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -191,7 +191,7 @@ def test_a_changed_file_keeps_its_mode_and_stays_behind_its_link(tmp_path: Path)
     link.symlink_to("real.conf")
     change_configuration(str(link), no_password, add_key)
     assert link.is_symlink()
-    assert real.read_text() == "[a]\nkey = value\n"
+    assert real.read_text() == "[a]\nkey = value\n\n"
     assert real.stat().st_mode & 0o777 == 0o640
 
 

@@ -24,9 +24,10 @@ from plait.mirror import settings
 from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of, tell_duplicate
 from plait.mirror.mirroring import Surroundings, compile_selection
-from plait.model.errors import DirectoryNotFoundError, PlaitError
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
+from plait.stores.location import LocationKind
 from plait.stores.registry import open_source
 
 if TYPE_CHECKING:
@@ -77,12 +78,18 @@ Difference = Callable[["Item", "Item"], "str | None"]
 
 
 def check(
-    source: Location, destination: Location, values: Values, opening: Opening, around: Surroundings | None = None
+    source: Location,
+    destination: Location,
+    values: Values,
+    opening: Opening,
+    around: Surroundings | None = None,
+    *,
+    with_file: bool = True,
 ) -> CheckResult:
     """Compares two trees, or (`--checkfile`) the destination with a file of sums.
 
-    A source that is missing is the error of the result. Raises ConfigurationError for a bad rule or location, and
-    DirectoryNotFoundError where the file of sums is missing.
+    A source that is missing is the error of the result. Raises ConfigurationError for a bad rule or location, also for
+    a destination that is a file unless `with_file`, and DirectoryNotFoundError where the file of sums is missing.
     """
     around = around or Surroundings()
     filters = compile_selection(values, around)
@@ -92,14 +99,18 @@ def check(
         ours, theirs = open_source(source, opening), open_source(destination, opening)
         closing.callback(ours.store.close)
         closing.callback(theirs.store.close)
+        if theirs.file is not None and not with_file:
+            raise ConfigurationError("is a file not a directory", key=typed(destination))
         if values.checkfile:
             from plait.mirror.sums import difference_of_sums, read_sums, steps_of_sums
 
             sums = read_sums(ours, around)
+            selection = selection if theirs.file is None else OneFile(theirs.file)
             right = listing(theirs, Side.DESTINATION, selection, around)
             steps = steps_of_sums(sums, right, selection, values.checkfile)
             difference = difference_of_sums(theirs.store, values.checkfile, download=values.download)
-            checker = Checker("", theirs.text, difference, around.events.emit, one_way=values.one_way)
+            told = theirs.text if theirs.file is None else theirs.text.removesuffix(f"/{theirs.file}")
+            checker = Checker("", told, difference, around.events.emit, one_way=values.one_way)
         else:
             if ours.file is not None:
                 selection = OneFile(ours.file)
@@ -158,6 +169,11 @@ def listing(
         any_name=any_name,
         cancelled=around.cancellation.cancelled,
     )
+
+
+def typed(location: Location) -> str:
+    """What a person typed for a location."""
+    return location.path if location.kind is LocationKind.LOCAL else location.text
 
 
 def difference_of(source: Store, destination: Store, values: Values) -> Difference:

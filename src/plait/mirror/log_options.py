@@ -57,7 +57,7 @@ OUTPUT = OptionSet(
     (
         Option("verbose", COUNT, 0, "Say more (twice: everything)", Section.OUTPUT, "v", Repeat.COUNT, rclone=True),
         _switch("quiet", "Say nothing but errors", "q"),
-        _value("log-level", _LEVEL, "NOTICE", "Log lines of this level and above"),
+        _value("log-level", _LEVEL, "NOTICE", "Log lines of this level and above: DEBUG, INFO, NOTICE, ERROR, OFF …"),
         _value("log-file", FILE, "", "Append the log to FILE"),
         _value("log-file-max-size", SIZE, None, "Begin a new log file where it would grow larger than this"),
         _value("log-file-max-backups", INTEGER, 0, "Keep so many old log files (0 is all)"),

@@ -110,11 +110,11 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _hash_name(text: str) -> str:
     """A hash as the stores call it: rclone's `SHA-1` is `sha1`."""
-    from plait.mirror.comparison import HASH_ORDER
+    from plait.stores.hashes import hash_name
 
-    name = text.lower().replace("-", "")
-    if name not in HASH_ORDER:
-        raise ValueError(f"{text!r} is not one of {', '.join(HASH_ORDER)}")
+    name = hash_name(text)
+    if name is None:
+        raise ValueError(f'unknown hash type "{text}"')
     return name
 
 

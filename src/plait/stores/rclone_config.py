@@ -64,22 +64,44 @@ def parse_configuration(text: str) -> dict[str, dict[str, str]]:
     return Document(text).resolved()
 
 
-def change_configuration(path: str, password: Callable[[], str], change: Callable[[Document], None]) -> None:
+def change_configuration(
+    path: str,
+    password: Callable[[], str],
+    change: Callable[[Document], None],
+    key: Callable[[str | None], str | None] = lambda secret: secret,
+) -> None:
     """Reads a configuration file, lets `change` alter it, and writes it back, encrypted if it was.
 
-    A missing file is made, with mode 0600; another one keeps its mode, and a symbolic link stays one. The file is
-    replaced at once: it holds the old or the new at any time. Raises what `read_configuration` raises, and
-    ConfigurationError where it cannot be written.
+    `key` gives the password to write it under from the one that it had, None for none. A missing file is made, with
+    mode 0600; another one keeps its mode, and a symbolic link stays one. The file is replaced at once: it holds the old
+    or the new at any time. Raises what `read_configuration` raises, and ConfigurationError where it cannot be written.
     """
     path = os.path.realpath(path)
     text, secret = _read(path, password) if os.path.exists(path) else ("", None)  # noqa: PTH110
     document = Document(text if secret is None else decrypt(text, secret))
     change(document)
-    content = document.text() if secret is None else encrypt(document.text(), secret)
+    secret = key(secret)
+    # An empty line at the end, as rclone has it, so that a file that both write does not change to and fro.
+    text = document.text().strip("\n")
+    text += "\n\n" if text else ""
+    content = text if secret is None else encrypt(text, secret)
     try:
         _replace(path, content.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise ConfigurationError(f"failed to save config file {quote(path)}: {error.strerror}") from None
+
+
+def is_encrypted(path: str) -> bool:
+    """True where a configuration file is encrypted. Raises ConfigurationError where it cannot be read."""
+    return _read(path, str)[1] is not None
+
+
+def change_encryption(path: str, password: Callable[[], str], new: str | None) -> None:
+    """Stores a configuration file encrypted under `new`, or, for None, as it is.
+
+    Raises what `change_configuration` raises.
+    """
+    change_configuration(path, password, lambda _: None, lambda _: new)
 
 
 def _read(path: str, password: Callable[[], str]) -> tuple[str, str | None]:

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from plait.cli.forms import Invocation
 
 
-def run(invocation: Invocation, words: Sequence[str] | None = None) -> int:
-    """Compares two trees, those that the words name, and says where they differ."""
+def run(invocation: Invocation, words: Sequence[str] | None = None, *, with_file: bool | None = None) -> int:
+    """Compares two trees, those that the words name, and says where they differ.
+
+    `with_file`: the second may be a file; as rclone has it not, unless it is said, on its face.
+    """
     with Session(invocation, writes=False, measures=True) as session:
         source, destination = session.locations(words)
+        allowed = invocation.face == "plait" if with_file is None else with_file
         with naming(source, invocation.face):
-            result = check(source, destination, session.values, session.opening(), session.around)
+            result = check(source, destination, session.values, session.opening(), session.around, with_file=allowed)
         error = result.error
         if invocation.face == "plait" and isinstance(error, DirectoryNotFoundError):
             error = located(error, source)

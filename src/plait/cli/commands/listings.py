@@ -52,8 +52,8 @@ def lsf(invocation: Invocation) -> int:
                 precision=chosen.store.features.time_precision,
             )
             wanted = Wanted(
-                files=values.files_only or not values.dirs_only,
-                directories=values.dirs_only or not values.files_only,
+                files=not values.dirs_only,
+                directories=not values.files_only,
                 times=records or "t" in values.format,
                 types="m" in values.format,
                 tiers="T" in values.format,
@@ -154,8 +154,8 @@ def _wanted_json(work: Work, chosen: Chosen) -> Wanted:
     if values.encrypted:
         raise StoreError('the remote needs to be of type "crypt"')
     return Wanted(
-        files=values.files_only or not values.dirs_only,
-        directories=values.dirs_only or not values.files_only,
+        files=not values.dirs_only,
+        directories=not values.files_only,
         times=not values.no_modtime,
         types=not values.no_mimetype,
         tiers=True,
@@ -166,7 +166,7 @@ def _wanted_json(work: Work, chosen: Chosen) -> Wanted:
 
 
 def _hashes(work: Work, chosen: Chosen) -> tuple[str, ...]:
-    from plait.mirror.verbs.sums import hash_name
+    from plait.stores.hashes import hash_name
 
     asked = work.invocation.values.hash_type
     if not asked:

@@ -59,7 +59,7 @@ class Configuration:
         if not self.exists:
             self._tell_of_none()
             return ""
-        return configuration_text(self.path, self._password)
+        return configuration_text(self.path, self.password)
 
     def sections(self) -> dict[str, dict[str, str]]:
         """Keys and values by remote, as rclone reads them."""
@@ -71,7 +71,7 @@ class Configuration:
             raise ConfigurationError("there is no configuration file to change", hint="leave --config out, or name one")
         if not self.exists:
             self._tell_of_none()
-        change_configuration(self.path, self._password, alter)
+        change_configuration(self.path, self.password, alter)
 
     def _tell_of_none(self) -> None:
         """Says, once, that there is no such file."""
@@ -80,7 +80,8 @@ class Configuration:
             log.write(Level.NOTICE, f"Config file {quote(self.path)} not found - using defaults")
         self._told = True
 
-    def _password(self) -> str:
+    def password(self) -> str:
+        """The password of the file, asked for where nothing tells it. Raises SecretError."""
         return rclone_config_password(self._invocation.values, self._invocation.environment)
 
 
@@ -136,6 +137,7 @@ def redacted(invocation: Invocation) -> int:
         hidden = secrets(section.get("type", ""))
         lines = [f"{key} = {'XXX' if key in hidden and value else value}" for key, value in section.items()]
         texts.append("\n".join([f"[{name}]", *(lines or [_untyped(name)])]))
+    texts = texts or ["; empty config"]
     print("\n\n".join(texts) + f"\n{_WARNING}")
     return 0
 
@@ -153,6 +155,7 @@ def create(invocation: Invocation) -> int:
     if _NAME.fullmatch(name) is None:
         raise WordsError(_BAD_NAME)
     if not is_backend(backend):
+        Configuration(invocation).sections()
         raise WordsError(f"couldn't find backend for type {quote(backend)}")
     found = _obscured(invocation, backend, keys)
 
@@ -185,6 +188,8 @@ def password(invocation: Invocation) -> int:
     """Sets passwords of a remote, given in clear."""
     name = invocation.words[0]
     keys = _pairs(invocation.words[1:])
+    if not Configuration(invocation).sections().get(name, {}).get("type"):
+        raise WordsError("couldn't find type field in config")
 
     def alter(document: Document) -> None:
         for key, value in keys.items():
@@ -196,6 +201,8 @@ def password(invocation: Invocation) -> int:
 def unset(invocation: Invocation) -> int:
     """Takes keys out of a remote."""
     name, *keys = invocation.words
+    if name not in Configuration(invocation).sections():
+        raise WordsError(f"remote {quote(name)} doesn't exist")
     if "type" in keys:
         raise WordsError('can\'t unset the "type" of a remote - use "config delete" to remove the whole remote')
 
@@ -209,13 +216,12 @@ def unset(invocation: Invocation) -> int:
 def delete(invocation: Invocation) -> int:
     """Deletes a remote."""
     configuration = Configuration(invocation)
-    if configuration.exists:
-        name = invocation.words[0].removesuffix(":")
+    name = invocation.words[0].removesuffix(":")
 
-        def alter(document: Document) -> None:
-            document.delete(name)
+    def alter(document: Document) -> None:
+        document.delete(name)
 
-        configuration.change(alter)
+    configuration.change(alter)
     return 0
 
 

@@ -11,9 +11,10 @@ from plait.cli.commands import check as checking
 from plait.cli.forms import WordsError
 from plait.cli.output.found import asks_for_records, hash_line
 from plait.cli.tasks import with_values, working
-from plait.mirror.verbs.sums import hash_lines, hash_name, line, stream_hash, supported
+from plait.mirror.verbs.sums import hash_lines, line, stream_hash, supported
 from plait.model.errors import StoreError
 from plait.model.values.quoting import quote
+from plait.stores.hashes import hash_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ def _sums(invocation: Invocation, name: str, words: tuple[str, ...]) -> int:
         return 0
     if values.checkfile:
         checked = with_values(invocation, checkfile=name, combined="-", one_way=False)
-        return checking.run(checked, words=(values.checkfile, words[0]))
+        return checking.run(checked, words=(values.checkfile, words[0]), with_file=True)
     with working(invocation) as work:
         chosen = work.task.chosen(work.session.location(words[0]))
         show = hash_line if asks_for_records(invocation) else partial(line, base64=values.base64)

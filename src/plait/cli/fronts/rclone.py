@@ -14,6 +14,7 @@ from plait.cli.fronts.rclone_types import bad_value, quoted
 from plait.cli.fronts.rclone_verbs import GLOBAL, HELP, VERBS, VERSION
 from plait.cli.grammar import Fault, Lexicon, OptionWordError, split
 from plait.cli.output.log import Log
+from plait.cli.output.questions import NoAnswerError
 from plait.engine.events import Level
 from plait.mirror.absent_options import REFUSED, absent_option
 from plait.mirror.network_options import dumped
@@ -58,11 +59,12 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     if verb == "help":
         return _help(lead.texts[1:])
     if verb == CONFIG:
-        below = next((word for word in lead.words[1:] if not word.text.startswith("-")), None)
-        if below is None or f"{CONFIG} {below.text}" not in VERBS:
-            return _unknown_config(below.text if below is not None else "", arguments)
-        verb = f"{CONFIG} {below.text}"
-        places.append(below.index)
+        found = _below_config(lead, arguments)
+        if found is None:
+            named = next((word for word in lead.words[1:] if not word.text.startswith("-")), None)
+            return _unknown_config(named.text if named is not None else "", arguments)
+        verb, below = found
+        places += below
     if verb not in VERBS:
         return _unknown_command(verb)
     rest = [word for position, word in enumerate(arguments) if position not in places]
@@ -71,6 +73,20 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except OptionWordError as error:
         return _fatal_usage(flag_words(error), verb)
     return run_verb(verb, line, environment, tuple(arguments))
+
+
+def _below_config(lead: Line, arguments: Sequence[str]) -> tuple[str, list[int]] | None:
+    """The verb below `config`, of two or three words, and where its words stand; None where there is none."""
+    own = (verb.own for name, verb in VERBS.items() if name.startswith(f"{CONFIG} "))
+    try:
+        words = split(arguments, Lexicon((GLOBAL, _ROOT, *own), absent_option), PFLAG).words[1:]
+    except OptionWordError:
+        words = tuple(word for word in lead.words[1:] if not word.text.startswith("-"))
+    for count in (1, 2):
+        verb = " ".join([CONFIG, *(word.text for word in words[:count])])
+        if verb in VERBS:
+            return verb, [word.index for word in words[:count]]
+    return None
 
 
 def flag_words(error: OptionWordError) -> str:
@@ -191,6 +207,8 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
         # Told twice, and so counted.
         log.write(Level.ERROR, f"error listing: {error.message}")
         log.write(Level.NOTICE, f"Failed to {verb} with 2 errors: last error was: {error.message}")
+    elif isinstance(error, NoAnswerError):
+        log.critical(error.message)
     elif not isinstance(error, CancelledError):
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
     return exit_code(error)

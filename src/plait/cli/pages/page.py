@@ -36,6 +36,9 @@ EXIT_CODES: Final = (
     ("143", "terminated"),
 )
 
+LONGEST_CHOICES = 40
+"""Characters of the words that an option takes, beyond which help shows what they are called instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -128,7 +131,8 @@ def _groups(forms: tuple[Form, ...]) -> tuple[Group, ...]:
 def _entry(option: Option) -> Entry:
     short = f"-{option.short}, " if option.short else ""
     names = ", ".join(f"--{name}" for name in (option.name, *option.aliases))
-    value = "|".join(option.type.choices) if option.type.choices else option.type.metavar
+    choices = "|".join(option.type.choices)
+    value = choices if 0 < len(choices) <= LONGEST_CHOICES else option.type.metavar
     if option.repeat is Repeat.APPEND:
         value += "…"
     return Entry(short + names, value, option.help + _more(option), option.environment_names)

@@ -40,7 +40,7 @@ def delete(task: Task, chosen: Chosen) -> None:
             unlisted.append(told)
 
     result = delete_items(task, chosen.opened, files())
-    if result.cancelled and result.error is not None:
+    if result.error is not None and (result.cancelled or result.error.fatal):
         raise result.error
     if unlisted:
         raise unlisted[0]
@@ -60,6 +60,8 @@ def delete_items(task: Task, opened: Opened, items: Iterable[Item]) -> Result:
         delete_when=DeleteWhen.DURING,
         ignore_errors=True,
         dry_run=task.values.dry_run,
+        max_delete=_limit(task, "max_delete"),
+        max_delete_size=_limit(task, "max_delete_size"),
         confirm=Confirmations(ask) if task.values.interactive and ask is not None else None,
         subject=opened.text,
     )
@@ -68,6 +70,14 @@ def delete_items(task: Task, opened: Opened, items: Iterable[Item]) -> Result:
     result = executor.run((Action(Verb.DELETE, item.key, destination=item) for item in items), errors)
     task.adopt(errors)
     return result
+
+
+def _limit(task: Task, name: str) -> int | None:
+    """A limit of deletions that the options set, None for none; not every verb has them."""
+    if not task.values.was_given(name):
+        return None
+    limit: int | None = getattr(task.values, name)
+    return None if limit is not None and limit < 0 else limit
 
 
 def delete_file(task: Task, opened: Opened, typed: str) -> None:

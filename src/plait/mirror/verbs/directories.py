@@ -94,7 +94,7 @@ def remove_empty_directories(task: Task, opened: Opened, *, leave_root: bool) ->
             task.fail(error, f"Failed to rmdir: {error.message}", key)
             failures.append(error)
     if failures:
-        count = f"{len(failures)} errors: last error was: " if len(failures) > 1 else ""
+        count = f"{len(failures)} errors: last error: " if len(failures) > 1 else ""
         raise StoreError(f"failed to remove directories: {count}{failures[-1].message}")
 
 

@@ -36,27 +36,6 @@ WIDTHS: Final = {
     "quickxor": 40,
 }
 """Hex digits by rclone's name of a hash, in rclone's order."""
-ALIASES: Final = {
-    "MD5": "md5",
-    "SHA-1": "sha1",
-    "Whirlpool": "whirlpool",
-    "CRC-32": "crc32",
-    "SHA-256": "sha256",
-    "SHA-512": "sha512",
-    "BLAKE3": "blake3",
-    "XXH3": "xxh3",
-    "XXH128": "xxh128",
-    "DropboxHash": "dropbox",
-    "HidriveHash": "hidrive",
-    "MailruHash": "mailru",
-    "QuickXorHash": "quickxor",
-}
-
-
-def hash_name(text: str) -> str | None:
-    """A hash by what a person calls it; None for what is none."""
-    name = ALIASES.get(text, text.lower())
-    return name if name in WIDTHS else None
 
 
 def supported() -> str:

@@ -15,7 +15,7 @@ from plait.engine.listing import TreeListing
 from plait.engine.selection import EntryFailed
 from plait.engine.steps import Side
 from plait.engine.workers import POLL
-from plait.mirror.check import OneFile
+from plait.mirror.check import OneFile, typed
 from plait.mirror.mirroring import compile_selection
 from plait.mirror.questions import Answer, QuitError
 from plait.mirror.settings import SECOND
@@ -31,7 +31,6 @@ from plait.model.errors import (
 from plait.model.items import Item, Kind, Page, order_bytes
 from plait.model.values.sizes import show_size
 from plait.stores.base import ListsLevels
-from plait.stores.location import LocationKind
 from plait.stores.registry import open_location, open_source
 from plait.stores.wrappers.base import offered
 
@@ -105,7 +104,7 @@ class Task:
         """Opens a location that must be no file; whether it is there is not asked. Raises ConfigurationError."""
         opened = self._open(location)
         if opened.file is not None:
-            raise ConfigurationError(NOT_A_DIRECTORY, key=_typed(location))
+            raise ConfigurationError(NOT_A_DIRECTORY, key=typed(location))
         return opened
 
     def either(self, location: Location) -> Opened:
@@ -123,7 +122,7 @@ class Task:
             return Chosen(opened, self.filters if recursive else AtDepth(self.filters, 1))
         if self.filters.active:
             raise ConfigurationError(
-                f"can't limit to single files when using filters: {_typed(location)}",
+                f"can't limit to single files when using filters: {typed(location)}",
                 hint="name the directory, or leave the filters out",
             )
         return Chosen(opened, OneFile(opened.file))
@@ -353,10 +352,6 @@ class AtDepth:
         self.includes_file = inner.includes_file
         self.includes_directory = inner.includes_directory
         self.max_depth: int | None = depth if inner.max_depth is None else inner.max_depth
-
-
-def _typed(location: Location) -> str:
-    return location.path if location.kind is LocationKind.LOCAL else location.text
 
 
 def _led(error: PlaitError, lead: str) -> PlaitError:

@@ -84,7 +84,7 @@ def touch_directory(task: Task, opened: Opened, name: str, moment: int, *, recur
     depth = prefix.count("/") + 1
     selection = task.filters if recursive else AtDepth(task.filters, depth)
     for item in task.items(Chosen(opened, selection), prefix):
-        if item.kind is not Kind.FILE or not task.allows("touch", item.key):
+        if item.kind is not Kind.FILE or not task.allows("touch", item.key, item.size):
             continue
         task.say(f"Touching {quote(item.key)}", opened.text, Level.DEBUG)
         try:
