@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tarfile
@@ -16,9 +17,12 @@ from plait.repository.format.headers import Header
 from plait.repository.format.merging import Holdings, Lineage, order
 from plait.repository.format.objects import Object
 from plait.repository.format.resources import VERSION_1_0_0, Resource
+from plait.repository.repository import Repository
+from plait.stores.local.store import LocalStore
+from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from plait.repository.format.codec import Codec
 
@@ -61,12 +65,27 @@ class Golden:
         found = {path.rpartition("/")[2]: data for path, data in self.files.items() if path.startswith(f"{kind}/")}
         return {bytes.fromhex(name): data for name, data in found.items() if len(name) == 64}
 
+    @property
+    def passphrase(self) -> bytes | None:
+        """What opens it."""
+        found = self.story["passphrase"]
+        return None if found is None else str(found).encode()
+
+    def store(self, *keys: str) -> MemoryStore:
+        """A store of its files, or of those named."""
+        return _store({key: self.files[key] for key in keys or self.files})
+
+    def opened(self) -> Repository:
+        """The repository, in memory."""
+        if not self.is_archive:
+            return Repository.open(self.store(), self.passphrase)
+        return Repository.open_archive(
+            _store({self.name: (FOLDER / self.name).read_bytes()}), self.name, self.passphrase
+        )
+
     @cached_property
     def unlocked(self) -> configuration.Unlocked:
-        passphrase = self.story["passphrase"]
-        return configuration.unlock(
-            self.files["CONFIG"], None if passphrase is None else passphrase.encode(), os.urandom
-        )
+        return configuration.unlock(self.files["CONFIG"], self.passphrase, os.urandom)
 
     @property
     def codec(self) -> Codec:
@@ -117,6 +136,13 @@ class Golden:
         return packfiles.read_index(self.bodies[name], self.codec)
 
 
+def _store(files: dict[str, bytes]) -> MemoryStore:
+    store = MemoryStore()
+    for key, data in files.items():
+        store.write(key, io.BytesIO(data), len(data))
+    return store
+
+
 @cache
 def _golden(name: str) -> Golden:
     return Golden(name)
@@ -132,3 +158,35 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 def goldens() -> Callable[[str], Golden]:
     """Each by its name."""
     return _golden
+
+
+@pytest.fixture
+def original(golden: Golden) -> Iterator[Repository]:
+    """The repository, in memory."""
+    with golden.opened() as repository:
+        yield repository
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The directory of each, by its name; nobody changes it."""
+
+    @cache
+    def unpack(name: str) -> Path:
+        folder = tmp_path_factory.mktemp("golden")
+        with tarfile.open(FOLDER / f"{name}.tar.xz") as archive:
+            archive.extractall(folder, filter="data")
+        return folder / name
+
+    return unpack
+
+
+@pytest.fixture
+def repository(golden: Golden, unpacked: Callable[[str], Path]) -> Iterator[Repository]:
+    """The repository, in its directory."""
+    if golden.is_archive:
+        opened = Repository.open_archive(LocalStore(FOLDER), golden.name, golden.passphrase)
+    else:
+        opened = Repository.open(LocalStore(unpacked(golden.name)), golden.passphrase)
+    with opened:
+        yield opened

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import tarfile
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,35 +32,11 @@ from plait.repository.restoring.settings import Failure, RestoreSettings
 from plait.stores.local.store import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.golden.conftest import Golden
 
 FOLDER = Path(__file__).parent / "kloset"
-
-
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    @cache
-    def unpack(name: str) -> Path:
-        folder = tmp_path_factory.mktemp("golden")
-        with tarfile.open(FOLDER / f"{name}.tar.xz") as archive:
-            archive.extractall(folder, filter="data")
-        return folder / name
-
-    return unpack
-
-
-@pytest.fixture
-def repository(golden: Golden, unpacked: Callable[[str], Path]) -> Iterator[Repository]:
-    secret = golden.story["passphrase"]
-    passphrase = None if secret is None else str(secret).encode()
-    if golden.is_archive:
-        opened = Repository.open_archive(LocalStore(FOLDER), golden.name, passphrase)
-    else:
-        opened = Repository.open(LocalStore(unpacked(golden.name)), passphrase)
-    with opened:
-        yield opened
 
 
 def is_shown_as_it_is(path: str) -> bool:

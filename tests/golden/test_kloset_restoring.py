@@ -6,8 +6,6 @@ import hashlib
 import io
 import os
 import stat
-import tarfile
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,7 @@ from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.golden.conftest import Golden
 
@@ -36,28 +34,6 @@ FOLDER = Path(__file__).parent / "kloset"
 SETTINGS = RestoreSettings()
 
 
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The directory of a golden repository, which nobody changes."""
-
-    @cache
-    def unpack(name: str) -> Path:
-        folder = tmp_path_factory.mktemp("golden")
-        with tarfile.open(FOLDER / f"{name}.tar.xz") as archive:
-            archive.extractall(folder, filter="data")
-        return folder / name
-
-    return unpack
-
-
-def opened(golden: Golden, where: Path) -> Repository:
-    secret = golden.story["passphrase"]
-    passphrase = None if secret is None else str(secret).encode()
-    if golden.is_archive:
-        return Repository.open_archive(LocalStore(FOLDER), golden.name, passphrase)
-    return Repository.open(LocalStore(where), passphrase)
-
-
 def to(snapshot: SnapshotReader, path: Path, part: str = "", **settings: Any) -> Restored:
     how = RestoreSettings(**settings)
     return restore(snapshot, LocalTarget(str(path), how), part, settings=how)
@@ -65,12 +41,6 @@ def to(snapshot: SnapshotReader, path: Path, part: str = "", **settings: Any) ->
 
 def names(path: Path) -> list[str]:
     return sorted(child.name for child in path.iterdir())
-
-
-@pytest.fixture
-def repository(golden: Golden, unpacked: Callable[[str], Path]) -> Iterator[Repository]:
-    with opened(golden, FOLDER if golden.is_archive else unpacked(golden.name)) as repository:
-        yield repository
 
 
 def found_at(path: Path) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,30 +22,11 @@ from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.golden.conftest import Golden
 
     from plait.repository.syncing.settings import SyncEvent, SyncResult
-
-
-def store_of(files: dict[str, bytes]) -> MemoryStore:
-    store = MemoryStore()
-    for key, data in files.items():
-        store.write(key, io.BytesIO(data), len(data))
-    return store
-
-
-def passphrase(golden: Golden) -> bytes | None:
-    found = golden.story["passphrase"]
-    return None if found is None else str(found).encode()
-
-
-@pytest.fixture
-def original(golden: Golden) -> Repository:
-    if golden.is_archive:
-        data = (Path(__file__).parent / "kloset" / golden.name).read_bytes()
-        return Repository.open_archive(store_of({"a.ptar": data}), "a.ptar", passphrase(golden))
-    return Repository.open(store_of(golden.files), passphrase(golden))
 
 
 def sync(source: Repository, peer: Repository, settings: SyncSettings | None = None) -> SyncResult:
@@ -64,9 +43,8 @@ def sync(source: Repository, peer: Repository, settings: SyncSettings | None = N
 )
 def test_there_and_back_again(golden: Golden, original: Repository, kind: NewRepository) -> None:
     with (
-        original,
         Repository.create(MemoryStore(), None, kind) as peer,
-        Repository.open(store_of({"CONFIG": golden.files["CONFIG"]}), passphrase(golden)) as back,
+        Repository.open(golden.store("CONFIG"), golden.passphrase) as back,
     ):
         sync(original, peer)
         sync(peer, back)
@@ -87,7 +65,7 @@ def test_there_and_back_again(golden: Golden, original: Repository, kind: NewRep
 
 
 def test_a_second_sync_has_nothing_to_do(original: Repository) -> None:
-    with original, Repository.create(MemoryStore(), None) as peer:
+    with Repository.create(MemoryStore(), None) as peer:
         count = sync(original, peer).count(Outcome.COPIED)
         assert count >= len(original.reader.snapshots())
         states = peer.files.keys(Folder.STATES)
@@ -98,8 +76,8 @@ def test_a_second_sync_has_nothing_to_do(original: Repository) -> None:
 def test_what_the_original_synced_is_complete_and_teaches(goldens: Callable[[str], Golden], tmp_path: Path) -> None:
     plain, synced = goldens("plain"), goldens("synced-peer")
     with (
-        Repository.open(store_of(plain.files)) as source,
-        Repository.open(store_of(synced.files), passphrase(synced)) as peer,
+        plain.opened() as source,
+        synced.opened() as peer,
     ):
         states = peer.files.keys(Folder.STATES)
         for one, other in ((source, peer), (peer, source)):
