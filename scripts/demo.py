@@ -2,8 +2,9 @@
 
 A folder is mirrored to another folder and to an S3 server that is started for the purpose. The plan is shown before
 anything is done, the check comes after, and the real rclone has the last word. Then the folder is kept as snapshots,
-one of which is damaged and found out. Then a live database is replicated, everything is killed, and restored,
-by Plait and by the real litestream. Everything lives in a temporary directory, with an empty home, and is removed.
+one of which is damaged and found out; they are copied to another repository, which is damaged and mended. Then a live
+database is replicated, everything is killed, and restored, by Plait and by the real litestream. Everything lives in a
+temporary directory, with an empty home, and is removed.
 """
 
 import os
@@ -118,11 +119,7 @@ def ask_rclone(stage: Stage) -> None:
 def keep_snapshots(stage: Stage) -> None:
     """Local to a repository: two snapshots, one restored, a damaged packfile named."""
     stage.say("The folder as snapshots, in an encrypted repository.")
-    key = stage.directory / "key"
-    key.write_text(secrets.token_hex(16))
-    key.chmod(0o600)
-    stage.run(f"plait store add safe {stage.directory / 'repository'} passphrase_cmd='cat {key}'")
-    stage.run("plait at @safe create")
+    make_repository(stage, "safe")
     stage.run("plait at @safe backup --tag demo notes")
     notes = stage.directory / "notes"
     (notes / "recipes/Gugelhupf.md").write_text("# Gugelhupf\n\nThree eggs more.\n")
@@ -133,13 +130,52 @@ def keep_snapshots(stage: Stage) -> None:
     stage.run("plait restore @safe: -o after")
     stage.run("plait check notes after")
     stage.say("A byte of a packfile goes bad: the check names what is hit.")
-    largest = max((stage.directory / "repository/packfiles").rglob("*"), key=lambda path: path.stat().st_size)
+    damage(stage.directory / "safe")
+    stage.run("plait at @safe check --quiet", fails=True)
+
+
+def copy_snapshots(stage: Stage) -> None:
+    """A repository and its peer: planned, copied, the copy damaged and mended, a snapshot brought back."""
+    stage.say("Two repositories with different keys. What the second one lacks is planned, and copied as planned.")
+    for name in ("office", "away"):
+        make_repository(stage, name)
+    stage.run("plait at @office backup --quiet notes")
+    with (stage.directory / "notes/letters/2024-02.txt").open("a") as letter:
+        letter.write("P.S. The second copy is at a friend's.\n")
+    stage.run("plait at @office backup --quiet --tag demo notes")
+    stage.run("plait at @office plan sync -o copies.plan to @away")
+    stage.run("plait plan show copies.plan")
+    stage.run("plait apply copies.plan")
+    stage.run("plait at @away check")
+    stage.say("A snapshot is removed from the copy, and brought back.")
+    stage.run("plait at @away rm --apply --tag demo")
+    stage.run("plait at @office sync --dry-run to @away")
+    stage.run("plait at @office sync to @away")
+    stage.run("plait at @away ls --tags")
+    stage.say("A byte of the copy goes bad. That is found out, and mended from the first one.")
+    damage(stage.directory / "away")
+    stage.run("plait at @away check --quiet", fails=True)
+    stage.run("plait at @away repair --apply --no-files --from @office")
+    stage.run("plait at @away check --quiet")
+
+
+def make_repository(stage: Stage, name: str) -> None:
+    """An encrypted repository, in a folder of its name, with a key of its own."""
+    key = stage.directory / f"{name}.key"
+    key.write_text(secrets.token_hex(16))
+    key.chmod(0o600)
+    stage.run(f"plait store add {name} {stage.directory / name} passphrase_cmd='cat {key}'")
+    stage.run(f"plait at @{name} create")
+
+
+def damage(repository: Path) -> None:
+    """Flip a bit of the picture, which fills the largest packfile."""
+    largest = max((repository / "packfiles").rglob("*"), key=lambda path: path.stat().st_size)
     with largest.open("r+b") as packfile:
         packfile.seek(1 << 20)
         byte = packfile.read(1)
         packfile.seek(1 << 20)
         packfile.write(bytes((byte[0] ^ 1,)))
-    stage.run("plait at @safe check --quiet", fails=True)
 
 
 def replicate_a_database(stage: Stage) -> None:
@@ -210,11 +246,13 @@ def main() -> None:
         mirror_to_s3(stage)
         ask_rclone(stage)
         keep_snapshots(stage)
+        copy_snapshots(stage)
         replicate_a_database(stage)
         stage.say("What was done, as Plait recorded it.")
         stage.run("plait runs")
         stage.say(
-            "Done: mirrors, made and checked; snapshots, restored; a database, lost and brought back. Nothing is left."
+            "Done: mirrors, made and checked; snapshots, restored and copied; a database, lost and brought back. "
+            "Nothing is left."
         )
 
 
