@@ -2,10 +2,11 @@
 
     python -m bench.replication [CASE ...] [--rounds N] [--seconds S]
 
-Cases: latency (from a commit to its file in the replica), wait (a sync that waits), writer (an application's commits
-beside the daemon), load (processor time at 1,000 transactions a second), idle (of one and of 100 databases), first (a
-database of 500 MB from nothing). Both programs are started by the same command line, with a configuration that says
-nothing but paths and the socket.
+Cases: latency (from a commit to its file in the replica), wait (a sync that waits, over the socket and by the command),
+load (processor time and an application's commits at 1,000 transactions a second, and those commits without a daemon),
+idle (of one and of 100 databases), first (a database of 500 MB from nothing). Both programs are started by the same
+command line, with a configuration that says nothing but paths and the socket. In `wait` and `load` both daemons run and
+have their turns within seconds, so that the load of the machine is the same for both.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import subprocess
 import sysconfig
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -37,6 +39,9 @@ PROGRAMS: dict[str, list[str]] = {
 }
 TICKS = os.sysconf("SC_CLK_TCK")
 READY_IN = 60.0
+TURNS = 4
+"""How often each program has its turn under load, in one round."""
+NOBODY = "no daemon"
 
 
 class Connection(http.client.HTTPConnection):
@@ -153,51 +158,80 @@ def measure_latency(program: list[str], folder: Path, _: float) -> dict[str, flo
     return spread(found)
 
 
-def measure_wait(program: list[str], folder: Path, _: float) -> dict[str, float]:
-    """Milliseconds of a sync that waits, after a commit of one row."""
-    path = folder / "a.db"
-    application = database(path)
-    daemon = Running(program, folder, [path])
-    daemon.sync(path)
-    found = []
-    for _number in range(40):
-        time.sleep(0.05)
-        insert(application)
-        started = time.perf_counter()
-        daemon.sync(path)
-        found.append((time.perf_counter() - started) * 1000)
-    daemon.stop()
-    return spread(found)
+def measure_wait(folder: Path, _: float) -> dict[str, dict[str, float]]:
+    """Milliseconds of a sync that waits after a commit of one row, over the socket and as a command."""
+    applications = {name: database(below(folder, name) / "a.db") for name in PROGRAMS}
+    daemons = {name: Running(program, folder / name, [folder / name / "a.db"]) for name, program in PROGRAMS.items()}
+    found: dict[str, dict[str, list[float]]] = {name: {"socket": [], "command": []} for name in PROGRAMS}
+    for _number in range(60):
+        for name, daemon in daemons.items():
+            path = folder / name / "a.db"
+            line = [*PROGRAMS[name], "sync", "-wait", "-socket", str(daemon.socket), str(path)]
+            for way, sync in (("socket", partial(daemon.sync, path)), ("command", partial(run, line))):
+                time.sleep(0.05)
+                insert(applications[name])
+                started = time.perf_counter()
+                sync()
+                found[name][way].append((time.perf_counter() - started) * 1000)
+    for daemon in daemons.values():
+        daemon.stop()
+    return {
+        name: {f"{way} {key}": value for way, times in ways.items() for key, value in spread(times).items()}
+        for name, ways in found.items()
+    }
 
 
-def measure_load(program: list[str], folder: Path, seconds: float) -> dict[str, float]:
+def measure_load(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
     """Processor time, memory, and the application's commits at 1,000 transactions a second."""
-    path = folder / "a.db"
-    application = database(path)
-    daemon = Running(program, folder, [path])
+    applications = {name: database(below(folder, name) / "a.db") for name in (*PROGRAMS, NOBODY)}
+    daemons = {name: Running(program, folder / name, [folder / name / "a.db"]) for name, program in PROGRAMS.items()}
+    commits: dict[str, list[float]] = {name: [] for name in applications}
+    used = dict.fromkeys(daemons, 0.0)
     time.sleep(2)
-    commits: list[float] = []
-    before, started = daemon.cpu(), time.perf_counter()
+    for _ in range(TURNS):
+        for name, application in applications.items():
+            before = daemons[name].cpu() if name in daemons else 0.0
+            commits[name] += write_for(application, seconds)
+            # What follows the last commit is its work, too.
+            time.sleep(1)
+            used[name] = used.get(name, 0.0) + (daemons[name].cpu() - before if name in daemons else 0.0)
+    found = {}
+    for name, times in commits.items():
+        ordered = spread(times)
+        found[name] = {"commit p50 us": ordered["p50"], "commit p99 us": ordered["p99"]}
+        if name in daemons:
+            now, peak = daemons[name].memory()
+            log = (folder / name / "a.db-wal").stat().st_size
+            cpu = used[name] / (TURNS * seconds) * 100
+            found[name] |= {"cpu %": cpu, "RSS MB": now, "peak MB": peak, "log MB": log / 1e6}
+            daemons[name].stop()
+    return found
+
+
+def write_for(application: apsw.Connection, seconds: float) -> list[float]:
+    """Microseconds of each of a thousand commits a second."""
+    times: list[float] = []
+    started = time.perf_counter()
     while (now := time.perf_counter()) < started + seconds:
-        due = started + len(commits) / 1000
+        due = started + len(times) / 1000
         if now < due:
             time.sleep(due - now)
         begun = time.perf_counter()
         insert(application)
-        commits.append((time.perf_counter() - begun) * 1e6)
-    used = (daemon.cpu() - before) / (time.perf_counter() - started) * 100
-    now_used, peak = daemon.memory()
-    log = Path(f"{path}-wal").stat().st_size
-    daemon.stop()
-    found = spread(commits)
-    return {
-        "cpu %": used,
-        "RSS MB": now_used,
-        "peak MB": peak,
-        "log MB": log / 1e6,
-        "commit p50 us": found["p50"],
-        "commit p99 us": found["p99"],
-    }
+        times.append((time.perf_counter() - begun) * 1e6)
+    return times
+
+
+def below(folder: Path, name: str) -> Path:
+    """A new folder in a folder."""
+    made = folder / name
+    made.mkdir()
+    return made
+
+
+def run(line: list[str]) -> None:
+    """A command that must succeed."""
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
 
 
 def measure_idle(program: list[str], folder: Path, seconds: float) -> dict[str, float]:
@@ -246,33 +280,42 @@ def spread(values: list[float]) -> dict[str, float]:
     }
 
 
-CASES: dict[str, Callable[[list[str], Path, float], dict[str, float]]] = {
+TOGETHER: dict[str, Callable[[Path, float], dict[str, dict[str, float]]]] = {"wait": measure_wait, "load": measure_load}
+"""What is measured of both programs at once."""
+ALONE: dict[str, Callable[[list[str], Path, float], dict[str, float]]] = {
     "latency": measure_latency,
-    "wait": measure_wait,
-    "load": measure_load,
     "idle": measure_idle,
     "first": measure_first,
 }
 
 
+def measured(case: str, seconds: float) -> dict[str, dict[str, float]]:
+    """One round of a case, by programs."""
+    found = {}
+    for name, program in PROGRAMS.items():
+        folder = Path(tempfile.mkdtemp(prefix="plait-bench-"))
+        try:
+            if case in TOGETHER:
+                return TOGETHER[case](folder, seconds)
+            found[name] = ALONE[case](program, folder, seconds)
+        finally:
+            shutil.rmtree(folder)
+    return found
+
+
 def main() -> None:
     """Run the chosen cases, the programs in turn, and print medians."""
     parser = argparse.ArgumentParser(description="Plait and Litestream in turn")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=" ".join(CASES))
+    cases = (*ALONE, *TOGETHER)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=" ".join(cases))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=15.0)
     arguments = parser.parse_args()
-    for case in arguments.cases or CASES:
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in PROGRAMS}
-        for _ in range(arguments.rounds):
-            for name, program in PROGRAMS.items():
-                folder = Path(tempfile.mkdtemp(prefix="plait-bench-"))
-                found[name].append(CASES[case](program, folder, arguments.seconds))
-                shutil.rmtree(folder)
+    for case in arguments.cases or cases:
+        rounds = [measured(case, arguments.seconds) for _ in range(arguments.rounds)]
         print(f"\n{case}")
-        for name, rounds in found.items():
-            keys = rounds[0]
-            medians = [f"{key} {statistics.median(one[key] for one in rounds):.2f}" for key in keys]
+        for name, keys in rounds[0].items():
+            medians = [f"{key} {statistics.median(one[name][key] for one in rounds):.2f}" for key in keys]
             print(f"  {name:12}{', '.join(medians)}", flush=True)
 
 
