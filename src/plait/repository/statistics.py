@@ -14,14 +14,14 @@ import msgspec
 from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError
 from plait.repository import contents
-from plait.repository.format import btrees, dirpacks, entries, packed, wire
+from plait.repository.format import btrees, dirpacks, entries, wire
 from plait.repository.format.entries import XattrEntry
 from plait.repository.format.headers import CONTENT_TYPE_INDEX, DIRPACK_INDEX, SUMMARY_INDEX
-from plait.repository.format.resources import NO_MAC, Resource
+from plait.repository.format.resources import MAC_SIZE, NO_MAC, Resource
 from plait.repository.segments import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from plait.repository.format.headers import Header, Source
     from plait.repository.reading import RepositoryReader
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _LISTS: Final = "lists"
 """The trees of directories' lists, which are looked through first."""
+_OBJECT: Final = b"\xa6object\xc4\x20"
+"""The field of an entry that names its object, as msgpack has it; the identifier follows."""
 _HINT: Final = "`check` tells which snapshots are hit"
 
 
@@ -129,12 +131,12 @@ class _Holders:
 
     def hand_down(self) -> None:
         """Hands the sets down to every blob. Raises IntegrityError, CancelledError, and the store's errors."""
-        listed: set[bytes] = set()
+        listed: Collection[bytes] = ()
         for kind, name in sorted(self._trees, key=lambda tree: tree[1] != _LISTS):
             values = self._leaves(kind, self._trees[kind, name])
             match name:
                 case _ if name == _LISTS:
-                    listed |= self._take_lists(values)
+                    listed = self._take_lists(values)
                 case "paths" | "types":
                     self._mark(Resource.VFS_ENTRY, values)
                     self._take_entries({mac: mask for mac, mask in values.items() if mac not in listed})
@@ -178,33 +180,21 @@ class _Holders:
     ) -> tuple[dict[bytes, btrees.Node], list[list[bytes]]]:
         """All nodes below some, and which of them are so many steps from the leaves."""
         read: dict[bytes, btrees.Node] = {}
-        heights: dict[bytes, int] = {}
-        waiting = list(tops)
-        while waiting:
+        wanted = set(tops)
+        while wanted:
             self._cancellation.raise_if_cancelled()
-            mac = waiting[-1]
-            if mac in heights:
-                waiting.pop()
-                continue
-            node = read.get(mac)
-            if node is None:
-                node = read[mac] = btrees.read_node(self._repository.blob(kind.node, mac))
-                unknown = [below for below in node.pointers or () if below not in heights]
-                if any(below in read for below in unknown):
-                    raise IntegrityError(f"a tree runs in a circle at node {mac.hex()}")
-                if unknown:
-                    waiting += unknown
-                    continue
-            heights[mac] = 1 + max((heights[below] for below in node.pointers or ()), default=-1)
-            waiting.pop()
-        levels: list[list[bytes]] = [[] for _ in range(1 + max(heights.values(), default=-1))]
-        for mac, height in heights.items():
-            levels[height].append(mac)
-        return read, levels
+            below: set[bytes] = set()
+            for mac, data in self._repository.blobs.read_all(kind.node, [(mac, mac) for mac in wanted]):
+                if isinstance(data, IntegrityError):
+                    raise data
+                node = read[mac] = btrees.read_node(data)
+                below.update(node.pointers or ())
+            wanted = below - read.keys()
+        return read, _levels(read)
 
-    def _take_lists(self, lists: dict[bytes, int]) -> set[bytes]:
+    def _take_lists(self, lists: dict[bytes, int]) -> Collection[bytes]:
         """The objects of the entries in directories' lists; the entries that they hold."""
-        listed: set[bytes] = set()
+        listed: dict[bytes, bytes] = {}
         objects = self._objects
         for mac, mask in lists.items():
             self._cancellation.raise_if_cancelled()
@@ -212,12 +202,13 @@ class _Holders:
                 continue
             objects[mac] |= mask
             for plain, entry in dirpacks.split(self._repository.content(mac)):
-                glance = packed.glance(plain)
-                found = entries.read(plain).object if glance is None else glance.object
-                listed.add(entry)
+                # Most entries of a directory that changed are in its other lists, too.
+                found = listed.get(entry)
+                if found is None:
+                    found = listed[entry] = _object_of(plain)
                 if found != NO_MAC:
                     objects[found] |= mask
-        return listed
+        return listed.keys()
 
     def _take_entries(self, found: dict[bytes, int]) -> None:
         """The objects of entries that are in no list."""
@@ -244,6 +235,30 @@ class _Holders:
             for chunk in item.chunks or ():
                 masks[chunk.content_mac + suffix] |= mask
                 lengths[chunk.content_mac] = chunk.length
+
+
+def _levels(nodes: dict[bytes, btrees.Node]) -> list[list[bytes]]:
+    """Nodes by how many steps they are from the leaves below them. Raises IntegrityError where there is no end."""
+    levels = [[mac for mac, node in nodes.items() if node.is_leaf]]
+    known = set(levels[0])
+    above = [(mac, node) for mac, node in nodes.items() if not node.is_leaf]
+    while above:
+        level = [mac for mac, node in above if known.issuperset(node.pointers or ())]
+        if not level:
+            raise IntegrityError("a tree of a snapshot runs in a circle")
+        known.update(level)
+        above = [(mac, node) for mac, node in above if mac not in known]
+        levels.append(level)
+    return levels
+
+
+def _object_of(plain: bytes) -> bytes:
+    """The object that an entry names."""
+    if plain.count(_OBJECT) == 1:
+        # Nothing else in it, such as its name, can be taken for the field that every entry has.
+        start = plain.index(_OBJECT) + len(_OBJECT)
+        return plain[start : start + MAC_SIZE]
+    return entries.read(plain).object
 
 
 def _trees(source: Source) -> Iterable[tuple[btrees.Kind, str, bytes]]:
