@@ -11,8 +11,12 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import pytest
 
+from plait.repository.format import configuration
+from plait.repository.format.derivation import Argon2id, derive_key
+from plait.repository.format.encryption import Cipher
 from plait.testing.servers import ServerError
 
 if TYPE_CHECKING:
@@ -32,6 +36,9 @@ VARIES = (
     (re.compile(r"\b\d+\.\d+ ?s\b"), "DURATION"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "TRANSACTION"),
 )
+KEY_FILE = re.compile(r" create .*--keyfile (\S+)")
+CHEAP = Argon2id(time=1, memory=64)
+"""Costs of a key that a page need not wait a second for with every command; repositories keep theirs."""
 REMOTE = """\
 [box]
 type = s3
@@ -94,9 +101,26 @@ class Shell:
             check=False,
         )
         self._status = done.returncode
+        made = KEY_FILE.search(step.command)
+        if made is not None and not done.returncode:
+            make_cheap(self.directory, (self.directory / made[1]).read_bytes().removesuffix(b"\n"))
         lines = done.stdout.splitlines()
         self._names |= zip(NAME.findall("\n".join(step.output)), NAME.findall(done.stdout), strict=False)
         return lines
+
+
+def make_cheap(directory: Path, passphrase: bytes) -> None:
+    """Gives the new repository, in which nothing is stored yet, a key by the same passphrase that costs little."""
+    for path in directory.glob("*/CONFIG"):
+        found = configuration.read(path.read_bytes())
+        if found.encryption is None or found.encryption.derivation.argon2id == CHEAP:
+            continue
+        derivation = msgspec.structs.replace(found.encryption.derivation, argon2id=CHEAP)
+        key = derive_key(passphrase, derivation)
+        encryption = found.encryption
+        cipher = Cipher(key, encryption.sub_key_algorithm, encryption.data_algorithm, encryption.chunk_size, os.urandom)
+        encryption = msgspec.structs.replace(encryption, derivation=derivation, canary=cipher.encrypt(os.urandom(32)))
+        path.write_bytes(configuration.write(msgspec.structs.replace(found, encryption=encryption), key))
 
 
 @pytest.fixture
@@ -106,9 +130,9 @@ def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Iterator[Shell]:
     A daemon whose number is in the file `pid` ends with it.
     """
     home, work = tmp_path / "home", tmp_path / "work"
-    configuration = home / ".config/rclone/rclone.conf"
-    configuration.parent.mkdir(parents=True)
-    configuration.write_text(REMOTE.format(seaweedfs))
+    rclone = home / ".config/rclone/rclone.conf"
+    rclone.parent.mkdir(parents=True)
+    rclone.write_text(REMOTE.format(seaweedfs))
     work.mkdir()
     with contextlib.suppress(ServerError):
         seaweedfs.make_bucket("holiday")
@@ -123,6 +147,7 @@ def shell(tmp_path: Path, seaweedfs: S3Endpoint) -> Iterator[Shell]:
     [
         *("tutorial", "how-to/filters", "how-to/plans", "how-to/databases", "how-to/snapshots"),
         "how-to/syncing-repositories",
+        "how-to/upkeep",
         "how-to/using-snapshots",
     ],
 )
