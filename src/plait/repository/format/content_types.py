@@ -135,7 +135,8 @@ def _is_json(text: bytes, *, whole: bool) -> bool:
 
 def _is_table(head: bytes, separator: bytes) -> bool:
     """Whether there are two lines or more, of as many fields each, at least two."""
-    if separator not in head:
+    first = head.partition(b"\n")[0]
+    if separator not in head or (separator not in first and first[:1] not in {b"", b"#", b"\r"}):
         return False
     lines = head.splitlines()
     if len(head) >= SNIFFED:
