@@ -280,7 +280,7 @@ class Managed:
             return
         self._fruitless = 0
         is_steady = now - self._fruitful_at < 2 * self._interval + _SOON
-        self._interval = max(self._spacing, min(_STEADY_INTERVAL, 1.5 * self._interval)) if is_steady else self._spacing
+        self._interval = max(self._spacing, min(_STEADY_INTERVAL, 2.5 * self._interval)) if is_steady else self._spacing
         self._fruitful_at = now
         turn.interval = self._interval
 

@@ -34,7 +34,10 @@ _CANNOT_OPEN: Final = "may this user read and write it, and are descriptors left
 
 
 class Backfill(msgspec.Struct, frozen=True):
-    """What a checkpoint came to: frames of the log, and how many of them are in the database."""
+    """What a checkpoint came to: frames of the log, and how many of them are in the database.
+
+    Both are -1 where another connection was checkpointing.
+    """
 
     frames: int
     taken: int
@@ -42,7 +45,7 @@ class Backfill(msgspec.Struct, frozen=True):
     @property
     def is_complete(self) -> bool:
         """Whether the next writer may restart the log."""
-        return self.taken == self.frames
+        return 0 <= self.frames == self.taken
 
 
 class Connections:
