@@ -192,6 +192,9 @@ def _open(command: RepositoryCommand) -> None:
     try:
         _ = command.repository
     except SecretError as error:
+        if "passphrase" not in error.message:
+            # The key of a bucket, say: the repository was not reached.
+            _end_without_repository(command, error.message)
         reason = "failed to unlock repository" if error.message.endswith(" is wrong") else error.message
         _complain(f"{_NAME}: {reason}")
         raise Stop(_NOT_UNLOCKED) from None
