@@ -37,6 +37,7 @@ try:
         seal_stream,
         tree_shape,
         wal_checksum,
+        write_file,
     )
 except ImportError:
     from plait.native.pure import (
@@ -54,6 +55,7 @@ except ImportError:
         seal_stream,
         tree_shape,
         wal_checksum,
+        write_file,
     )
 
     IMPLEMENTATION = "python"
@@ -81,4 +83,5 @@ __all__ = [
     "seal_stream",
     "tree_shape",
     "wal_checksum",
+    "write_file",
 ]

@@ -6,6 +6,7 @@ from plait.native.pure.content import Flag
 from plait.native.pure.copy_files import Outcome
 from plait.native.pure.fastcdc import Bytes
 from plait.native.pure.scan import Scan
+from plait.native.pure.write_file import Numbers
 
 SEALS: int
 
@@ -35,3 +36,12 @@ def scan_pages(directory: int, rows: int, /) -> Iterator[Scan]: ...
 def seal_stream(key: Bytes, secret: Bytes, plain: Bytes, record_size: int, /) -> bytes: ...
 def tree_shape(ranks: Bytes, order: int, /) -> list[bytes]: ...
 def wal_checksum(data: Bytes, big_endian: bool, seed: tuple[int, int], /) -> tuple[int, int]: ...
+def write_file(
+    root: int,
+    parents: Sequence[bytes],
+    names: tuple[bytes, bytes],
+    data: Bytes,
+    mode: int,
+    modified: int | None,
+    /,
+) -> Numbers | None: ...

@@ -6,6 +6,7 @@ import errno
 import os
 from contextlib import ExitStack
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from plait.model.items import Kind, Stat
 from plait.stores.base import PLAIN, Deleted, Features
 from plait.stores.content import BLOCK, BytesReader
 from plait.stores.hashes import COMPUTABLE, new_digest
+from plait.stores.local.at_once import AT_ONCE, can_write_at_once, checked_whole, write_at_once
 from plait.stores.local.attributes import apply_metadata, kind_of, read_metadata, stat_of, times_of
 from plait.stores.local.copying import Batch
 from plait.stores.local.hashing import hash_small_files
@@ -149,6 +151,13 @@ class LocalStore:
         return LocalReader(descriptor, stat, key, offset, length, check=check)
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+        if size is not None and size <= AT_ONCE and can_write_at_once(how, self.options):
+            where = place(key)
+            data = checked_whole(content, size, how, key)
+            stat = write_at_once(self.root, where, data, how, self.options)
+            if stat is not None:
+                return stat
+            content = BytesIO(data)
         target = self.open_target(key, how)
         try:
             if stands_for_link(target.leaf, self.options):

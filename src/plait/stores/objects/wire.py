@@ -7,9 +7,11 @@ environment, and trusts no length that the other side announces.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import socket
+import struct
 import time
 from contextlib import suppress
 from functools import lru_cache
@@ -22,6 +24,8 @@ from plait.stores.network import service_option
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Mapping, Sequence
+
+    from _typeshed import WriteableBuffer
 
     from plait.stores.base import Deadlines
     from plait.stores.proxies import Proxy
@@ -36,6 +40,7 @@ FILE_BLOCK: Final = 4 << 20
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 DRAIN: Final = 64 << 10
 """Up to so many unread bytes of a body are read to keep the connection; beyond it a new one is cheaper."""
+TIMED_OUT: Final = "timed out"
 QUIET: Final = 1.0
 """Seconds after which an idle connection is looked at before it is used again."""
 
@@ -96,12 +101,28 @@ class Connection:
             if tls is not None:
                 self._socket = tls.wrap_socket(self._socket, server_hostname=address.host)
             self._socket.settimeout(deadlines.idle)
-            self.file = cast("BinaryIO", self._socket.makefile("rb", BUFFER))
+            self.file = self._opened(deadlines.idle)
         except BaseException:
             self._socket.close()
             raise
         self.exchanges = 0
         self._since = time.monotonic()
+
+    def _opened(self, idle: float | None) -> BinaryIO:
+        """What is received, as a file.
+
+        With a time limit, Python asks the system before every call whether it would have to wait. Where the system
+        can keep the limit by itself, that is left to it: half the calls.
+        """
+        if type(self._socket) is not socket.socket or os.name != "posix":
+            return cast("BinaryIO", self._socket.makefile("rb", BUFFER))
+        if idle is not None:
+            seconds, fraction = divmod(max(idle, 1e-6), 1)
+            limit = struct.pack("@ll", int(seconds), int(fraction * 1e6))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._socket.settimeout(None)
+        return cast("BinaryIO", io.BufferedReader(_Incoming(self._socket), BUFFER))
 
     def _through(self, proxy: Proxy, tls: ssl.SSLContext | None) -> None:
         """Makes what comes next reach the server; a proxy of HTTP understands plain requests by itself."""
@@ -118,12 +139,15 @@ class Connection:
 
     def send(self, data: bytes | memoryview) -> None:
         """Sends all of `data`. Raises OSError."""
-        if len(data) <= SEND_BLOCK:
-            self._socket.sendall(data)
-            return
-        view = memoryview(data)
-        for start in range(0, len(view), SEND_BLOCK):
-            self._socket.sendall(view[start : start + SEND_BLOCK])
+        try:
+            if len(data) <= SEND_BLOCK:
+                self._socket.sendall(data)
+                return
+            view = memoryview(data)
+            for start in range(0, len(view), SEND_BLOCK):
+                self._socket.sendall(view[start : start + SEND_BLOCK])
+        except BlockingIOError:
+            raise TimeoutError(TIMED_OUT) from None
 
     def send_file(self, descriptor: int, offset: int, length: int) -> None:
         """Sends a range of an open file, without a copy where the connection is plain. Raises OSError, ProtocolError.
@@ -140,22 +164,12 @@ class Connection:
     def _send_some(self, descriptor: int, offset: int, length: int) -> int:
         if not self._plain or not hasattr(os, "sendfile"):
             data = os.pread(descriptor, min(length, SEND_BLOCK), offset)
-            self._socket.sendall(data)
+            self.send(data)
             return len(data)
         try:
             return os.sendfile(self._socket.fileno(), descriptor, offset, length)
         except BlockingIOError:
-            self._wait_to_send()
-            return self._send_some(descriptor, offset, length)
-
-    def _wait_to_send(self) -> None:
-        from select import POLLOUT, poll
-
-        watch = poll()
-        watch.register(self._socket, POLLOUT)
-        patience = self._socket.gettimeout()
-        if not watch.poll(None if patience is None else patience * 1000):
-            raise TimeoutError("timed out")
+            raise TimeoutError(TIMED_OUT) from None
 
     def receive(self, method: str) -> Response:
         """The answer to the request just sent, its body unread. Raises OSError, ProtocolError."""
@@ -218,6 +232,22 @@ class Connection:
             if len(lines) > MOST_HEADERS:
                 raise ProtocolError("the answer has too many headers")
         return lines
+
+
+class _Incoming(io.RawIOBase):
+    """What arrives at a socket that waits by itself, up to its time limit."""
+
+    def __init__(self, incoming: socket.socket) -> None:
+        self._socket = incoming
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        try:
+            return self._socket.recv_into(buffer)
+        except BlockingIOError:
+            raise TimeoutError(TIMED_OUT) from None
 
 
 class Response:
