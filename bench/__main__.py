@@ -1,10 +1,10 @@
 """`make bench`: Plait and its peers in turn, as a Markdown table.
 
-    python -m bench [CASE ...] [--rounds N] [--scale F] [--directory DIR]
+    python -m bench [CASE ...] [--rounds N] [--scale F] [--directory DIR] [--tree DIR]
 
 Cases: start, small, big, unchanged, upload-small, download-small, upload-big, download-big, renames, buckets,
-unchanged-bucket, check, backup, backup-unchanged, backup-changed, million. `--scale 0.1` makes everything ten times
-smaller, to try the harness.
+unchanged-bucket, check, backup, backup-unchanged, backup-changed, backup-restore, backup-check, million. `--scale 0.1`
+makes everything ten times smaller, to try the harness; `--tree DIR` takes a tree of yours for the backups.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ GIBIBYTE = 1 << 30
 S3_CASES = {"upload-small", "download-small", "upload-big", "download-big", "buckets", "unchanged-bucket"}
 ALL = (
     *("start", "small", "big", "unchanged", "upload-small", "download-small", "upload-big", "download-big", "renames"),
-    *("buckets", "unchanged-bucket", "check", "backup", "backup-unchanged", "backup-changed", "million"),
+    *("buckets", "unchanged-bucket", "check", "backup", "backup-unchanged", "backup-changed", "backup-restore"),
+    *("backup-check", "million"),
 )
 
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--directory", type=Path, default=None)
+    parser.add_argument("--tree", type=Path, default=None)
     arguments = parser.parse_args()
     chosen = arguments.cases or list(ALL)
     print(
@@ -50,7 +52,7 @@ def main() -> None:
         if directory is None:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plait-bench-")))
         s3 = stack.enter_context(seaweedfs()) if S3_CASES & set(chosen) else None
-        bench = Bench(cases.ground(directory, s3), arguments.rounds, arguments.scale)
+        bench = Bench(cases.ground(directory, s3), arguments.rounds, arguments.scale, arguments.tree)
         for case in chosen:
             title, competitors = bench.case(case)
             print(table(title, compete(competitors, arguments.rounds)), flush=True)
@@ -59,10 +61,11 @@ def main() -> None:
 class Bench:
     """Lays the ground of each case once."""
 
-    def __init__(self, ground: cases.Ground, rounds: int, scale: float) -> None:
+    def __init__(self, ground: cases.Ground, rounds: int, scale: float, tree: Path | None = None) -> None:
         self._ground = ground
         self._rounds = rounds
         self._scale = scale
+        self._tree = tree
 
     def case(self, name: str) -> tuple[str, list[Competitor]]:
         """The title and the competitors of a case."""
@@ -145,19 +148,33 @@ class Bench:
         title = f"check --download, {count:,} files of 4 KiB"
         return title, more.checked(self._ground, source, self._ground.root / f"checked-{count}")
 
-    def _backup(self) -> tuple[str, list[Competitor]]:
+    def _saved(self) -> tuple[str, Path]:
+        """What is backed up, and what to call it."""
+        if self._tree is not None:
+            return str(self._tree), self._tree
         count = self._count(40_000)
-        return f"first backup, {count:,} files of 4 KiB", snapshots.first_backup(self._ground, self._small_files(count))
+        return f"{count:,} files of 4 KiB", self._small_files(count)
+
+    def _backup(self) -> tuple[str, list[Competitor]]:
+        what, tree = self._saved()
+        return f"first backup, {what}", snapshots.first_backup(self._ground, tree)
 
     def _backup_unchanged(self) -> tuple[str, list[Competitor]]:
-        count = self._count(40_000)
-        title = f"backup of {count:,} files of 4 KiB, nothing changed"
-        return title, snapshots.next_backup(self._ground, self._small_files(count), changes=False)
+        what, tree = self._saved()
+        return f"backup of {what}, nothing changed", snapshots.next_backup(self._ground, tree, changes=False)
 
     def _backup_changed(self) -> tuple[str, list[Competitor]]:
-        count = self._count(40_000)
-        title = f"backup of {count:,} files of 4 KiB, one in a hundred changed"
-        return title, snapshots.next_backup(self._ground, self._small_files(count), changes=True)
+        what, tree = self._saved()
+        title = f"backup of {what}, one file in a hundred changed"
+        return title, snapshots.next_backup(self._ground, tree, changes=True)
+
+    def _backup_restore(self) -> tuple[str, list[Competitor]]:
+        what, tree = self._saved()
+        return f"restore of {what}", snapshots.read_back(self._ground, tree, restore=True)
+
+    def _backup_check(self) -> tuple[str, list[Competitor]]:
+        what, tree = self._saved()
+        return f"check of {what}, all data read", snapshots.read_back(self._ground, tree, restore=False)
 
 
 if __name__ == "__main__":

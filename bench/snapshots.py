@@ -1,4 +1,4 @@
-"""Backups of a tree: Plait, restic, borg and plakar in turn, each where it is installed, encrypted.
+"""Backups of a tree, restored and checked: Plait, restic, borg, plakar in turn, each where it is installed, encrypted.
 
 plakar is the program that the environment variable PLAIT_PEER_PLAKAR names. What the derivation of the key costs (a
 second or two, of all but borg) is part of each run.
@@ -22,11 +22,16 @@ _PASSPHRASE = "correct horse battery staple"
 
 
 class _Program(NamedTuple):
-    """A program that backs up: how it makes a repository, and how it saves a tree into one."""
+    """A program that backs up: how it makes a repository, saves a tree into one, and brings the newest one back.
+
+    `check` reads all data back and verifies it. borg restores to where it is started, so not here.
+    """
 
     name: str
     create: Callable[[Path], Sequence[str | Path]]
     backup: Callable[[Path, Path], Sequence[str | Path]]
+    check: Callable[[Path], Sequence[str | Path]]
+    restore: Callable[[Path, Path], Sequence[str | Path]] | None = None
 
 
 def _programs(ground: Ground) -> list[_Program]:
@@ -35,6 +40,8 @@ def _programs(ground: Ground) -> list[_Program]:
             "plait",
             lambda place: plait(ground, "at", place, "create"),
             lambda place, tree: plait(ground, "at", place, "backup", "--quiet", tree),
+            lambda place: plait(ground, "at", place, "check", "--quiet"),
+            lambda place, out: plait(ground, "at", place, "restore", "--quiet", "-o", out),
         )
     ]
     if restic := shutil.which("restic"):
@@ -43,6 +50,8 @@ def _programs(ground: Ground) -> list[_Program]:
                 "restic",
                 lambda place: (restic, "-r", place, "init", "-q"),
                 lambda place, tree: (restic, "-r", place, "backup", "-q", tree),
+                lambda place: (restic, "-r", place, "check", "-q", "--read-data"),
+                lambda place, out: (restic, "-r", place, "restore", "-q", "latest", "--target", out),
             )
         )
     if borg := shutil.which("borg"):
@@ -51,6 +60,7 @@ def _programs(ground: Ground) -> list[_Program]:
                 "borg",
                 lambda place: (borg, "init", "-e", "repokey-blake2", place),
                 lambda place, tree: (borg, "create", "-C", "lz4", f"{place}::{{now:%f}}", tree),
+                lambda place: (borg, "check", "--verify-data", place),
             )
         )
     if plakar := os.environ.get("PLAIT_PEER_PLAKAR"):
@@ -59,6 +69,8 @@ def _programs(ground: Ground) -> list[_Program]:
                 "plakar",
                 lambda place: (plakar, "at", place, "create"),
                 lambda place, tree: (plakar, "-quiet", "at", place, "backup", "-no-progress", tree),
+                lambda place: (plakar, "-quiet", "at", place, "check"),
+                lambda place, out: (plakar, "-quiet", "at", place, "restore", "-to", out),
             )
         )
     return found
@@ -112,3 +124,26 @@ def next_backup(ground: Ground, tree: Path, *, changes: bool) -> list[Competitor
         return Competitor(program.name, lambda _: program.backup(place, own), before, environment)
 
     return [lay(program) for program in _programs(ground)]
+
+
+def read_back(ground: Ground, tree: Path, *, restore: bool) -> list[Competitor]:
+    """The snapshot of a tree restored to an empty directory, or checked."""
+
+    def lay(program: _Program) -> Competitor:
+        environment = _environment(ground, program.name)
+        place = ground.fresh(f"saved-{program.name}")
+
+        def before(_: int) -> None:
+            if not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                run(program.create(place), {**os.environ, **environment})
+                run(program.backup(place, tree), {**os.environ, **environment})
+
+        def command(number: int) -> Sequence[str | Path]:
+            if restore and program.restore is not None:
+                return program.restore(place, ground.fresh(f"restored-{program.name}-{number}"))
+            return program.check(place)
+
+        return Competitor(program.name, command, before, environment)
+
+    return [lay(program) for program in _programs(ground) if program.restore is not None or not restore]
