@@ -169,3 +169,19 @@ def test_a_mirror_restores_what_differs(
     (tmp_path / "out" / names[0]).unlink()
     assert main(["sync", target, "@golden:2305:docs"]) != 0
     assert "a snapshot never changes" in capsys.readouterr().err
+
+
+def test_a_range_and_a_size_are_those_of_a_tree(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "plakar").mkdir()
+    entry = {"version": "v1.0.0", "stores": {"golden": {"location": str(plain)}}}
+    (tmp_path / "plakar/stores.yml").write_text(json.dumps(entry))
+    assert main(["cat", "@golden:66ce:docs/page.html"]) == 0
+    whole = capfdbinary.readouterr().out
+    assert main(["cat", "--offset", "3", "--count", "5", "@golden:66ce:docs/page.html"]) == 0
+    assert capfdbinary.readouterr().out == whole[3:8]
+    assert main(["size", "--json", "@golden:66ce:docs/page.html"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["bytes"] == len(whole)

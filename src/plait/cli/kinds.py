@@ -23,6 +23,8 @@ _MAGIC: Final = b"_KLOSET_"
 """How the file `CONFIG` of a Kloset repository begins."""
 _LTX_PLACES: Final = ("ltx/0/", "0000/")
 """Where the first level of a replica lies: on files, and on an object store."""
+_RANGE: Final = frozenset({"offset", "count", "head", "tail"})
+"""The options that ask for a range of a file."""
 _GENERATION: Final = re.compile(r"[0-9a-f]{16}(/.*)?")
 """What lies below `generations/` in a replica of Litestream 0.3."""
 _SNAPSHOT_WORD: Final = re.compile(r"(@[^:/,]+):(.*)", re.DOTALL)
@@ -87,6 +89,21 @@ def decide_repository(situation: Situation) -> Choice:
     if situation.at is not None:
         return Choice(REPOSITORY, {"at": situation.at})
     return in_snapshot(situation.line.texts) or Choice(REPOSITORY)
+
+
+def decide_size(situation: Situation) -> Choice:
+    """The form of `size`: as `decide_one`, but what is in a snapshot is a tree."""
+    if situation.at is None and in_snapshot(situation.line.texts) is not None:
+        return Choice(TREE)
+    return decide_one(situation)
+
+
+def decide_cat(situation: Situation) -> Choice:
+    """The form of `cat`: as `decide_one`, but a range of a file in a snapshot is read from it as a tree."""
+    asked = {given.name for given in situation.line.given}
+    if situation.at is None and asked & _RANGE and in_snapshot(situation.line.texts) is not None:
+        return Choice(TREE)
+    return decide_one(situation)
 
 
 def decide_diff(situation: Situation) -> Choice:
