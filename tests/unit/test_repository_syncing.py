@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from plait.engine.workers import Cancellation
+from plait.model.errors import StoreError
 from plait.repository.checking.checking import check
 from plait.repository.events import Done, Event, Expected
 from plait.repository.files import StoredFiles
@@ -23,13 +25,15 @@ from plait.repository.syncing.learning import Lesson, learn
 from plait.repository.syncing.pairs import Pairs
 from plait.repository.syncing.settings import Direction, Outcome, Planned, SyncSettings
 from plait.repository.syncing.syncing import Sync
+from plait.stores.base import PLAIN, Outgoing
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from plait.model.items import Stat
     from plait.repository.syncing.settings import SyncEvent
-    from plait.stores.base import Features
+    from plait.stores.base import Features, Source
 
 OTHER = Chunking(min_size=2048, normal_size=8192, max_size=65536)
 
@@ -57,6 +61,18 @@ class FarStore(MemoryStore):
     @property
     def features(self) -> Features:
         return msgspec.structs.replace(super().features, depends_on_network=True)
+
+
+class FailingStore(MemoryStore):
+    """One that takes so many files, and then no more."""
+
+    left = 1000
+
+    def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+        if not self.left:
+            raise StoreError("the store takes no more")
+        self.left -= 1
+        return super().write(key, content, size, how)
 
 
 def lay_tree(root: Path) -> None:
@@ -238,3 +254,29 @@ def test_it_is_told_how_much_there_is_to_do(tmp_path: Path) -> None:
     # What came before counts along.
     assert back.size == there.size + 5_050_000
     assert back.items == sum(len(event.names) for event in done)
+
+
+def test_whenever_the_peer_fails_what_it_lists_is_whole(tmp_path: Path) -> None:
+    lay_tree(tmp_path)
+    (tmp_path / "sub/large").unlink()
+    at_once = SyncSettings(publish_seconds=0)
+    with Repository.create(MemoryStore(), None) as source:
+        source.backup([str(tmp_path)])
+        (tmp_path / "other").write_bytes(b"other" * 1000)
+        source.backup([str(tmp_path)])
+        listed = []
+        for writes in range(100):
+            store = FailingStore()
+            with Repository.create(store, None) as peer:
+                store.left = writes
+                with suppress(StoreError):
+                    sync(source, peer, at_once)
+            store.left = 1000
+            with Repository.open(store) as peer:
+                snapshots = peer.snapshots()
+                checked = check(peer.reader, peer.files, [(snapshot, "/") for snapshot in snapshots])
+                assert not any(found.failed for found in checked.snapshots), writes
+                listed.append(len(snapshots))
+            if listed[-1] == 2:
+                break
+    assert {0, 2} <= set(listed)

@@ -133,12 +133,14 @@ class Writer:
         """Makes everything that was added part of the repository, and `records` with it, in one state.
 
         `last`: kind, identifier and bytes of a blob that refers to the others: no state has it before all of them are
-        stored. Raises LockLostError, and what the storing raised; then that blob is not part of the repository.
+        stored. It is stored even where the repository holds another one under its identifier. Raises LockLostError, and
+        what the storing raised; then that blob is not part of the repository.
         """
         with self._publishing:
             self._in_between = False
         if last is not None:
-            self.put(*last)
+            self.claim(*last[:2])
+            self.add(*last)
         for lane in (self._chunks, self._others):
             with lane.lock:
                 full, lane.packing = lane.packing, Packing()

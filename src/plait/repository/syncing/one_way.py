@@ -267,10 +267,8 @@ class OneWay:
         copy = SnapshotCopy(self._reader, peer, *tools, sync.listener, sync.cancellation)
         made = self._made(copy, header, tools.hands)
         plain = b"" if made is None else wire.encode(made)
-        if made is not None and not is_there(peer, snapshot, plain):
-            writer.claim(Resource.SNAPSHOT, snapshot)
-            writer.add(Resource.SNAPSHOT, snapshot, plain)
-        writer.publish()
+        is_new = made is not None and not is_there(peer, snapshot, plain)
+        writer.publish(last=(Resource.SNAPSHOT, snapshot, plain) if is_new else None)
         if made is not None:
             revive(peer, snapshot, plain, lock)
         tools.pairs.keep(peer.index.readable_packfiles(), () if made is None else (snapshot,))
