@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ import pytest
 from plait.cli.main import main
 from plait.model.errors import AlreadyExistsError, BusyError, DirectoryNotFoundError, PlaitError, SecretError
 from plait.repository import rekeying
+from plait.repository.format import locks
+from plait.repository.format.locks import Lock
+from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
 from plait.stores.local.store import LocalStore
@@ -80,7 +84,14 @@ def test_everything_is_in_the_new_one_and_the_old_is_kept(
     place = tmp_path / "repository"
     snapshots = model.lay(place)
     before, _ = contents(place)
+    grown = Path(rekeying.new_place(str(place)))
+    grown.mkdir()
+    with Repository.create(LocalStore(grown), None) as killed:
+        # What a killed run has left.
+        left = locks.write(Lock(timestamp=time.time_ns(), host="here", exclusive=False), killed.codec)
+        killed.writable_files.put(Folder.LOCKS, os.urandom(32), left)
     change(place)
+    assert not list((place / "locks").iterdir())
     after, found = contents(place)
     assert (after != before, found) == (True, snapshots)
     kept = Path(rekeying.old_place(str(place)))

@@ -25,7 +25,7 @@ from plait.model.errors import (
 )
 from plait.repository.checking.checking import check
 from plait.repository.events import Warned, silent
-from plait.repository.layout import CONFIGURATION
+from plait.repository.layout import CONFIGURATION, Folder
 from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, NotCopied, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
@@ -88,6 +88,9 @@ def copied(
         found = check(new.reader, new.files, everything, listener=listener, cancellation=cancellation)
         if not found.is_whole or len(everything) != len(new.reader.snapshots()):
             raise IntegrityError("what was written does not read back whole", hint="nothing was switched")
+        # Nobody else knows the new one yet: these are of earlier runs that were killed.
+        files = new.writable_files
+        files.remove(Folder.LOCKS, files.keys(Folder.LOCKS))
         yield
 
 
