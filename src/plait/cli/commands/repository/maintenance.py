@@ -37,6 +37,8 @@ def maintenance(command: RepositoryCommand) -> int:
         command.output.warn(f"snapshots need {done.lost} contents that are lost; `check` tells which paths are hit")
     if values.json:
         command.record(_record(done, grace, dry_run=values.dry_run))
+    elif command.output.silent and not command.is_front:
+        pass
     elif values.dry_run:
         _show_plan(command, done)
     else:

@@ -35,6 +35,8 @@ def repack(command: RepositoryCommand) -> int:
             }
         )
         return ExitCode.PARTLY if done.damaged else ExitCode.DONE
+    if command.output.silent:
+        return ExitCode.PARTLY if done.damaged else ExitCode.DONE
     moved, freed = show_binary_size(done.moved), show_binary_size(done.freed)
     if values.dry_run:
         text = f"repack: would rewrite {len(done.packfiles)} packfiles, moving {moved}; {freed} would come back"

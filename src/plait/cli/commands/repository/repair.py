@@ -55,13 +55,13 @@ def _show(command: RepositoryCommand, result: Repaired) -> None:
         verb = "is removed" if applied else "would be removed, unless it can be repaired"
         output.result(f"snapshot {snapshot.hex()} comes back with a lost state and is not whole: it {verb}")
     _list_hits(command, result.hit, "is hit")
-    if not result.is_needed:
+    if result.left:
+        _list_hits(command, result.left, "is still damaged")
+        output.error(f"{len(result.left)} of {max(len(result.hit), len(result.left))} paths could not be repaired")
+    elif not result.is_needed:
         output.result("repair: nothing is damaged")
     elif result.left is None:
         output.result(f"repair: {len(result.hit)} paths are hit; run with -apply to repair what can be")
-    elif result.left:
-        _list_hits(command, result.left, "is still damaged")
-        output.error(f"{len(result.left)} of {max(len(result.hit), len(result.left))} paths could not be repaired")
     else:
         output.result(f"repair: everything is whole again; {len(result.hit)} paths were hit")
 
