@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plait.stores.objects.signing import EMPTY, UNSIGNED, Keys, escape_path, query_string, sign
+from plait.stores.objects.signing_v2 import sign_v2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,41 @@ def test_signs_as_botocore_does(
     )
     assert signed["authorization"] == expected
     assert signed["x-amz-date"] == "20261121T083657Z"
+
+
+@pytest.mark.parametrize("token", [None, "a session token"])
+@pytest.mark.parametrize(
+    ("method", "key", "query", "headers"),
+    [
+        ("GET", "plain", [], {"range": "bytes=0-9"}),
+        ("HEAD", "a//b", [], {}),
+        ("PUT", "ü x", [], {"content-type": "text/plain", "content-md5": "x==", "x-amz-meta-mtime": "1.5"}),
+        ("POST", "key", [("uploads", "")], {}),
+        ("PUT", "key", [("uploadId", "a+/="), ("partNumber", "1")], {}),
+        ("GET", "", [("list-type", "2"), ("prefix", "a b"), ("max-keys", "1000")], {}),
+    ],
+)
+def test_signs_as_botocore_does_in_version_2(
+    method: str,
+    key: str,
+    query: list[tuple[str, str]],
+    headers: dict[str, str],
+    token: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from botocore import auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    monkeypatch.setattr(auth, "formatdate", lambda **_: "Sat, 21 Nov 2026 08:36:57 GMT")
+    path, text = escape_path(f"/bucket/{key}"), query_string(query)
+    url = f"https://host.example{path}" + (f"?{text}" if text else "").replace("uploads=", "uploads")
+    request = AWSRequest(method=method, url=url, headers=dict(headers), data=b"")
+    signer = auth.HmacV1Auth(Credentials(KEYS.access, KEYS.secret, token), "s3", "eu-west-1")
+    signer.add_auth(request)
+    keys = Keys(KEYS.access, KEYS.secret, token)
+    signed = sign_v2(method, path, query, headers, keys, calendar.timegm(MOMENT.timetuple()))
+    assert signed["authorization"] == request.headers["Authorization"]
 
 
 def test_signs_the_example_of_the_reference() -> None:

@@ -80,6 +80,7 @@ class S3Options(msgspec.Struct, frozen=True, kw_only=True):
     bypass_governance_retention: bool = False
     sts_endpoint: str = ""
     encoding: str = ""
+    v2_auth: bool = False
 
     def __repr__(self) -> str:
         return f"S3Options(provider={self.provider!r}, endpoint={self.endpoint!r}, …)"
@@ -204,7 +205,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "ibm_resource_instance_id": "IBM's tokens are not spoken",
     "no_system_metadata": "headers such as Cache-Control are kept as such",
     "object_lock_set_after_upload": "object locks go with the upload",
-    "v2_auth": "requests are signed with version 4",
     "version_at": "the newest version is what there is",
     "version_deleted": "the newest version is what there is",
     "versions": "the newest version is what there is",

@@ -20,6 +20,7 @@ from plait.stores.objects.endpoint import Endpoint, endpoint_of, region_of
 from plait.stores.objects.failures import Refusal, error_of, error_of_connecting, error_of_exchange
 from plait.stores.objects.metadata import parse_http_date
 from plait.stores.objects.signing import EMPTY, UNSIGNED, presigned_query, query_string, sign
+from plait.stores.objects.signing_v2 import sign_v2
 from plait.stores.objects.wire import QUIET, Connection, ProtocolError, Route, request_head
 from plait.stores.objects.xml import LARGEST_DOCUMENT, parse, text
 from plait.stores.proxies import NO_PROXIES
@@ -238,6 +239,8 @@ class Client:
         keys = self._keys()
         if keys is None:
             raise SecretError("a link is signed with credentials, and there are none")
+        if self._options.v2_auth:
+            raise NotSupportedError("links are signed with version 4 only, and v2_auth is set")
         endpoint = self._endpoint
         path = endpoint.target(key)
         query = presigned_query(path, endpoint.address.authority, keys, self._region, seconds)
@@ -317,7 +320,10 @@ class Client:
         headers = {**request.headers, **self._payer, "host": endpoint.address.authority}
         payload = EMPTY if size == 0 else UNSIGNED
         keys = self._keys()
-        if keys is not None:
+        if keys is not None and self._options.v2_auth:
+            resource = path if self._quirks.path_style else f"/{self.bucket}{path}"
+            headers = sign_v2(request.method, resource, request.query, headers, keys)
+        elif keys is not None:
             headers = sign(request.method, path, query, headers, payload, keys, self._region)
         if request.method in {"PUT", "POST"}:
             headers["content-length"] = str(size)
