@@ -13,6 +13,7 @@ import pytest
 
 from plait.cli.main import main
 from plait.repository.layout import Folder
+from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
 from plait.stores.local.store import LocalStore
 
@@ -386,6 +387,28 @@ def test_records(bench: Bench) -> None:
     records = [json.loads(line) for line in bench.run("at", "a", "sync", "--json", "to", "b", code=1).splitlines()]
     assert any(record["level"] == "error" and record["snapshot"] == snapshot for record in records)
     assert records[-1]["data"]["failed"] == 1
+
+
+@pytest.mark.parametrize("face", [(), ("plakar",)])
+def test_records_of_what_fails_are_records_to_the_end(bench: Bench, face: tuple[str, ...]) -> None:
+    bench.create("a")
+    bench.create("b")
+    snapshot = bench.save("a", "one")
+    repository = Repository.open(LocalStore(str(bench.root / "b")))
+    json_first, json_last = (("-json",), ()) if face else ((), ("--json",))
+    with repository, HeldLock(repository.writable_files, repository.codec, os.urandom(32), exclusive=True):
+        out = bench.run(*face, *json_first, "at", "a", "sync", *json_last, "to", "b", code=1 if face else 12)
+    lines = [json.loads(line) for line in out.splitlines()]
+    failed = [line for line in lines if line["level"] == "error"]
+    assert snapshot in {line["snapshot"] for line in failed}
+    assert lines[-1]["type"] == "result"
+    assert lines[-1]["data"]["failed"] == 1
+    assert lines[-1]["data"]["ids"]["failed"] == [snapshot]
+    out = bench.run(*face, *json_first, "at", "a", "sync", *json_last, "to", "missing", code=1 if face else 3)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["level"] for line in lines] == ["error", "quiet"]
+    assert "nothing" in lines[0]["data"]["error"]
+    assert lines[-1]["type"] == "result"
 
 
 def test_records_of_names_that_are_no_text(bench: Bench) -> None:

@@ -144,18 +144,20 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
     if not least <= len(line.words) <= most:
         _refuse(front.few if len(line.words) < least else front.many)
     command.take(own, line.texts)
+    # Whoever reads JSON finds errors there as well, and nothing but JSON.
+    stream = sys.stderr if command.values.json else sys.stdout
     try:
         return int(load(front.function)(command))
     except (RefusedError, SecretError) as error:
         _refuse(error.message)
     except CancelledError:
         _complain(f"{_NAME}: received interrupt signal, stopping gracefully...")
-        print(f"{_NAME}: interrupted")
+        print(f"{_NAME}: interrupted", file=stream)
         return 1
     except PlaitError as error:
         sys.stdout.flush()
         missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
-        print(f"{_NAME}: {'file does not exist' if missing else error.message}")
+        print(f"{_NAME}: {'file does not exist' if missing else error.message}", file=stream)
         return 1
 
 

@@ -17,7 +17,7 @@ from plait.repository.syncing.settings import (
 )
 
 if TYPE_CHECKING:
-    from plait.cli.output.work import Output
+    from plait.cli.output.work import EventRecords, Output
     from plait.cli.repositories import RepositoryCommand
     from plait.model.errors import PlaitError
     from plait.repository.places import Place
@@ -118,12 +118,8 @@ class SyncLines:
 class SyncRecords:
     """Writes a sync as JSON lines."""
 
-    def __init__(self, command: RepositoryCommand) -> None:
-        from plait.cli.output.work import EventRecords
-
-        listener = command.listener
-        assert isinstance(listener, EventRecords)  # noqa: S101  (what `--json` makes it)
-        self._records = listener
+    def __init__(self, command: RepositoryCommand, records: EventRecords) -> None:
+        self._records = records
         self._quiet = command.values.quiet
         self._silent = command.values.silent
 

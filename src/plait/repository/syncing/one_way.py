@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError, PlaitError
+from plait.model.errors import CancelledError, IntegrityError, NotSupportedError, ObjectNotFoundError, PlaitError
 from plait.repository.checking.checking import check
 from plait.repository.events import Begun, Ended, Warned, Work, silent
 from plait.repository.files import ArchivedFiles
@@ -167,8 +167,20 @@ class OneWay:
                     self._rehearse(wanted, removed, tools)
                 else:
                     self._copy_all(wanted, removed, tools)
+            except PlaitError as error:
+                self._give_up(wanted, error)
+                raise
             finally:
                 pairs.close()
+
+    def _give_up(self, wanted: Sequence[Header], error: PlaitError) -> None:
+        """Tells that an error ends the work at the first snapshot of which nothing is known; the rest fails with it."""
+        sync = self._sync
+        left = [header.identifier for header in wanted if header.identifier not in sync.result().outcomes]
+        if left and not isinstance(error, CancelledError):
+            self._fail(left[0], error.message)
+        for snapshot in left:
+            sync.note(snapshot, Outcome.FAILED)
 
     def _learn(self, wanted: Sequence[Header], pairs: Pairs) -> None:
         """Learns from snapshots that both hold, unless what they teach is known."""
@@ -236,24 +248,19 @@ class OneWay:
         ):
             tools.hands.sink = writer
             waiting = deque(wanted)
-            try:
-                while waiting:
-                    sync.cancellation.raise_if_cancelled()
-                    header = waiting[0]
-                    peer.index.refresh()
-                    if header.identifier in peer.index.snapshots():
-                        # Another program has brought it meanwhile.
-                        sync.note(header.identifier, Outcome.PRESENT)
-                    else:
-                        tools.pairs.verify(peer.index.readable_packfiles())
-                        sync.expect(waiting)
-                        if self._copy_one(header, removed, writer, lock, tools):
-                            copied.append(header.identifier)
-                    waiting.popleft()
-            except PlaitError:
-                for header in waiting:
-                    sync.note(header.identifier, Outcome.FAILED)
-                raise
+            while waiting:
+                sync.cancellation.raise_if_cancelled()
+                header = waiting[0]
+                peer.index.refresh()
+                if header.identifier in peer.index.snapshots():
+                    # Another program has brought it meanwhile.
+                    sync.note(header.identifier, Outcome.PRESENT)
+                else:
+                    tools.pairs.verify(peer.index.readable_packfiles())
+                    sync.expect(waiting)
+                    if self._copy_one(header, removed, writer, lock, tools):
+                        copied.append(header.identifier)
+                waiting.popleft()
         peer.refresh()
         if sync.settings.verify:
             self._verify(copied)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from plait.cli.output.syncing import SyncLines, SyncRecords, shown_name
+from plait.cli.output.work import EventRecords
 from plait.cli.peers import open_peer
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
@@ -21,7 +22,7 @@ from plait.model.errors import (
     PlaitError,
     UsageError,
 )
-from plait.repository.syncing.settings import Planned
+from plait.repository.syncing.settings import Planned, SyncResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.selection import Query
     from plait.repository.syncing.planned import PlannedCopy
-    from plait.repository.syncing.settings import Direction, SyncEvent, SyncResult, SyncSettings
+    from plait.repository.syncing.settings import Direction, SyncEvent, SyncSettings
 
 _PARTLY: Final = 3
 """The front's exit code where some snapshots failed and some are there."""
@@ -60,9 +61,10 @@ class Syncing:
         local = command.place()
         self.local_name, self.peer_name = local.location, place.location
         names = shown_name(local, front=command.is_front), shown_name(place, front=command.is_front)
+        listener = command.listener
         self._told = (
-            SyncRecords(command)
-            if command.values.json
+            SyncRecords(command, listener)
+            if isinstance(listener, EventRecords)
             else SyncLines(command.output, direction, names, dry_run=settings.dry_run)
         )
         self.identities = [str(UUID(bytes=one.identifier)) for one in (command.repository, peer)]
@@ -123,7 +125,13 @@ class Syncing:
 def sync(command: RepositoryCommand) -> int:
     """Copies the snapshots that the other side lacks."""
     direction, peer_word, prefix = _words(command)
-    syncing = Syncing(command, direction, peer_word)
+    try:
+        syncing = Syncing(command, direction, peer_word)
+    except PlaitError as error:
+        if command.values.json:
+            records = EventRecords(command.output, str(UUID(int=0)))
+            SyncRecords(command, records).broken(error, SyncResult({}))
+        raise
     return syncing.status(partial(syncing.run, prefix))
 
 
