@@ -6,6 +6,7 @@ nanoseconds.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import yaml
@@ -19,26 +20,62 @@ if TYPE_CHECKING:
 
 Node: TypeAlias = yaml.Node
 
+_ROOT: Final = 'struct { Snapshot *main.SnapshotConfig "yaml:\\"snapshot\\"" }'
+"""What Litestream reads a document as, first of all."""
+_PROBLEMS: Final = (
+    (r"expected the node content, but found .*", "did not find expected node content"),
+    (r"found character .* that cannot start any token", "found character that cannot start any token"),
+    (r"expected <block end>, but found .*", "did not find expected key"),
+    (r"expected ('.' or '.'), but got .*", r"did not find expected \1"),
+    (r"mapping values are not allowed here", "mapping values are not allowed in this context"),
+    (r"sequence entries are not allowed here", "block sequence entries are not allowed in this context"),
+    (r"found undefined alias (.*)", r"unknown anchor \1 referenced"),
+)
+"""Problems in this library's words, and in those of Litestream's."""
 _NULL: Final = "tag:yaml.org,2002:null"
 _INTEGER: Final = "tag:yaml.org,2002:int"
+_FLOAT: Final = "tag:yaml.org,2002:float"
 _TRUE: Final = frozenset(["true", "yes", "on", "y"])
 _FALSE: Final = frozenset(["false", "no", "off", "n"])
 _SHORT: Final[Mapping[str, str]] = {"tag:yaml.org,2002:map": "!!map", "tag:yaml.org,2002:seq": "!!seq"}
 
 
 def parse_document(text: str) -> Fields:
-    """The fields of a document; an empty one has none. Raises ConfigurationError where it is no YAML."""
-    loader = yaml.SafeLoader(text)
+    """The fields of the first document; an empty one has none. Raises ConfigurationError where it is no YAML."""
     try:
-        node = loader.get_single_node()
-        return Fields(node, loader, "main.Config")
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError:
+        raise ConfigurationError("yaml: control characters are not allowed") from None
+    try:
+        loader.check_node()
+        return Fields(loader.get_node(), loader, _ROOT)
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
-        raise ConfigurationError(f"yaml: {line}{error.problem or error}") from None
+        raise ConfigurationError(f"yaml: {_place(error)}{_words(error)}") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"yaml: {' '.join(str(error).split())}") from None
     finally:
         loader.dispose()
+
+
+def _place(error: yaml.MarkedYAMLError) -> str:
+    """The line as Litestream's library counts: from none, and where its scanner found the fault from one."""
+    is_scanned = isinstance(error, yaml.scanner.ScannerError)
+    for mark, more in ((error.problem_mark, int(is_scanned)), (error.context_mark, 0)):
+        if mark is not None and mark.line and not isinstance(error, yaml.composer.ComposerError):
+            return f"line {mark.line + more}: "
+    return ""
+
+
+def _words(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong, in the words of Litestream's library."""
+    problem = error.problem or str(error)
+    if error.context == "while parsing a block collection" and problem.startswith("expected <block end>"):
+        return "did not find expected '-' indicator"
+    for pattern, instead in _PROBLEMS:
+        found = re.fullmatch(pattern, problem)
+        if found is not None:
+            return found.expand(instead)
+    return problem
 
 
 class Fields:
@@ -86,23 +123,26 @@ class Fields:
             return default
         text = _scalar(node, "time.Duration")
         try:
-            return (int(text) if node.tag == _INTEGER else parse_go_duration(text)) / NANOSECONDS
-        except ValueError:
+            return (_whole(node) if node.tag in {_INTEGER, _FLOAT} else parse_go_duration(text)) / NANOSECONDS
+        except (ValueError, OverflowError):
             raise _unfit(node, "time.Duration") from None
 
     def given_duration(self, name: str) -> float | None:
         """As `duration`; None where the field is absent or null."""
         return self.duration(name, 0.0) if self.has(name) else None
 
-    def integer(self, name: str, default: int) -> int:
-        """A whole number, also in octal or hexadecimal digits."""
+    def integer(self, name: str, default: int, wanted: str = "int") -> int:
+        """A whole number, also in octal or hexadecimal digits; of another number what stands before its point.
+
+        `wanted` names the type in an error.
+        """
         node = self._nodes.get(name)
         if node is None:
             return default
         try:
-            return _integer(_scalar(node, "int"))
-        except ValueError:
-            raise _unfit(node, "int") from None
+            return _whole(node)
+        except (ValueError, OverflowError):
+            raise _unfit(node, wanted) from None
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """True or false in any of YAML's words."""
@@ -121,8 +161,10 @@ def _scalar(node: Node, wanted: str) -> str:
     return str(node.value)
 
 
-def _integer(text: str) -> int:
-    text = text.replace("_", "")
+def _whole(node: Node) -> int:
+    text = _scalar(node, "int").replace("_", "")
+    if node.tag == _FLOAT:
+        return int(float(text))
     digits = text.lstrip("+-")
     if len(digits) > 1 and digits.startswith("0") and digits.isdigit():
         return int(text, 8)

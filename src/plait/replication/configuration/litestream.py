@@ -168,7 +168,7 @@ def _socket(top: Fields) -> SocketSettings:
     return SocketSettings(
         enabled=socket.boolean("enabled", default=False),
         path=socket.text("path") or DEFAULT_SOCKET,
-        permissions=socket.integer("permissions", 0o600),
+        permissions=socket.integer("permissions", 0o600, "uint32"),
     )
 
 
