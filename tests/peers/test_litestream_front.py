@@ -245,7 +245,7 @@ replicate -exec false -log-level error -config l.yml|replicate -exec true -log-l
 replicate -exec 'sh -c "kill -9 $$"' -log-level error -config l.yml|replicate -exec '"' -log-level error -config l.yml
 replicate -once -restore-if-db-not-exists -config l.yml|replicate -once -force-snapshot a.db file://$PWD/forced
 replicate -once -config empty.yml|replicate -once -config few.yml|replicate -once -config gone.yml
-replicate -once -config bad.yml|status -config l.yml|ltx -level all -config l.yml a.db
+replicate -once -config bad.yml|replicate -once -config dir.yml|status -config l.yml|ltx -level all -config l.yml a.db
 """
 
 
@@ -258,6 +258,9 @@ def test_single_rounds_and_commands_beside_a_daemon_end_as_the_originals_do(tmp_
         (directory / "l.yml").write_text("dbs:\n  - {path: a.db, replica: {path: rep}}\n")
         (directory / "empty.yml").write_text("")
         (directory / "few.yml").write_text("dbs: [{path: a.db, min-checkpoint-page-count: 0, replica: {path: rep}}]")
+        (directory / "dbs").mkdir()
+        make(directory / "dbs" / "b.db")
+        (directory / "dir.yml").write_text("dbs: [{dir: dbs, pattern: '[^a].db', meta-dir: m, replica: {path: all}}]")
         (directory / "gone.yml").write_text("dbs: [{dir: gone, pattern: '*', replica: {path: rep}}]")
         (directory / "bad.yml").write_text("dbs: [{dir: ., pattern: '[', replica: {path: rep}}]")
         (directory / "none.yml").write_text("dbs:\n  - {path: none.db, replica: {path: rep-none}}\n")

@@ -90,7 +90,7 @@ def replicate(settings: Settings, run: Run, log: Log) -> int:
         log.write(Level.ERROR, "no databases specified in configuration")
     for directory in settings.directories:
         count = sum(one.path.startswith(directory.directory.rstrip("/") + "/") for one in databases)
-        found = {"dir": directory.directory, "count": count, "watch": directory.watch}
+        found = {"dir": directory.written, "count": count, "watch": directory.watch}
         log.write(Level.INFO, "found databases in directory", found)
     _restore_missing(databases, run, open_replica, log)
     if run.once:

@@ -235,6 +235,7 @@ def _directory(database: Fields, top: Fields, environment: Mapping[str, str]) ->
         recursive=database.boolean("recursive", default=False),
         watch=database.boolean("watch", default=False),
         meta_directory=expand_path(meta) if meta else None,
+        written=database.text("dir"),
         template=_database(database, top, environment),
     )
 

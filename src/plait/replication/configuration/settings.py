@@ -92,6 +92,8 @@ class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True):
     recursive: bool = False
     watch: bool = False
     meta_directory: str | None = None
+    written: str = ""
+    """The directory as the configuration has it, for the log."""
 
 
 class UpkeepSettings(msgspec.Struct, frozen=True, kw_only=True):
