@@ -24,7 +24,7 @@ OLDEST = "2024-01-02T03:04:05Z   2305a19d   8.0 MiB /data/src tags=alpha,beta  "
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the repositories are; nobody writes to them."""
     directory = tmp_path_factory.mktemp("golden")
-    for name in ("plain", "removed"):
+    for name in ("plain", "removed", "xattr-change"):
         with tarfile.open(FOLDER / f"{name}.tar.xz") as archive:
             archive.extractall(directory, filter="data")
         for lock in (directory / name / "locks").iterdir():
@@ -35,7 +35,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def directory(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory, with repositories in it."""
-    for name in ("plain", "removed"):
+    for name in ("plain", "removed", "xattr-change"):
         shutil.copytree(unpacked / name, tmp_path / name, copy_function=os.link)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -209,6 +209,16 @@ def test_defect_a_lost_state_is_made_again(directory: Path, capsys: pytest.Captu
     assert ended("plakar at plain repair -apply", capsys) == (0, "", "")
     assert ended("at plain ls", capsys) == expected
     assert ended("at plain check", capsys)[0] == 0
+
+
+def test_defect_an_entry_that_was_never_stored_stops_nothing(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The original does not store an entry of which attributes changed alone, and cannot maintain a repository then."""
+    del directory
+    assert ended("plakar at xattr-change maintenance", capsys)[0] == 0
+    assert json.loads(ended("at xattr-change repair --apply --json", capsys)[1])["unstored"] == 1
+    assert ended("at xattr-change repair", capsys) == (0, "repair: nothing is damaged\n", "")
 
 
 def test_a_sample_is_of_everything(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

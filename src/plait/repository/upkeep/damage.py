@@ -11,7 +11,7 @@ from plait.repository.blobs import Located, regions
 from plait.repository.checking.checking import check
 from plait.repository.checking.files import check_packfile
 from plait.repository.checking.findings import CheckSettings
-from plait.repository.events import Failed, silent
+from plait.repository.events import Failed, Warned, silent
 from plait.repository.format.configuration import Unlocked
 from plait.repository.format.merging import Place
 from plait.repository.format.resources import Resource
@@ -153,11 +153,13 @@ def hits(
     snapshots: Iterable[bytes] | None = None,
     *,
     listener: Listener = silent,
+    noted: Callable[[str], None] = lambda _: None,
     cancellation: Cancellation | None = None,
 ) -> tuple[Checked, list[Hit]]:
     """Which paths of which snapshots need what an index does not find; contents are not read.
 
-    Raises CancelledError, and the store's errors.
+    `noted` hears of paths of which nothing is lost, but an entry is stored in its directory's list only. Raises
+    CancelledError, and the store's errors.
     """
     reader = RepositoryReader(
         repository.files, unlocked=Unlocked(repository.configuration, repository.codec), index=index
@@ -168,6 +170,8 @@ def hits(
         if isinstance(event, Failed):
             found.append(Hit(event.snapshot, event.path, event.error))
             listener(event)
+        elif isinstance(event, Warned) and event.path:
+            noted(event.path)
 
     readable = []
     for identifier in reader.snapshots() if snapshots is None else snapshots:

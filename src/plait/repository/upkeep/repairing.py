@@ -61,7 +61,9 @@ class Repaired(msgspec.Struct, kw_only=True):
     `states`: keys of damaged states, and why. `named`: packfiles that no state names, and that are named again.
     `packfiles`: those that are damaged or missing. `hit`: paths that need something damaged, as it was found.
     `hidden`: snapshots that come back with a lost state, and are not whole: they were removed once, and are again.
-    `left`: paths that are not whole after the repair; None where nothing was applied.
+    `unstored`: paths whose entries are in their directories' lists only, as the original leaves them now and then; it
+    cannot maintain such a repository. `left`: paths that are not whole after the repair; None where nothing was
+    applied.
     """
 
     states: dict[str, str] = {}
@@ -69,12 +71,13 @@ class Repaired(msgspec.Struct, kw_only=True):
     packfiles: list[DamagedPackfile] = []
     hit: list[Hit] = []
     hidden: list[bytes] = []
+    unstored: int = 0
     left: list[Hit] | None = None
 
     @property
     def is_needed(self) -> bool:
         """Whether there is anything to repair."""
-        return bool(self.states or self.named or self.packfiles or self.hit)
+        return bool(self.states or self.named or self.packfiles or self.hit or self.unstored)
 
 
 def repair(
@@ -171,7 +174,9 @@ class _Repair:
         lost = [(key, packfile.name) for packfile in result.packfiles for key in packfile.lost]
         without = Without(named, lost, readable - sizes.keys())
         coming = set(named.snapshots()) - set(index.snapshots())
-        _, hit = hits(repository, without, cancellation=self._cancellation)
+        unstored: set[str] = set()
+        _, hit = hits(repository, without, noted=unstored.add, cancellation=self._cancellation)
+        result.unstored = len(unstored)
         result.hidden = sorted({item.snapshot for item in hit} & coming)
         result.hit = sorted(set(hit))
         return result

@@ -54,6 +54,9 @@ def _show(command: RepositoryCommand, result: Repaired) -> None:
     for snapshot in result.hidden:
         verb = "is removed" if applied else "would be removed, unless it can be repaired"
         output.result(f"snapshot {snapshot.hex()} comes back with a lost state and is not whole: it {verb}")
+    if result.unstored:
+        verb = "was stored" if applied else "would be stored"
+        output.result(f"{result.unstored} paths: the entry {verb} that was in the directory's list only")
     _list_hits(command, result.hit, "is hit")
     if result.left:
         _list_hits(command, result.left, "is still damaged")
@@ -105,6 +108,7 @@ def _record(result: Repaired) -> dict[str, object]:
             }
             for packfile in result.packfiles
         ],
+        "unstored": result.unstored,
         "hidden": [snapshot.hex() for snapshot in result.hidden],
         "hit": listed(result.hit),
         "left": None if result.left is None else listed(result.left),
