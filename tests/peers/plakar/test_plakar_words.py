@@ -63,9 +63,41 @@ rm zz
 rm -name nosuch
 rm 66ce
 rm -latest
+ls -recursive 66ce:links
+ls -tag beta -tag alpha
+ls -before 2025-06-07
+diff 66ce:docs/page.html 66ce:docs
+diff 66ce:docs zz
+diff 66ce 2305 ee9c
+locate -snapshot 66ce -name first page.html
+backup -packfiles nosuch .
+create -hashing MD5
+create -plaintext
+restore -to foo://x 66ce
+diag
+diag locks
+diag state
+diag packfile
+diag snapshot 66ce
+diag snapshot
+diag vfs 66ce:docs
+diag vfs 66ce:xattr/two
+diag vfs 66ce:nosuch
+diag xattr 66ce:docs
+diag chunks 66ce:big/random5m
+diag chunks 66ce:docs
+diag search 66ce:docs text/plain
+diag object zz
+diag state zz
+diag packfile 2f0d26115682064b7084fe5f06e2ae45bd6a5207e63f9f8030e7336043b6e7d1
+at plain ls
 nosuch
 store
 store nosuch
+store set x
+store import -config nosuch
+source add x
+source ping nosuch
 store add
 store add x
 store rm nosuch
@@ -86,7 +118,11 @@ def test_a_command_line_on_a_repository(line: str, programs: Programs) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["at nosuch ls", "at plain create -plaintext", "at plain -x", "at plain ls -x", "-cpu 0 ls"]
+    "line",
+    [
+        *("at nosuch ls", "at plain create -plaintext", "at plain -x", "at plain ls -x", "-cpu 0 ls", "ls"),
+        *("-keyfile nosuch version", "at foo:bar ls", "at no.ptar ls", "at plain/CONFIG ls", "-cpu x ls"),
+    ],
 )
 def test_a_command_line_that_goes_no_further(line: str, programs: Programs) -> None:
     programs.unpack("plain")
