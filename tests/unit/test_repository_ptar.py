@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.cli.main import main
+from plait.model.errors import ExitCode
 from plait.repository.checking.checking import check
 from plait.repository.files import ArchivedFiles
 from plait.repository.format import archives, frames
@@ -86,6 +88,44 @@ def test_the_packfile_is_laid_out_as_the_originals(tmp_path: Path) -> None:
     assert layout.configuration.offset == archives.HEADER_SIZE
     assert layout.state.offset + layout.state.length + archives.TRAILER_SIZE == len(data)
     assert data[layout.configuration.offset :].startswith(frames.MAGIC)
+
+
+def test_the_command_takes_places_repositories_and_what_at_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay_tree(tmp_path / "tree")
+    place = tmp_path / "repository"
+    place.mkdir()
+    with Repository.create(LocalStore(place), None) as repository:
+        saved = repository.backup([str(tmp_path / "tree")]).snapshot
+    own = ["--plaintext", "--configdir", str(tmp_path / "configuration"), "--cachedir", str(tmp_path / "cache")]
+
+    def held(name: str) -> list[bytes]:
+        with Repository.open_archive(LocalStore(tmp_path), name) as opened:
+            return opened.reader.snapshots()
+
+    assert main(["ptar", *own, "-o", "a.ptar", "-k", "repository", "tree"]) == 0
+    assert len(held("a.ptar")) == 2
+    assert main(["at", "repository", "ptar", *own, "-o", "b.ptar"]) == 0
+    assert held("b.ptar") == [saved]
+    # It stays as it is, but for --overwrite, and then until the new one is whole.
+    before = (tmp_path / "a.ptar").read_bytes()
+    assert main(["ptar", *own, "-o", "a.ptar", "tree"]) != 0
+    assert main(["ptar", *own, "--overwrite", "-o", "a.ptar", "nosuch"]) == ExitCode.NOT_FOUND
+    assert (tmp_path / "a.ptar").read_bytes() == before
+    assert main(["ptar", *own, "--overwrite", "-o", "a.ptar", "tree"]) == 0
+    assert len(held("a.ptar")) == 1
+    assert main(["ptar", *own]) == ExitCode.USAGE
+    assert not list(tmp_path.glob("*.partial"))
+    # What cannot be copied is named, and is not there.
+    packfile = max((place / "packfiles").rglob("*"), key=lambda path: path.stat().st_size)
+    packfile.write_bytes(packfile.read_bytes()[:100_000])
+    assert main(["ptar", *own, "-o", "c.ptar", "-k", "repository"]) == ExitCode.FAILED
+    assert not (tmp_path / "c.ptar").exists()
+    assert main(["ptar", *own, "-o", "c.ptar", "-k", "repository", "tree"]) == ExitCode.PARTLY
+    assert saved not in held("c.ptar")
+    assert saved.hex()[:8] in capsys.readouterr().err
 
 
 def test_a_file_is_no_archive_before_it_is_finished(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ PTAR: Final = form(
     """\
 Writes an archive: a repository in one file, `.ptar`, which plakar and Plait read wherever a repository is named. It
 holds a snapshot of each PLACE, and all snapshots of each repository that -k names, deduplicated, compressed, and
-encrypted with a passphrase unless --plaintext is given. Without either it holds the repository that `at` names, else
-the current directory. An archive is written once and never changed.""",
+encrypted with a passphrase unless --plaintext is given. Without either it holds the repository that `at` names, and
+has its passphrase, else the current directory. An archive is written once and never changed.""",
     Example("plait ptar -o photos.ptar ~/photos", "a directory, encrypted"),
     Example("plait ptar -o all.ptar -k @home -k @offsite", "two whole repositories"),
     Example("plait at all.ptar restore --to /tmp/out 8f44", "and back from it"),

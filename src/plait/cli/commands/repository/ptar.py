@@ -10,7 +10,7 @@ from uuid import UUID
 from plait.cli.commands.repository.create import HASHINGS
 from plait.cli.commands.repository.trees import Tree, open_tree
 from plait.cli.output.work import EventLines, EventRecords
-from plait.cli.passphrases import Passphrase, ask_new, from_key_file, of_settings
+from plait.cli.passphrases import ask_new, of_entry
 from plait.cli.peers import open_peer
 from plait.cli.repositories import AT, RefusedError
 from plait.model.errors import (
@@ -38,11 +38,12 @@ _NAME = "plakar: "
 
 
 class _Asked(NamedTuple):
-    """What the command line asks for, on either face."""
+    """What the command line asks for, on either face. `takes_own`: the repository of the command line itself."""
 
     output: str
     klosets: tuple[str, ...]
     places: tuple[str, ...]
+    takes_own: bool
 
 
 class _Counts:
@@ -60,8 +61,10 @@ def ptar(command: RepositoryCommand) -> int:
         message = f"ptar archive {asked.output} already exists, use -overwrite to overwrite it"
         raise AlreadyExistsError(message)
     peers = [(word, _peer(command, word)) for word in asked.klosets]
+    if asked.takes_own:
+        peers = [(command.location, command.repository)]
     trees = [_tree(command, word) for word in asked.places]
-    passphrase = None if command.values.plaintext else _passphrase(command)
+    passphrase = None if command.values.plaintext else _passphrase(command, asked)
     counts = _Counts()
     beside = f"{asked.output}.{os.getpid()}.partial"
     try:
@@ -86,14 +89,11 @@ def _asked(command: RepositoryCommand) -> _Asked:
         raise RefusedError(_own(command, "-o option must be specified"), hint="name the archive: -o FILE.ptar")
     klosets = [*values.kloset, *values.k] if command.is_front else [*values.kloset]
     places = command.invocation.words
-    if not klosets and not places:
-        here = command.invocation.parts.get(AT)
-        if here is not None and not command.is_front:
-            klosets = [here]
-        else:
-            places = (os.getcwd(),)  # noqa: PTH109  (text is wanted)
+    takes_own = not klosets and not places and AT in command.invocation.parts and not command.is_front
+    if not klosets and not places and not takes_own:
+        places = (os.getcwd(),)  # noqa: PTH109  (text is wanted)
     output = output.removeprefix(_SCHEME).removeprefix("//") if output.startswith(_SCHEME) else output
-    return _Asked(output, tuple(dict.fromkeys(klosets)), places)
+    return _Asked(output, tuple(dict.fromkeys(klosets)), places, takes_own)
 
 
 def _own(command: RepositoryCommand, text: str) -> str:
@@ -128,11 +128,10 @@ def _tree(command: RepositoryCommand, word: str) -> Tree:
     return tree
 
 
-def _passphrase(command: RepositoryCommand) -> bytes:
-    """That of the archive."""
+def _passphrase(command: RepositoryCommand, asked: _Asked) -> bytes:
+    """That of the archive; where the repository itself is put into it, that is the repository's."""
     values = command.values
-    keyfile = values.keyfile
-    found = Passphrase(from_key_file(keyfile)) if keyfile else of_settings({}, command.environment)
+    found = of_entry(command.settings if asked.takes_own else {}, values, command.environment)
     weak = command.is_front or values.weak_passphrase
     passphrase = ask_new("repository", weak=weak) if found.is_missing else found()
     if not passphrase:
