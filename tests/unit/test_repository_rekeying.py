@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from plait.repository.format.locks import Lock
 from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
+from plait.repository.syncing.settings import SyncSettings
 from plait.stores.local.store import LocalStore
 
 
@@ -48,6 +50,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
         (tree / "file").write_bytes(b"two")
         second = repository.backup([str(tree)]).snapshot
     return Model(place, sorted((first, second)))
+
+
+@pytest.fixture(autouse=True)
+def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is little to copy here, and starting them takes longer."""
+    monkeypatch.setattr(rekeying, "SyncSettings", partial(SyncSettings, processes=False))
 
 
 def change(place: Path) -> None:
