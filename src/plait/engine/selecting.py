@@ -74,11 +74,16 @@ class Selector:
         return self._selection is not None and self._is_marked(self._selection, "")
 
     def _excludes_entry(self, entry: EntryFailed) -> bool:
-        """True where an entry of unknown kind would count neither as a file nor as a directory."""
+        """True where an entry of unknown kind would count neither as a file nor as a directory.
+
+        A link that leads nowhere goes by the rules for files: there is no directory behind it.
+        """
         if self._selection is None or not self._selection.active or entry.name is None:
             return False
         path = entry.directory + "/" + entry.name if entry.directory else entry.name
-        return not (self._selection.includes_file(path, None, None, None) or self._selection.includes_directory(path))
+        if self._selection.includes_file(path, None, None, None):
+            return False
+        return entry.leads_nowhere or not self._selection.includes_directory(path)
 
     def _choose(self, page: Page, selection: Selection) -> Page:
         if selection.active and selection.needs_stat:

@@ -24,7 +24,7 @@ from plait.mirror import settings
 from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of, tell_duplicate
 from plait.mirror.mirroring import Surroundings, compile_selection
-from plait.model.errors import ConfigurationError, DirectoryNotFoundError, PlaitError
+from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NoRetryError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
 from plait.stores.location import LocationKind
@@ -281,8 +281,10 @@ class Checker:
         """The counts, told as a summary."""
         found = self._found
         error = errors.deciding
+        partial = isinstance(error, NoRetryError)
         unequal = found.differences + (0 if self._source else found.missing_at_destination)
-        if error is None and unequal:
+        # What of a source leads nowhere is told, and counted; that the trees differ is what matters.
+        if (error is None or partial) and unequal:
             error = DifferenceError(f"{unequal} differences found")
         counted = errors.count + unequal
         lines = (
