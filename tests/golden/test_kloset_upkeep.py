@@ -133,6 +133,7 @@ def test_defect_a_relative_policy_does_not_age(directory: Path, capsys: pytest.C
     ("line", "out", "err"),
     [
         ("policy", "", "plakar: no action specified\n"),
+        ("policy -x", "plakar: usage: plakar policy [add|rm|set|show|unset]\n", ""),
         ("policy nosuch", "plakar: usage: plakar policy [add|rm|set|show|unset]\n", ""),
         ("policy add", "plakar: Usage: plakar policy add <name> [<key>=<value>...]\n", ""),
         ("policy set p", "plakar: Usage: plakar policy set <name> <key>=<value>...\n", ""),
@@ -152,6 +153,16 @@ def test_what_a_policy_cannot_be(
 ) -> None:
     del directory
     assert ended(f"plakar {line}", capsys) == (1, out, err)
+
+
+def test_help_for_policies(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del directory
+    code, out, err = ended("plakar policy -h", capsys)
+    assert (code, out, err.splitlines()[:2]) == (
+        0,
+        "",
+        ["Usage: policy", "       policy add <name> [<key>=<value>]..."],
+    )
 
 
 def test_maintenance_says_what_the_original_says(

@@ -115,6 +115,9 @@ def _show_plan(command: RepositoryCommand, done: Maintained) -> None:
 
 def _name_leftovers(command: RepositoryCommand, done: Maintained) -> None:
     output = command.output
+    if not command.values.dry_run:
+        for name in done.steps.young:
+            output.info(f"named by no state, but young: packfile {name.hex()}; a backup may be about to name it")
     for file in done.temporary:
         output.info(f"left over by a writer: {file.key} ({show_binary_size(file.size)})")
     for lock in done.locks:
@@ -131,6 +134,7 @@ def _record(done: Maintained, grace: int, *, dry_run: bool) -> dict[str, object]
         "grace": grace,
         "freed": done.freed,
         "scheduled": done.scheduled,
+        "lost": done.lost,
         "coloured": [name.hex() for name in steps.colour],
         "orphaned": [name.hex() for name in steps.orphans],
         "young": [name.hex() for name in steps.young],
