@@ -279,6 +279,40 @@ def test_a_policy_of_the_peer_is_asked_before_bytes_move(bench: Bench) -> None:
     assert 'policy "none" not found' in bench.err
 
 
+def test_defect_silent_says_less_than_quiet_and_quiet_less_than_usual(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    snapshot = bench.save("a", "one")
+    for packfile in bench.packfiles("a"):
+        packfile.write_bytes(b"")
+    usual = bench.run("plakar", "at", "a", "sync", "to", "b", code=1)
+    assert "info: sync: 1 selected, 0 copied, 0 present, 0 skipped, 1 failed" in usual
+    assert bench.run("plakar", "-quiet", "at", "a", "sync", "to", "b", code=1) == ""
+    assert snapshot[:8] in bench.err
+    assert bench.run("plakar", "-silent", "at", "a", "sync", "to", "b", code=1) == ""
+    assert bench.err == ""
+
+
+def test_defect_the_last_line_names_both_in_the_direction_of_the_copies(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    bench.save("b", "one")
+    out = bench.run("at", "a", "sync", "from", "b")
+    assert f"synchronization from fs://{bench.root}/b to fs://{bench.root}/a completed: 1 snapshots" in out
+
+
+def test_defect_a_damaged_state_is_no_reason_to_do_nothing(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    snapshots = [bench.save("a", name) for name in ("one", "two")]
+    state = next(path for path in (bench.root / "a/states").rglob("*") if path.is_file())
+    state.write_bytes(state.read_bytes()[:-40] + bytes(40))
+    shutil.rmtree(bench.root / "cache")
+    assert bench.counts(bench.run("at", "a", "sync", "to", "b")) == numbers(selected=2, copied=2)
+    assert "is damaged" in bench.err
+    assert bench.listed("b") == sorted(snapshots)
+
+
 def test_defect_damage_is_not_laundered(bench: Bench) -> None:
     """Of a repository without compression and encryption, only identifiers tell that a bit was flipped."""
     bench.create("a", "--no-compression")
