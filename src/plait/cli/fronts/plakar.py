@@ -32,7 +32,7 @@ _NO_REPOSITORY: Final = 66
 _NOT_UNLOCKED: Final = 77
 _WRONG_VERSION: Final = 78
 _NAME: Final = "plakar"
-_HELP_FLAGS: Final = frozenset(("-h", "-help", "--h", "--help"))
+_HELP_FLAGS: Final = frozenset(("h", "help"))
 _TELLING_EVENTS: Final = frozenset({"backup", "check", "dup", "prune", "ptar", "restore", "rm", "sync"})
 """The commands that write events with `-json`."""
 
@@ -247,10 +247,12 @@ def _lookup(words: list[str]) -> tuple[str, list[str]]:
     actions = [name.split()[1] for name in FRONT if name.startswith(words[0] + " ")]
     if actions and len(words) == 1:
         _refuse("no action specified")
-    if actions and words[1] in _HELP_FLAGS:
+    if actions and words[1].startswith("-"):
         _, *lines = _command_usage(FRONT[f"{words[0]} {actions[0]}"])
-        _complain("\n".join([f"Usage: {words[0]}", *lines]))
-        raise Stop(0)
+        flag = words[1].lstrip("-").partition("=")[0]
+        wrong = [] if flag in _HELP_FLAGS else [f"flag provided but not defined: -{flag}"]
+        _complain("\n".join([*wrong, f"Usage: {words[0]}", *lines]))
+        raise Stop(_USAGE if wrong else 0)
     if actions:
         print(f"{_NAME}: usage: plakar {words[0]} [{'|'.join(actions)}]")
         raise Stop(1)
