@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +10,7 @@ import msgspec
 
 from plait.model.errors import IntegrityError
 from plait.repository.format.configuration import Unlocked
-from plait.repository.format.resources import Resource
+from plait.repository.format.resources import MAC_SIZE, Resource
 from plait.repository.locking import HeldLock
 from plait.repository.reading import RepositoryReader
 from plait.repository.segments import key_of
@@ -95,7 +96,7 @@ def exclusive(repository: Repository, told: Callable[[str], None]) -> Iterator[H
     with HeldLock(
         repository.writable_files,
         repository.codec,
-        _random_name(),
+        os.urandom(MAC_SIZE),
         exclusive=True,
         is_listed=listed.__contains__,
         told=told,
@@ -184,9 +185,3 @@ def _named(keys: Iterable[bytes]) -> str:
     names = [f"{Resource(key[32]).name.lower()} {key[:32].hex()}" for key in keys]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
-
-
-def _random_name() -> bytes:
-    import os
-
-    return os.urandom(32)
