@@ -174,3 +174,20 @@ def test_a_look_at_a_part(line: str, shown: str, directory: Path, capfd: pytest.
 def test_a_part_that_there_is_not(line: str, said: str, directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["plakar", "at", f"{directory}/plain", "diag", *line.split()]) == 1
     assert f"plakar: {said}\n" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("line", ["ls", "check --fast", "info"])
+def test_without_words_the_default_repository_is_meant(
+    line: str, directory: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLAKAR_REPOSITORY", f"{directory}/plain")
+    assert main(line.split()) == 0
+    assert capfd.readouterr().out
+
+
+def test_each_face_says_its_own_name(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert directory
+    assert main(["store", "add"]) == 2
+    assert "Usage: plait store add <name>" in capfd.readouterr().err
+    assert main(["plakar", "store", "add"]) == 1
+    assert "Usage: plakar store add <name>" in capfd.readouterr().out

@@ -40,7 +40,8 @@ def decide_one(situation: Situation) -> Choice:
     if situation.at is not None:
         return Choice(REPOSITORY, {"at": situation.at})
     if not words:
-        return Choice(TREE)
+        # Only of a repository there is one by default.
+        return Choice(REPOSITORY)
     snapshot = in_snapshot(words)
     if snapshot is not None:
         return snapshot
@@ -93,7 +94,8 @@ def decide_repository(situation: Situation) -> Choice:
 
 def decide_size(situation: Situation) -> Choice:
     """The form of `size`: as `decide_one`, but what is in a snapshot is a tree."""
-    if situation.at is None and in_snapshot(situation.line.texts) is not None:
+    words = situation.line.texts
+    if situation.at is None and (not words or in_snapshot(words) is not None):
         return Choice(TREE)
     return decide_one(situation)
 
@@ -101,7 +103,8 @@ def decide_size(situation: Situation) -> Choice:
 def decide_cat(situation: Situation) -> Choice:
     """The form of `cat`: as `decide_one`, but a range of a file in a snapshot is read from it as a tree."""
     asked = {given.name for given in situation.line.given}
-    if situation.at is None and asked & _RANGE and in_snapshot(situation.line.texts) is not None:
+    words = situation.line.texts
+    if situation.at is None and (not words or (asked & _RANGE and in_snapshot(words) is not None)):
         return Choice(TREE)
     return decide_one(situation)
 

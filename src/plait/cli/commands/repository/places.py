@@ -28,6 +28,7 @@ class _Entries:
     def __init__(self, command: RepositoryCommand) -> None:
         words = (*command.invocation.command.split(), *command.invocation.words)
         self.command = command
+        self.program: Final = "plakar" if command.is_front else "plait"
         self.word: Final = words[0]
         self.action: Final = words[1]
         self.words: Final = words[2:]
@@ -48,14 +49,14 @@ class _Entries:
 
     def usage(self, words: str) -> UsageError:
         """The error that shows how an action is used."""
-        return UsageError(f"Usage: plakar {self.word} {self.action} {words}")
+        return UsageError(f"Usage: {self.program} {self.word} {self.action} {words}")
 
 
 def entries(command: RepositoryCommand) -> int:
     """Does what is asked for with the entries of a kind."""
     found = _Entries(command)
     if found.action not in _ACTIONS:
-        raise UsageError(f"usage: plakar {found.word} [{'|'.join(_ACTIONS)}]")
+        raise UsageError(f"usage: {found.program} {found.word} [{'|'.join(_ACTIONS)}]")
     return _ACTIONS[found.action](found)
 
 
@@ -78,7 +79,7 @@ def _set(entries: _Entries) -> int:
     if len(entries.words) < 2:
         raise usage
     name = entries.existing(entries.words[0])
-    malformed = UsageError(f"usage: plakar {entries.word} set <name> [<key>=<value>, ...]")
+    malformed = UsageError(f"usage: {entries.program} {entries.word} set <name> [<key>=<value>, ...]")
     entries.places[name].update(_pairs(entries.words[1:], malformed))
     return entries.save()
 
