@@ -215,6 +215,18 @@ def test_defect_what_an_earlier_copy_got_wrong_is_not_learned(tmp_path: Path) ->
         pairs.close()
 
 
+def test_where_nothing_is_new_nothing_is_read(tmp_path: Path) -> None:
+    lay_tree(tmp_path)
+    store, space = MemoryStore(), MemoryStore()
+    with Repository.create(store, None) as source, Repository.create(space, None) as peer:
+        source.backup([str(tmp_path)])
+        sync(source, peer)
+    with Repository.open(store) as source, Repository.open(space) as peer:
+        result = Sync(source, peer, ("here", "there"), SyncSettings(), lambda _: None).run(Direction.WITH, Query())
+        assert result.count(Outcome.PRESENT) == 1
+        assert not source.reader.blobs.received + peer.reader.blobs.received
+
+
 def test_a_dry_run_reads_a_sample_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimating, "_MOST", 500)
     monkeypatch.setattr(estimating, "_RANGE", 16 << 10)

@@ -74,6 +74,8 @@ class OneWay:
         sync = self._sync
         present, removed = self._of_peer()
         wanted = []
+        for identifier in found.passed:
+            sync.note(identifier, Outcome.PRESENT)
         for header in found.headers:
             if header.identifier in present:
                 sync.note(header.identifier, Outcome.PRESENT)

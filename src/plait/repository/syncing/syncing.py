@@ -101,8 +101,8 @@ class Sync:
         if source is self._peer and not self._settings.dry_run:
             source.refresh()
         reader = whole_reader(source)
-        found = selected(reader, query)
-        if not found.headers and not found.unreadable:
+        found = selected(reader, query, frozenset(peer.index.snapshots()))
+        if not found:
             self._told(NothingFound(names[0]))
             return
         half = OneWay(self, source, reader, peer, names, backwards=backwards)
