@@ -1,6 +1,6 @@
 """The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into
-chunks, the checksum of a write-ahead log, the MD5s of a file and its parts, the shape of a B-tree, and the encryption
-of a repository, of which OpenSSL has a slow form only.
+chunks, the checksum of a write-ahead log, the MD5s of a file and its parts, the shape of a B-tree, a hash that no
+library has (Whirlpool), and the encryption of a repository, of which OpenSSL has a slow form only.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -37,6 +37,7 @@ try:
         seal_stream,
         tree_shape,
         wal_checksum,
+        whirlpool,
         write_file,
     )
 except ImportError:
@@ -55,6 +56,7 @@ except ImportError:
         seal_stream,
         tree_shape,
         wal_checksum,
+        whirlpool,
         write_file,
     )
 
@@ -83,5 +85,6 @@ __all__ = [
     "seal_stream",
     "tree_shape",
     "wal_checksum",
+    "whirlpool",
     "write_file",
 ]

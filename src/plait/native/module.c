@@ -17,6 +17,7 @@ static PyMethodDef methods[] = {
     {"seal_stream", plait_seal_stream, METH_VARARGS, NULL},
     {"tree_shape", plait_tree_shape, METH_VARARGS, NULL},
     {"wal_checksum", plait_wal_checksum, METH_VARARGS, NULL},
+    {"whirlpool", plait_whirlpool, METH_VARARGS, NULL},
     {"write_file", plait_write_file, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -108,6 +108,9 @@ PyObject *plait_tree_shape(PyObject *module, PyObject *arguments);
 /* wal_checksum.c */
 PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
 
+/* whirlpool.c */
+PyObject *plait_whirlpool(PyObject *module, PyObject *arguments);
+
 /* write_file.c */
 PyObject *plait_write_file(PyObject *module, PyObject *arguments);
 

@@ -12,6 +12,7 @@ from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.scan import Scan, scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
+from plait.native.pure.whirlpool import whirlpool
 from plait.native.pure.write_file import write_file
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "seal_stream",
     "tree_shape",
     "wal_checksum",
+    "whirlpool",
     "write_file",
 ]

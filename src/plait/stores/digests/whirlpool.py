@@ -1,84 +1,20 @@
-"""Whirlpool, for machines whose OpenSSL does not offer it (ISO/IEC 10118-3; Barreto and Rijmen, 2003)."""
+"""Whirlpool, for machines whose OpenSSL does not offer it (ISO/IEC 10118-3)."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Final
+
+from plait.native import whirlpool
 
 _BLOCK: Final = 64
 _LENGTH_BYTES: Final = 32
-_ROUNDS: Final = 10
-_ROW: Final = 8
-_POLYNOMIAL: Final = 0x11D
-_DIFFUSION: Final = (1, 1, 4, 1, 8, 5, 2, 9)
-_E: Final = (0x1, 0xB, 0x9, 0xC, 0xD, 0x6, 0xF, 0x3, 0xE, 0x8, 0x7, 0x4, 0xA, 0x2, 0x5, 0x0)
-_R: Final = (0x7, 0xC, 0xB, 0xD, 0xE, 0x4, 0x9, 0xF, 0x6, 0x3, 0x8, 0xA, 0x2, 0x5, 0x1, 0x0)
-_ROWS = tuple[int, ...]
-
-
-@cache
-def _substitution() -> bytes:
-    """The S-box, from its three small ones."""
-    inverse = [_E.index(value) for value in range(16)]
-    found = bytearray()
-    for value in range(256):
-        left, right = _E[value >> 4], inverse[value & 15]
-        middle = _R[left ^ right]
-        found.append(_E[left ^ middle] << 4 | inverse[right ^ middle])
-    return bytes(found)
-
-
-def _times(value: int, factor: int) -> int:
-    """The product in the field of 256 elements."""
-    product = 0
-    while factor:
-        if factor & 1:
-            product ^= value
-        value <<= 1
-        if value > 0xFF:
-            value ^= _POLYNOMIAL
-        factor >>= 1
-    return product
-
-
-@cache
-def _tables() -> tuple[_ROWS, ...]:
-    """What a byte in each of the eight columns adds to a row: substitution and diffusion in one."""
-    first = [int.from_bytes(bytes(_times(value, factor) for factor in _DIFFUSION)) for value in _substitution()]
-    return tuple(
-        tuple((row >> 8 * column | row << 64 - 8 * column) & (1 << 64) - 1 for row in first) for column in range(_ROW)
-    )
-
-
-@cache
-def _constants() -> _ROWS:
-    """What each round adds to the first row of its key."""
-    box = _substitution()
-    return tuple(int.from_bytes(box[_ROW * number : _ROW * (number + 1)]) for number in range(_ROUNDS))
-
-
-def _mixed(rows: _ROWS, added: _ROWS) -> _ROWS:
-    """Substitution, shifted columns and diffusion of all rows, and then the addition of a key."""
-    t0, t1, t2, t3, t4, t5, t6, t7 = _tables()
-    return tuple(
-        t0[rows[row] >> 56]
-        ^ t1[rows[row - 1] >> 48 & 0xFF]
-        ^ t2[rows[row - 2] >> 40 & 0xFF]
-        ^ t3[rows[row - 3] >> 32 & 0xFF]
-        ^ t4[rows[row - 4] >> 24 & 0xFF]
-        ^ t5[rows[row - 5] >> 16 & 0xFF]
-        ^ t6[rows[row - 6] >> 8 & 0xFF]
-        ^ t7[rows[row - 7] & 0xFF]
-        ^ added[row]
-        for row in range(_ROW)
-    )
 
 
 class Whirlpool:
     """A Whirlpool hash being computed."""
 
     def __init__(self) -> None:
-        self._rows: _ROWS = (0,) * _ROW
+        self._state = bytes(_BLOCK)
         self._held = b""
         self._size = 0
 
@@ -86,24 +22,11 @@ class Whirlpool:
         self._size += len(data)
         data = self._held + bytes(data)
         whole = len(data) - len(data) % _BLOCK
-        for start in range(0, whole, _BLOCK):
-            self._rows = _compressed(self._rows, data[start : start + _BLOCK])
+        if whole:
+            self._state = whirlpool(self._state, memoryview(data)[:whole])
         self._held = data[whole:]
 
     def hexdigest(self) -> str:
         zeros = -(len(self._held) + 1 + _LENGTH_BYTES) % _BLOCK
         last = self._held + b"\x80" + bytes(zeros) + (8 * self._size).to_bytes(_LENGTH_BYTES)
-        rows = self._rows
-        for start in range(0, len(last), _BLOCK):
-            rows = _compressed(rows, last[start : start + _BLOCK])
-        return b"".join(row.to_bytes(_ROW) for row in rows).hex()
-
-
-def _compressed(chain: _ROWS, block: bytes) -> _ROWS:
-    message = [int.from_bytes(block[start : start + _ROW]) for start in range(0, _BLOCK, _ROW)]
-    key = chain
-    state: _ROWS = tuple(a ^ b for a, b in zip(message, key, strict=True))
-    for constant in _constants():
-        key = _mixed(key, (constant, 0, 0, 0, 0, 0, 0, 0))
-        state = _mixed(state, key)
-    return tuple(a ^ b ^ c for a, b, c in zip(state, message, chain, strict=True))
+        return whirlpool(self._state, last).hex()
