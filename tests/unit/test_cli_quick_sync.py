@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,3 +184,10 @@ def test_the_command_takes_it_and_without_a_daemon_the_ordinary_way(
     dead.close()
     assert main(["sync", "-socket", str(tmp_path / "dead.sock"), "a.db"], "plait") == 1
     assert "plait replicate" in capsys.readouterr().err
+
+
+def test_it_loads_next_to_nothing() -> None:
+    code = "import sys; before = set(sys.modules); import plait.cli.quick; print(*sorted(set(sys.modules) - before))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "plait.cli.quick" in found
+    assert {"socket", "json", "re", "typing", "functools", "collections", "pathlib", "msgspec"}.isdisjoint(found)

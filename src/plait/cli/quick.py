@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from functools import partial
 
 from plait.cli.databases.synced import original_lines, own_lines
 from plait.replication.control.exchange import UnreachableError, exchange, head
@@ -18,6 +17,8 @@ from plait.replication.control.paths import DEFAULT_SOCKET, socket_to_ask
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from plait.replication.control.client import Reply
 
 _OWN = "plait"
 _ORIGINAL = "litestream"
@@ -57,7 +58,7 @@ def sync(face: str, words: Sequence[str]) -> int | None:
     except UnreachableError:
         return None
     except (OSError, KeyboardInterrupt) as error:
-        return _finish(face, line, began, partial(_raise, error))
+        return _finish(face, line, began, _raising(error))
     fields = _fields(raw)
     if fields is None:
         return _finish(face, line, began, lambda: raw)
@@ -146,7 +147,8 @@ def _finish(face: str, line: _Line, began: int, outcome: Callable[[], bytes]) ->
     from plait.cli.guard import guard
     from plait.replication.control.client import reply_of
 
-    reply = partial(reply_of, line.socket, outcome)
+    def reply() -> Reply:
+        return reply_of(line.socket, outcome)
 
     def show_own() -> int:
         from plait.cli.commands.databases.daemon import show_synced
@@ -164,8 +166,11 @@ def _finish(face: str, line: _Line, began: int, outcome: Callable[[], bytes]) ->
         return guard(show_own)
     from plait.cli.fronts.litestream import said
 
-    return guard(partial(said, show_original))
+    return guard(lambda: said(show_original))
 
 
-def _raise(error: BaseException) -> bytes:
-    raise error
+def _raising(error: BaseException) -> Callable[[], bytes]:
+    def outcome() -> bytes:
+        raise error
+
+    return outcome
