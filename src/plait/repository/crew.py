@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-_OF_PARENT: Final = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_DFL}
-"""Signals that the parent acts on for all, and what a child does about them."""
+_OF_PARENT: Final = (signal.SIGINT, signal.SIGTERM)
+"""Signals that the parent acts on for all; a child that ended by one would leave what it has half written."""
 _LENGTH: Final = struct.Struct("<Q")
 _POLL: Final = 0.1
 _AHEAD: Final = 2
@@ -131,8 +131,8 @@ class Crew(Generic[T, R]):
                 mask = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_PARENT)
                 pid = os.fork()
             if not pid:
-                for number, handler in _OF_PARENT.items():
-                    signal.signal(number, handler)
+                for number in _OF_PARENT:
+                    signal.signal(number, signal.SIG_IGN)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 for member in self._members:
                     member.close()
