@@ -9,7 +9,7 @@ import msgspec
 from plait.engine.attempts import run_attempts
 from plait.engine.events import Level, Message
 from plait.mirror.mirroring import NOTHING
-from plait.mirror.settings import SECOND
+from plait.mirror.settings import SECOND, disabled
 from plait.model.errors import AlreadyExistsError, NotSupportedError, StoreError
 from plait.stores.base import MovesDirectories
 from plait.stores.wrappers.base import offered
@@ -49,7 +49,7 @@ def move_as_directory(mirror: Mirror) -> Result | None:
 def _may_move(mirror: Mirror) -> bool:
     """True where both are on one remote, which renames directories, and the options leave nothing else to do."""
     source, destination, values = mirror.source, mirror.destination, mirror.values
-    if source.file is not None or mirror.selection.active or values.interactive:
+    if source.file is not None or mirror.selection.active or values.interactive or "dirmove" in disabled(values):
         return False
     if values.backup_dir or values.suffix or values.verify or source.remote != destination.remote:
         return False

@@ -40,10 +40,15 @@ def opening(
     `state` is where they may remember what was interrupted.
     """
     wrap = wrapping(values, cancellation, events, limited_by)
+    disabled = settings.disabled(values)
 
     def opened(store: Store) -> Store:
         if interruptions is not None:
             interruptions.add(store)
+        if disabled:
+            from plait.stores.wrappers.lessened import lessened
+
+            store = lessened(store, disabled)
         return wrap(store)
 
     return Opening(

@@ -268,6 +268,7 @@ ONLY_RCLONES = network_options.SECRET_OPTIONS | OptionSet(
 CONFIGURATION = OptionSet(
     (
         _value("config", FILE, None, Section.CONFIGURATION, "The rclone.conf to read"),
+        _value("disable", TEXT, "", Section.CONFIGURATION, "Do without Copy, Move or DirMove of stores (help: list)"),
         _value("password-command", COMMAND, (), Section.CONFIGURATION, "Prints the password of --config"),
         _switch(
             "auto-confirm",

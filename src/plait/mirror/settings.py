@@ -41,6 +41,19 @@ class Mode(StrEnum):
     """Copies, and deletes at the source what has arrived."""
 
 
+FEATURES = (
+    *("CaseInsensitive", "DuplicateFiles", "ReadMimeType", "WriteMimeType", "CanHaveEmptyDirectories", "BucketBased"),
+    *("BucketBasedRootOK", "SetTier", "GetTier", "ServerSideAcrossConfigs", "IsLocal", "SlowModTime", "SlowHash"),
+    *("ReadMetadata", "WriteMetadata", "UserMetadata", "ReadDirMetadata", "WriteDirMetadata", "WriteDirSetModTime"),
+    *("UserDirMetadata", "DirModTimeUpdatesOnWrite", "FilterAware", "PartialUploads", "NoMultiThreading", "Overlay"),
+    *("ChunkWriterDoesntSeek", "DoubleSlash", "Purge", "Copy", "Move", "DirMove", "MkdirMetadata", "ChangeNotify"),
+    *("UnWrap", "WrapFs", "SetWrapper", "DirCacheFlush", "PublicLink", "PutUnchecked", "PutStream", "MergeDirs"),
+    *("DirSetModTime", "CleanUp", "ListR", "ListP", "About", "OpenWriterAt", "OpenChunkWriter", "UserInfo"),
+    *("Disconnect", "Command", "Shutdown"),
+)
+"""What `--disable` may name, as rclone lists it."""
+
+
 def check_values(mode: Mode, values: Values) -> None:
     """Raises ConfigurationError where options contradict each other or hold what cannot be."""
     if mode is Mode.SYNC and sum((values.delete_before, values.delete_during, values.delete_after)) > 1:
@@ -72,6 +85,14 @@ def local_options(values: Values, *, writes: bool = True) -> LocalOptions:
     shown = not writes and values.options.named("metadata") is not None and values.metadata
     options["show_metadata"] = shown or any(getattr(values, name) for name in METADATA_FILTERS)
     return LocalOptions(**options)
+
+
+def disabled(values: Values) -> frozenset[str]:
+    """The abilities of stores that are not to be used, in lower case. Raises ConfigurationError for `help`."""
+    names = frozenset(name.strip().lower() for name in values.disable.split(","))
+    if "help" in names:
+        raise ConfigurationError(f"Possible backend features are: {', '.join(FEATURES)}")
+    return names - {""}
 
 
 def deadlines(values: Values) -> Deadlines:

@@ -24,7 +24,7 @@ from plait.stores.base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from plait.model.items import Item, Page, Stat
@@ -269,9 +269,12 @@ _OPTIONAL: tuple[tuple[type[Any], type[Wrapper]], ...] = (
 )
 
 
-def wrapping(kind: type[W], inner: Store) -> type[W]:
-    """The class that is `kind` and offers the optional protocols of `inner`; made once for each combination."""
-    mixins = tuple(mixin for protocol, mixin in _OPTIONAL if isinstance(inner, protocol))
+def wrapping(kind: type[W], inner: Store, without: Collection[type] = ()) -> type[W]:
+    """The class that is `kind` and offers the optional protocols of `inner`, but for some.
+
+    It is made once for each combination.
+    """
+    mixins = tuple(mixin for protocol, mixin in _OPTIONAL if isinstance(inner, protocol) and protocol not in without)
     return cast("type[W]", _combined(cast("Hashable", kind), mixins))
 
 
