@@ -228,12 +228,12 @@ def test_where_nothing_is_new_nothing_is_read(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_reads_a_sample_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimating, "_MOST", 500)
+    monkeypatch.setattr(estimating, "_MOST", 250)
     monkeypatch.setattr(estimating, "_RANGE", 16 << 10)
     noise = random.Random(5)
     for half in ("shared", "new"):
         (tmp_path / half).mkdir()
-        for number in range(1000):
+        for number in range(500):
             (tmp_path / half / str(number)).write_bytes(noise.randbytes(20_000))
     planned: list[SyncEvent] = []
     with Repository.create(FarStore(), None) as source, Repository.create(MemoryStore(), None) as peer:
@@ -242,12 +242,13 @@ def test_a_dry_run_reads_a_sample_only(tmp_path: Path, monkeypatch: pytest.Monke
         peer.backup([str(tmp_path / "shared")])
         before = source.reader.blobs.received
         Sync(source, peer, ("here", "there"), SyncSettings(dry_run=True), planned.append).run(Direction.TO, Query())
-        assert source.reader.blobs.received - before < 30_000_000
+        assert source.reader.blobs.received - before < 15_000_000
         held = sum(peer.files.packfile_sizes().values())
         sync(source, peer)
         grown = sum(peer.files.packfile_sizes().values()) - held
         (plan,) = [event for event in planned if isinstance(event, Planned)]
-        assert abs(plan.size - grown) < grown / 5
+        # Six standard deviations of so small a sample.
+        assert abs(plan.size - grown) < grown / 3
 
 
 def test_it_is_told_how_much_there_is_to_do(tmp_path: Path) -> None:
