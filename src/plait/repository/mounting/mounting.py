@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import MissingExtraError, StoreError
+from plait.repository.mounting.operations import SnapshotOperations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +43,12 @@ def serve(
     `others`: other users may look, too, as far as the modes of files let them. `told` and `mounted` as in
     `SnapshotOperations`. Raises MissingExtraError where the library is missing, StoreError where it cannot be mounted.
     """
-    fuse, operations = _library()
+    fuse = _library()
     # The library changes to the root directory.
     here = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     directory = os.path.abspath(directory)  # noqa: PTH100  (a name of any bytes)
     errors: list[BaseException] = []
-    asked = operations.SnapshotOperations(browser, told, mounted, mode=0o755 if others else 0o700)
+    asked = SnapshotOperations(browser, told, mounted, mode=0o755 if others else 0o700)
 
     def work() -> None:
         try:
@@ -117,15 +118,14 @@ def is_mount_point(directory: str) -> bool:
     return os.lstat(path).st_dev != os.lstat(parent).st_dev
 
 
-def _library() -> tuple[ModuleType, ModuleType]:
+def _library() -> ModuleType:
     try:
         import mfusepy
-
-        from plait.repository.mounting import operations
     except ModuleNotFoundError:
         raise MissingExtraError("mount needs the library mfusepy", hint="pip install 'plait[mount]'") from None
     except OSError as error:
         raise MissingExtraError(
             f"mount needs libfuse: {error}", hint="install the system's package fuse3, or mount to http://HOST:PORT"
         ) from None
-    return mfusepy, operations
+    library: ModuleType = mfusepy
+    return library

@@ -9,8 +9,6 @@ from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import mfusepy
-
 from plait.model.errors import ObjectNotFoundError, PlaitError
 from plait.repository.browsing import posix_mode
 
@@ -29,9 +27,10 @@ _INODES: Final = (1 << 64) - 1
 _TOP_INODE: Final = 1
 
 
-class SnapshotOperations(mfusepy.Operations):  # type: ignore[misc]
-    """The operations of a read-only file system of snapshots, as libfuse calls them from its threads.
+class SnapshotOperations:
+    """The operations of a read-only file system of snapshots, as libfuse calls them from its threads through mfusepy.
 
+    What cannot be answered raises OSError. Operations that are not here are none of a file system that never changes.
     `told(path, reason)` hears of what could not be read; whoever asked for it gets EIO. `mounted` is called once the
     file system can be used. `mode`: permission bits of the directories that are not in a snapshot.
     """
@@ -78,13 +77,13 @@ class SnapshotOperations(mfusepy.Operations):  # type: ignore[misc]
         """What a symbolic link leads to."""
         entry = self._asked(path, lambda: self._browser.node(path)).entry
         if entry is None or not entry.symlink_target:
-            raise mfusepy.FuseOSError(errno.EINVAL)
+            raise _refusal(errno.EINVAL)
         return entry.symlink_target
 
     def open(self, path: str, flags: int) -> int:
         """Opens a file for reading; its handle."""
         if flags & (os.O_WRONLY | os.O_RDWR):
-            raise mfusepy.FuseOSError(errno.EROFS)
+            raise _refusal(errno.EROFS)
         content = self._asked(path, lambda: self._browser.content(self._browser.node(path)))
         with self._lock:
             handle = next(self._handles)
@@ -112,7 +111,7 @@ class SnapshotOperations(mfusepy.Operations):  # type: ignore[misc]
         del position
         found = self._asked(path, lambda: self._browser.attribute(self._browser.node(path), name))
         if found is None:
-            raise mfusepy.FuseOSError(errno.ENODATA)
+            raise _refusal(errno.ENODATA)
         return found
 
     def statfs(self, path: str) -> dict[str, int]:
@@ -146,10 +145,14 @@ class SnapshotOperations(mfusepy.Operations):  # type: ignore[misc]
         try:
             return work()
         except ObjectNotFoundError:
-            raise mfusepy.FuseOSError(errno.ENOENT) from None
+            raise _refusal(errno.ENOENT) from None
         except PlaitError as error:
             self._told(path, error.message)
-            raise mfusepy.FuseOSError(errno.EIO) from None
+            raise _refusal(errno.EIO) from None
+
+
+def _refusal(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
 
 
 def _inode(node: Node) -> int:
