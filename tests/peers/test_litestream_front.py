@@ -207,6 +207,7 @@ replicate -once -exec foo z.db file:///x|replicate -config no.yml|replicate -con
 replicate -zzz|replicate z.db zzz://x|replicate z.db /tmp/x|replicate z.db ''|sync -help=true|ltx ''|ltx sqlite://a.db
 status -config l.yml ''|ltx -config l.yml sqlite://a.db|reset -dry-run sqlite://a.db|restore ''|restore -o y.db ''
 restore -integrity-check x|restore -timestamp x|restore -integrity-check x -timestamp x a.db|restore -o x.db sqlite://a.db
+restore -o x.db s3://b/p?partSize=x|ltx s3://b/p?part-size=0|ltx s3://b/p?concurrency=5MB
 restore -txid 0000000000000000 -o @-12.db file://$PWD/rep|restore -f -dry-run -o g.db file://$PWD/rep
 restore -if-db-not-exists -o a.db zzz://x
 restore -if-db-not-exists -txid 0000000000000003 -timestamp 2030-01-01T00:00:00Z -o a.db -config l.yml a.db

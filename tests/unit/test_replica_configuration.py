@@ -107,7 +107,7 @@ def test_expansion_can_be_switched_off(tmp_path: Path) -> None:
         ("s3://b.nyc3.digitaloceanspaces.com/p", "b/p", {"endpoint": "https://nyc3.digitaloceanspaces.com"}),
         ("s3://b.s3.r1.backblazeb2.com/p", "b/p", {"endpoint": "https://s3.r1.backblazeb2.com", "region": "r1"}),
         ("s3://b.localhost:9000/p/q", "b/p/q", {"endpoint": "http://localhost:9000"}),
-        ("s3://b/p?partSize=10MiB&concurrency=3", "b/p", {"chunk_size": "10485760B", "upload_concurrency": "3"}),
+        ("s3://b/p?partSize=10485760&concurrency=3", "b/p", {"chunk_size": "10485760B", "upload_concurrency": "3"}),
     ],
 )
 def test_urls_of_s3_name_bucket_path_and_endpoint(url: str, path: str, options: dict[str, str]) -> None:

@@ -45,6 +45,9 @@ _QUERY: Final[Mapping[str, str]] = {
     "ssekmskeyid": "sse-kms-key-id",
 }
 """Parameters of a URL of S3, without dashes and in lower case, and the settings that they stand for."""
+_MOST_DIGITS: Final = 18
+_COUNTS: Final = frozenset(["concurrency", "part-size"])
+"""Settings that are whole numbers in a URL."""
 _HOSTS: Final = (
     (re.compile(r"(?P<bucket>.+)\.s3\.(?P<region>[^.]+)\.amazonaws\.com"), "", False),
     (re.compile(r"(?P<bucket>.+)\.s3\.amazonaws\.com"), "", False),
@@ -98,6 +101,10 @@ def parse_replica_url(url: str, environment: Mapping[str, str], settings: Mappin
     given = dict(settings or {})
     for name, value in parse_qsl(split.query, keep_blank_values=True):
         setting = _QUERY.get(name.lower().replace("-", ""))
+        if setting in _COUNTS and not _is_positive(value):
+            raise ConfigurationError(
+                f'invalid value for query parameter "{name}": "{value}" (must be a positive integer)'
+            )
         if setting is not None:
             given.setdefault(setting, value)
     for name, value in _of_host(split.netloc).items():
@@ -105,6 +112,10 @@ def parse_replica_url(url: str, environment: Mapping[str, str], settings: Mappin
     path = split.path.strip("/")
     given["path"] = posixpath.normpath(path) if path else ""
     return s3_place(given, environment)
+
+
+def _is_positive(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) > 0
 
 
 def refused_type(name: str) -> ConfigurationError | NotSupportedError:
