@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from plait.model.errors import IntegrityError
+from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
 from plait.repository.blobs import Located, regions
 from plait.repository.events import Warned, silent
-from plait.repository.format.resources import Resource
+from plait.repository.format.packfiles import read_index
+from plait.repository.format.resources import VERSION_1_0_0, Resource
 from plait.repository.format.states import Coloured
+from plait.repository.layout import Folder
 from plait.repository.parallel import in_parallel
 from plait.repository.upkeep.publishing import publish, taken_back
 from plait.repository.upkeep.survey import exclusive, survey
@@ -38,6 +40,8 @@ MANY: Final = 8
 _PUBLISHED: Final = 64 << 20
 """Bytes that are moved between states, at least."""
 _AT_ONCE: Final = 2
+_WHOLE: Final = 4
+"""A packfile of which this part or more is needed is read as a whole."""
 _NEVER: Final = float("inf")
 
 
@@ -207,8 +211,13 @@ class _Repacking:
             yield name, wanted.pop(name)
 
     def _read(self, item: tuple[bytes, list[Located[bytes]]]) -> _Content:
-        """The needed blobs of a packfile as they are stored, each of them verified."""
+        """The needed blobs of a packfile as they are stored, verified: all at once, or else each of them."""
         packfile, located = item
+        share = self._found.shares[packfile]
+        if share.needed * _WHOLE >= (share.size or 0):
+            together = self._read_whole(packfile, located)
+            if together is not None:
+                return together
         blobs = self._repository.reader.blobs
         found: list[tuple[int, bytes, bytes]] = []
         try:
@@ -219,6 +228,25 @@ class _Repacking:
         except IntegrityError as error:
             return _Content(packfile, [], error)
         return _Content(packfile, found)
+
+    def _read_whole(self, packfile: bytes, located: Sequence[Located[bytes]]) -> _Content | None:
+        """The same by the packfile's own checksum, which costs less than opening each blob; None where it does not fit.
+
+        That a blob is where a state says so is compared with what the packfile says.
+        """
+        files, codec = self._repository.writable_files, self._repository.codec
+        try:
+            data = files.read(files.key(Folder.PACKFILES, packfile))
+            _, body = codec.unwrap(data, Resource.PACKFILE, VERSION_1_0_0)
+            held = {(blob.resource, blob.mac, blob.offset, blob.length) for blob in read_index(body, codec).blobs}
+        except (IntegrityError, NotSupportedError, ObjectNotFoundError):
+            return None
+        if any((key[32], key[:32], place.offset, place.length) not in held for place, key in located):
+            return None
+        return _Content(
+            packfile,
+            [(key[32], key[:32], body[place.offset : place.offset + place.length]) for place, key in located],
+        )
 
     def _verified(self, key: bytes, place: Place, stored: bytes) -> tuple[int, bytes, bytes]:
         resource, mac = Resource(key[32]), key[:32]
