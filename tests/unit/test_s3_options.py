@@ -135,7 +135,7 @@ def test_options_are_parsed_as_rclone_does() -> None:
         ({"access_key_id": "a"}, "secret_access_key not found"),
         ({"secret_access_key": "a"}, "access_key_id not found"),
         ({"sse_customer_key": "a", "sse_customer_key_base64": "b"}, "sse_customer_key"),
-        ({"v2_auth": "true"}, "v2_auth"),
+        ({"encoding": "Slash,Colon"}, "encoding Colon"),
         ({"versions": "true"}, "versions"),
         ({"directory_markers": "true"}, "directory_markers"),
         ({"role_arn": "arn:aws:iam::1:role/x", "role_session_duration": "soon", **KEYS}, "role_session_duration"),

@@ -189,6 +189,7 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "use_unsigned_payload": "uploads carry Content-MD5",
     "use_x_id": "that parameter is never sent",
     "list_versions_oldest_first": "old versions are not listed",
+    "object_lock_set_after_upload": "object locks go with the upload, which comes to the same",
     "object_lock_supported": "object locks are set where options ask for them",
 }
 """Options that change nothing here, and why."""
@@ -204,7 +205,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "ibm_iam_endpoint": "IBM's tokens are not spoken",
     "ibm_resource_instance_id": "IBM's tokens are not spoken",
     "no_system_metadata": "headers such as Cache-Control are kept as such",
-    "object_lock_set_after_upload": "object locks go with the upload",
     "version_at": "the newest version is what there is",
     "version_deleted": "the newest version is what there is",
     "versions": "the newest version is what there is",
