@@ -284,17 +284,12 @@ def test_a_snapshot_that_would_come_back_in_pieces_stays_removed(
     save(repository, source / "d1")
     expected = contents(repository)
     gone = save(repository, source).snapshot
-    (holder,) = {found.packfile for found in repository.index.places(Resource.SNAPSHOT, gone)}
+    entry = repository.snapshot(gone).entry(str(source / "d0" / "f0"))
+    chunk = (repository.reader.blobs.object(entry.object).chunks or ())[0].content_mac
+    (found,) = repository.index.places(Resource.CHUNK, chunk)
     list(place.delete([key for key in everything(place) if key.startswith("states/")]))
     # A part of it went with a maintenance of which nothing is known any more.
-    needed_only_by_it = {
-        found.packfile
-        for key, found in repository.index.locations()
-        if key[32] == Resource.CHUNK and found.packfile != holder
-    }
-    first = repository.index.packfiles()
-    victims = sorted(needed_only_by_it, key=lambda name: first[name].timestamp)[-1:]
-    remove(place, repository, victims)
+    remove(place, repository, [found.packfile])
     with reopened(place) as victim:
         result = repair(victim, ALONE)
         assert result.hidden == [gone]
