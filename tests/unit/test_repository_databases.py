@@ -146,6 +146,32 @@ def test_an_image_leaves_no_file_behind(
     assert database.pragma("journal_mode") == "wal"
 
 
+def test_nothing_is_run_from_the_tree_that_is_backed_up(
+    database: apsw.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path / "tree")
+    (tmp_path / "tree/apsw.py").write_text("raise SystemExit")
+    with Imager() as imager:
+        assert imager.image(str(tmp_path / "tree/app.db"), lambda: False).size
+    assert database.pragma("journal_mode") == "wal"
+
+
+def test_after_the_process_that_takes_images_was_killed_another_one_does(
+    database: apsw.Connection, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "tree/app.db")
+    with Imager() as imager:
+        imager.image(path, lambda: False)
+        helper = imager._helper
+        assert helper is not None
+        helper.kill()
+        helper.wait()
+        with pytest.raises(StoreError, match="ended early"):
+            imager.image(path, lambda: False)
+        assert imager.image(path, lambda: False).size
+    assert database.pragma("journal_mode") == "wal"
+
+
 def test_nobody_waits_for_an_image_once_the_backup_is_cancelled(
     database: apsw.Connection, repository: Repository, tmp_path: Path
 ) -> None:

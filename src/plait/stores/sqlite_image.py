@@ -37,6 +37,7 @@ _BUSY_MILLISECONDS: Final = 5000
 _PAGES: Final = 4096
 """Pages that are copied at once."""
 _POLL: Final = 0.1
+_ENDED: Final = "the process that takes images ended early"
 
 
 class Image:
@@ -84,7 +85,8 @@ class Imager:
             if self._directory is None:
                 self._directory = tempfile.TemporaryDirectory(prefix="plait-images-")
             if self._helper is None:
-                command = [sys.executable, "-m", "plait.stores.sqlite_image"]
+                # Nothing is imported from where the person is: a tree that is backed up is data (-P).
+                command = [sys.executable, "-P", "-m", "plait.stores.sqlite_image"]
                 # In a session of its own: an interrupt at the terminal is for this process to act on.
                 self._helper = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
@@ -99,7 +101,11 @@ class Imager:
         assert helper is not None  # noqa: S101  (it was started)
         assert helper.stdin is not None  # noqa: S101  (both are pipes)
         assert helper.stdout is not None  # noqa: S101
-        helper.stdin.write(json.dumps(question).encode("ascii") + b"\n")
+        try:
+            helper.stdin.write(json.dumps(question).encode("ascii") + b"\n")
+        except BrokenPipeError:
+            self.close()
+            raise StoreError(_ENDED) from None
         answer = b""
         while not answer.endswith(b"\n"):
             if cancelled():
@@ -110,7 +116,7 @@ class Imager:
             block = os.read(helper.stdout.fileno(), 1 << 16)
             if not block:
                 self.close()
-                raise StoreError("the process that takes images ended early")
+                raise StoreError(_ENDED)
             answer += block
         return str(json.loads(answer)["error"])
 

@@ -84,7 +84,7 @@ def copy_live(database: str, destination: str) -> None:
 
 def _copy(database: str, destination: str, sync: Callable[[], int]) -> int:
     """Copies what the database holds while `sync` says which transaction that is."""
-    words = [sys.executable, "-m", "plait.replication.restoring.proving", database, destination]
+    words = [sys.executable, "-P", "-m", "plait.replication.restoring.proving", database, destination]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as helper:
         assert helper.stdin is not None  # noqa: S101  (pipes, as asked for)
         assert helper.stdout is not None  # noqa: S101
