@@ -95,6 +95,7 @@ def test_a_listed_item_that_is_another_one_now_is_not_begun(tmp_path: Path) -> N
 
 
 HASHED = 5 << 20
+BUSY = "busy"
 
 
 class InParts(MemoryStore):
@@ -110,6 +111,8 @@ class InParts(MemoryStore):
 
     def combined_hash(self, key: str, stat: Stat) -> CombinedHash:
         assert (key, stat.hashes) == ("large", {"md5": self.md5})
+        if self.combined == BUSY:
+            raise TemporaryError("slow down")
         return CombinedHash("md5", HASHED, self.combined)
 
 
@@ -128,6 +131,8 @@ COMBINED = md5(*(md5(LARGE[start : start + HASHED]).digest() for start in range(
         # One that fits is enough: the whole is hashed only where the parts are not as they were said to be.
         (COMBINED, "0" * 32, True),
         ("0" * 32, md5(LARGE).hexdigest(), True),
+        (BUSY, md5(LARGE).hexdigest(), True),
+        (BUSY, "0" * 32, False),
         ("0" * 32, "0" * 32, False),
     ],
 )

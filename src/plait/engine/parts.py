@@ -126,7 +126,15 @@ class PartsCarrier:
 
     def _combined(self, whole: _Whole) -> CombinedHash | None:
         source = unwrapped(self._source)
-        found = source.combined_hash(whole.key, whole.stat) if isinstance(source, CombinesHashes) else None
+        if not isinstance(source, CombinesHashes):
+            return None
+        try:
+            found = source.combined_hash(whole.key, whole.stat)
+        except PlaitError as error:
+            # No wrapper repeats this call, and the hash of the whole proves the content without it.
+            if error.retry is not Retry.SOON:
+                raise
+            return None
         return found if found is not None and found.name == "md5" else None
 
     def _fill_part(self, partial: PartialWrite, part: _Part, check: _Check, stopped: Callable[[], bool]) -> None:
