@@ -462,3 +462,22 @@ def test_b12_a_replica_that_does_not_answer_at_the_start(litestream: Path, tmp_p
     expected = content(path)
     for found in restored(litestream, place / "replica", tmp_path):
         assert found == expected
+
+
+def test_a_sync_waits_for_no_replica_of_a_database_that_is_gone(tmp_path: Path) -> None:
+    """The replica lacks the last transaction, and nothing is left to take it from."""
+    path, place = tmp_path / "a.db", tmp_path / "place"
+    place.write_text("no directory")
+    application = opened(path)
+    daemon = Daemon(UpkeepSettings(), open_place, lambda _: None)
+    daemon.run()
+    replica = ReplicaSettings(place=parse_replica_url(f"file://{place}/replica", {}), sync_interval=60)
+    daemon.register(DatabaseSettings(path=str(path), replicas=(replica,)))
+    run(application, "INSERT INTO t (v) VALUES (1)")
+    waited_for(daemon, str(path), 1)
+    application.close()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    with pytest.raises(StoreError, match="is not open"):
+        daemon.sync(str(path), wait=True, timeout=None)
+    daemon.close(1)

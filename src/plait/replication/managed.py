@@ -375,20 +375,22 @@ class Managed:
         if len(self.uploaders) > 1:
             self._ask_uploads()
         for uploader in self.uploaders:
-            if uploader.replica.type == "file":
-                while _lacks(uploader, txid):
-                    uploader.run(_left(deadline))
-            else:
-                self._upload_until(uploader, txid, deadline)
+            self._upload_until(uploader, txid, deadline, here=uploader.replica.type == "file")
 
-    def _upload_until(self, uploader: Uploader, txid: int, deadline: float | None) -> None:
-        """Upload until the replica has `txid`, on a thread that may hang in this one's place."""
+    def _upload_until(self, uploader: Uploader, txid: int, deadline: float | None, *, here: bool = False) -> None:
+        """Upload until the replica has `txid`: `here`, or on a thread that may hang in this one's place."""
         late = f"the upload to {uploader.replica.description} did not end in time"
         pool = self._shop.pool_of(uploader.replica.type)
         while _lacks(uploader, txid):
             left = _left(deadline)
             if left is not None and left <= 0:
                 raise UnknownOutcomeError(late)
+            if not self.database.is_open:
+                # Nothing is uploaded of what was closed meanwhile, or whose file is gone.
+                raise StoreError(f"{self.path} is not open: its last transactions are not in every replica")
+            if here:
+                uploader.run(left)
+                continue
             answer: Answer[bool] = Answer()
             pool.submit(lambda answer=answer, left=left: answer.settle(lambda: uploader.run(left)))  # type: ignore[misc]
             answer.wait(left, late)
