@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import socket
-from contextlib import closing, contextmanager
+import ssl
+from contextlib import closing, contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from plait.repository.wire import store as wire_store
 from plait.repository.wire.server import WireServer
 from plait.repository.wire.store import WireStore
 from plait.stores.memory import MemoryStore
+from plait.testing.s3_stub import certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def served(store: MemoryStore, *, may_delete: bool = False, token: str = "") -> Iterator[tuple[str, int]]:
-    with WireServer(("127.0.0.1", 0), StoredFiles(store), may_delete=may_delete, token=token) as server:
+def served(
+    store: MemoryStore, *, may_delete: bool = False, token: str = "", certificate: tuple[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    files = StoredFiles(store)
+    with WireServer(("127.0.0.1", 0), files, may_delete=may_delete, token=token, certificate=certificate) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
@@ -203,3 +208,22 @@ def test_who_has_not_the_token_is_told_nothing_and_changes_nothing() -> None:
         with closing(friend), Repository.open(friend) as opened:
             assert not opened.reader.snapshots()
     assert not StoredFiles(store).keys(Folder.STATES)
+
+
+def test_who_says_nothing_holds_up_nobody_and_who_breaks_off_is_not_told_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = MemoryStore()
+    Repository.create(store, None).close()
+    file = str(certificate(tmp_path))
+    with served(store, certificate=(file, file)) as address, socket.create_connection(address, 60):
+        with socket.create_connection(address, 60) as stranger:
+            stranger.sendall(b"no handshake\r\n\r\n")
+            with suppress(ConnectionResetError):
+                stranger.recv(1000)
+        trusting = ssl.create_default_context(cafile=file)
+        client = http.client.HTTPSConnection(*address, timeout=60, context=trusting)
+        with closing(client):
+            client.request("GET", "/")
+            assert client.getresponse().read(8) == b"_KLOSET_"
+    assert capfd.readouterr().err == ""

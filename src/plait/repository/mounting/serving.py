@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import posixpath
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from plait.model.errors import IntegrityError, ObjectNotFoundError, PlaitError
+from plait.repository.http_servers import QuietServer
 
 if TYPE_CHECKING:
     from plait.repository.browsing import Browser, Node
@@ -23,11 +24,8 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _PAGE: Final = "text/html; charset=utf-8"
 
 
-class PageServer(ThreadingHTTPServer):
+class PageServer(QuietServer):
     """Serves what a browser shows at an address; `serve_forever` runs until `shutdown`. Raises OSError."""
-
-    daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(self, address: tuple[str, int], browser: Browser) -> None:
         super().__init__(address, _Handler)

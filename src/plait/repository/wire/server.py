@@ -7,10 +7,11 @@ import json
 import re
 import ssl
 import tempfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, PlaitError
+from plait.repository.http_servers import QuietServer
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
@@ -40,16 +41,13 @@ class _Refused(Exception):  # noqa: N818  (an answer, not an error of ours)
         self.text = text
 
 
-class WireServer(ThreadingHTTPServer):
+class WireServer(QuietServer):
     """Serves the files of a repository at an address; `serve_forever` runs until `shutdown`.
 
     `may_delete`: whether requests to delete are granted. `certificate`: files of a chain and its key, for HTTPS.
     `token`: what every request has to give as its bearer's token (RFC 6750), "" for none.
     Raises OSError where the address cannot be had, ConfigurationError for a certificate that is none.
     """
-
-    daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(
         self,
@@ -71,7 +69,8 @@ class WireServer(ThreadingHTTPServer):
             except (OSError, ssl.SSLError) as error:
                 self.server_close()
                 raise ConfigurationError(f"the certificate cannot be used: {error}") from None
-            self.socket = context.wrap_socket(self.socket, server_side=True)
+            # The handshake is left to each connection's own thread: one who never begins it must not hold up all.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
 
 class _Handler(BaseHTTPRequestHandler):
