@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.cli.commands.repository.server import address as listening_address
 from plait.model.errors import (
     ConfigurationError,
     NotSupportedError,
@@ -227,3 +228,34 @@ def test_who_says_nothing_holds_up_nobody_and_who_breaks_off_is_not_told_of(
             client.request("GET", "/")
             assert client.getresponse().read(8) == b"_KLOSET_"
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("location", "token"),
+    [
+        ("http://[::1", ""),
+        ("http://a..b/x", ""),
+        ("http://me:a-secret@host:99999", ""),
+        ("http://me:a-secret@:80", ""),
+        ("http://host:80", "a\nb"),
+        ("http://host:80", "\u20ac"),
+    ],
+)
+def test_what_is_no_url_or_token_is_refused_at_once(location: str, token: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        WireStore(location, token)
+    assert "a-secret" not in refused.value.message
+
+
+def test_a_path_of_any_characters() -> None:
+    store = MemoryStore()
+    Repository.create(store, None).close()
+    with served(store) as address, closing(WireStore(f"{url(address)}/r\u00e9po a\udcff%20b")) as client:
+        assert client.read("CONFIG").read(8) == b"_KLOSET_"
+
+
+@pytest.mark.parametrize("text", ["host", "host:", "host:x", "host:\u00b2", "host:65536", f"host:{'9' * 5000}"])
+def test_an_address_to_listen_at(text: str) -> None:
+    assert listening_address("[::1]:65535") == ("::1", 65535)
+    with pytest.raises(ConfigurationError, match="HOST:PORT"):
+        listening_address(text)

@@ -11,7 +11,7 @@ import socket
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from plait.model.errors import (
     ConfigurationError,
@@ -43,6 +43,8 @@ _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _MISSING: Final = ("no such file", "not found", "does not exist")
 """What the original's connectors say of a file that is not there; the status is 500 then."""
+_OF_PATHS: Final = "/%!$&'()*+,;=:@"
+"""What a path has as it is (RFC 3986, section 3.3), what is escaped already among it."""
 _LARGEST_LIST: Final = 1 << 30
 _LONGEST_ERROR: Final = 2000
 
@@ -52,15 +54,19 @@ class WireStore:
 
     def __init__(self, url: str, token: str = "") -> None:
         """`token` is sent as the bearer's. Raises ConfigurationError for what is no such URL."""
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigurationError(f"{url} is no URL of a server", hint="write http://HOST:PORT")
-        self._host, self._tls = parts.hostname, parts.scheme == "https"
         try:
+            parts = urlsplit(url)
             self._port = parts.port
+            # As the connection will: it raises what is no error of a connection.
+            (parts.hostname or "").encode("idna")
         except ValueError:
-            raise ConfigurationError(f"{url} has a port that is none") from None
-        self._path = parts.path.rstrip("/")
+            raise _unfit(url) from None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise _unfit(url)
+        if not token.isascii() or not token.isprintable():
+            raise ConfigurationError("the token of a server (auth_token) is printable ASCII")
+        self._host, self._tls = parts.hostname, parts.scheme == "https"
+        self._path = quote(parts.path.rstrip("/"), _OF_PATHS, errors="surrogateescape")
         self._text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._idle: list[HTTPConnection] = []
@@ -195,6 +201,13 @@ class WireStore:
                 return self._idle.pop()
         kind = HTTPSConnection if self._tls else HTTPConnection
         return kind(self._host, self._port)
+
+
+def _unfit(url: str) -> ConfigurationError:
+    """The error for what is no URL; what stands before the host, where a password may be, is not shown."""
+    scheme, separator, rest = url.partition("://")
+    shown = f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    return ConfigurationError(f"{shown} is no URL of a server", hint="write http://HOST:PORT")
 
 
 def _connect(connection: HTTPConnection) -> None:

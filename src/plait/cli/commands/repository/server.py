@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "localhost"
 _POLL = 0.2
+_GREATEST_PORT = 65535
 VARIABLE = "PLAIT_SERVER_TOKEN"
 
 
@@ -75,7 +76,8 @@ def _token(command: RepositoryCommand) -> str:
 def address(text: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`. Raises ConfigurationError."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
+    is_port = port.isascii() and port.isdecimal() and len(port) <= len(str(_GREATEST_PORT))
+    if not colon or not is_port or int(port) > _GREATEST_PORT:
         raise ConfigurationError(f"listen {text}: an address is HOST:PORT")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  (`:PORT` asks for it, as with the original)
 
