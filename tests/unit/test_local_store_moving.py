@@ -166,6 +166,20 @@ def test_what_a_move_replaces_is_kept_first(origin: LocalStore, store: LocalStor
     assert files(origin) == []
 
 
+def test_what_is_kept_on_another_file_system_replaces_what_was_kept_there(store: LocalStore, elsewhere: Path) -> None:
+    kept = LocalStore(elsewhere / "kept")
+    across = Transfer(store, kept, TransferSettings(), cancelled=lambda: False)
+    above = LocalStore("/")
+    keeper = RenamingKeeper(
+        above, f"{store.path[1:]}/", f"{kept.path[1:]}/", kept.path, KeptNames(), across, durable=False
+    )
+    for content in (b"first", b"second", b"third"):
+        put(store, "dir/file", content)
+        assert keeper.keep(only(store)) == f"{kept.path}/dir/file"
+        assert get(kept, "dir/file") == content
+        assert files(store) == []
+
+
 def test_the_source_stays_until_what_it_replaces_is_kept(origin: LocalStore, store: LocalStore, tmp_path: Path) -> None:
     put(store, "dir/file", b"old")
     # As a plan of another version may know it: not where it lies.

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from plait.model.errors import NotSupportedError
+from plait.model.errors import NotSupportedError, ObjectNotFoundError
 from plait.stores.base import Outgoing
 
 if TYPE_CHECKING:
     from plait.engine.transfer import Transfer
-    from plait.model.items import Item
+    from plait.model.items import Item, Stat
     from plait.stores.base import Copies, Renames, Store
 
 
@@ -82,7 +82,8 @@ class RenamingKeeper:
         try:
             self._store.rename(self._destination + item.key, self._kept + name, replace=True, durable=self._durable)
         except NotSupportedError:
-            self._across.carry(item, name, Outgoing(durable=self._durable), lambda _: None)
+            older = _stat(self._across.destination, name)
+            self._across.carry(item, name, Outgoing(durable=self._durable), lambda _: None, older)
             for deleted in self._across.source.delete([item.key]):
                 if deleted.error is not None:
                     raise deleted.error from None
@@ -91,6 +92,13 @@ class RenamingKeeper:
     def name(self, key: str) -> str:
         """The key with the suffix."""
         return self._names.name(key)
+
+
+def _stat(store: Store, key: str) -> Stat | None:
+    try:
+        return store.stat(key)
+    except ObjectNotFoundError:
+        return None
 
 
 class CopyingKeeper:
