@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plait.model.errors import IntegrityError
+from plait.model.errors import IntegrityError, NotSupportedError
 from plait.repository.backup.saving import BackupSettings
 from plait.repository.format.packfiles import file_offset
 from plait.repository.format.resources import Resource
 from plait.repository.layout import Folder
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
+from plait.repository.syncing.copying import SnapshotCopy
 from plait.repository.syncing.settings import Direction, SyncSettings
 from plait.repository.syncing.syncing import Sync
 from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
@@ -295,6 +296,34 @@ def test_a_snapshot_that_would_come_back_in_pieces_stays_removed(
         assert result.hidden == [gone]
         assert contents(victim) == expected
         assert is_whole(victim)
+
+
+def test_a_snapshot_of_a_lost_state_with_one_damaged_file_stays_listed(
+    repository: Repository, source: Path, place: MemoryStore
+) -> None:
+    kept = save(repository, source).snapshot
+    path = str(source / "d0" / "f0")
+    chunk = (repository.reader.blobs.object(repository.snapshot(kept).entry(path).object).chunks or ())[0].content_mac
+    damage(place, repository, *repository.index.places(Resource.CHUNK, chunk))
+    list(place.delete([key for key in everything(place) if key.startswith("states/")]))
+    with reopened(place) as victim:
+        result = repair(victim, ALONE)
+        assert result.hidden == []
+        assert [(hit.snapshot, hit.path) for hit in result.left or ()] == [(kept, path)]
+        assert victim.reader.snapshots() == [kept]
+
+
+def test_a_snapshot_of_a_newer_kind_at_the_peer_does_not_end_the_repair(
+    repository: Repository, source: Path, place: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotSupportedError("the snapshot has an index that is not known")
+
+    save(repository, source)
+    flip(place, repository, Resource.OBJECT)
+    with Repository.open(copied(place)) as peer:
+        monkeypatch.setattr(SnapshotCopy, "_tree", refuse)
+        assert repair(repository, ALONE, [peer]).left
 
 
 def test_left_overs_of_a_backup_that_died_are_no_lost_state(

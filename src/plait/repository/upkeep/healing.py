@@ -12,7 +12,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from plait.model.errors import IntegrityError
+from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
 from plait.repository.backup.contents import Contents
 from plait.repository.format import btrees, dirpacks, entries, wire
 from plait.repository.format.chunking import Chunker
@@ -73,7 +73,9 @@ def heal_from_peer(  # noqa: PLR0917  (each is another thing that the work needs
                 copy = SnapshotCopy(peer.reader, repository, hands, objects, pairs, listener, cancellation)
                 try:
                     made = copy.run(peer.reader.header(snapshot))
-                except IntegrityError:
+                except (IntegrityError, NotSupportedError, ObjectNotFoundError):
+                    # What was claimed already is stored all the same: the next snapshot counts on it.
+                    hands.finish()
                     continue
                 writer.publish()
                 if not copy.damage:

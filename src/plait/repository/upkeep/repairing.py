@@ -28,7 +28,7 @@ from plait.repository.upkeep.survey import exclusive
 from plait.repository.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from plait.repository.blobs import BlobIndex
     from plait.repository.events import Listener
@@ -151,6 +151,7 @@ class _Repair:
         self._listener = listener
         self._cancellation = cancellation
         self._strays: dict[bytes, Index] = {}
+        self._nameless = 0
 
     def look(self) -> Repaired:
         """What is wrong."""
@@ -177,9 +178,20 @@ class _Repair:
         unstored: set[str] = set()
         _, hit = hits(repository, without, noted=unstored.add, cancellation=self._cancellation)
         result.unstored = len(unstored)
-        result.hidden = sorted({item.snapshot for item in hit} & coming)
+        result.hidden = self._in_pieces(named, coming)
         result.hit = sorted(set(hit))
         return result
+
+    def _in_pieces(self, named: BlobIndex, coming: Collection[bytes]) -> list[bytes]:
+        """Of snapshots that come back, those of which a part went with a maintenance: nothing says where it was.
+
+        What a damaged packfile held is lost to a snapshot that nobody removed; so may be what one held of which not
+        even that can be told.
+        """
+        if self._nameless or not coming:
+            return []
+        checked, _ = hits(self._repository, named, sorted(coming), cancellation=self._cancellation)
+        return sorted({failure.snapshot for failure in checked.failures if not failure.packfiles})
 
     def _find_strays(self, sizes: dict[bytes, int]) -> dict[bytes, Index]:
         """The packfiles that no state names, deletes or colours, and that can be read."""
@@ -188,7 +200,9 @@ class _Repair:
         known = index.known_packfiles() | coloured
         files, codec = self._repository.writable_files, self._repository.codec
         found = {name: read_index(files, codec, name, size) for name, size in sizes.items() if name not in known}
-        return {name: read for name, read in found.items() if read is not None}
+        strays = {name: read for name, read in found.items() if read is not None}
+        self._nameless = len(found) - len(strays)
+        return strays
 
     def _are_lost(self, result: Repaired, named: BlobIndex) -> bool:
         """Whether a state is missing that named the strays: a snapshot is among them, or needs something in them."""
@@ -235,6 +249,7 @@ class _Repair:
         repository = self._repository
         bad = {packfile.name for packfile in damaged}
         carried: set[bytes] = set()
+        unread: set[bytes] = set()
         with _writer(repository, lock) as writer:
             for packfile in damaged:
                 for key, place in packfile.whole:
@@ -246,6 +261,7 @@ class _Repair:
                         stored = repository.reader.blobs.stored(place)
                     except IntegrityError as error:
                         self._listener(Warned(f"a blob became unreadable meanwhile: {error}"))
+                        unread.add(key)
                         continue
                     carried.add(key)
                     writer.add_encoded(key[32], key[:32], stored)
@@ -254,7 +270,7 @@ class _Repair:
                 (key[:32], packfile.name)
                 for packfile in damaged
                 for key, _ in packfile.whole
-                if key[32] == Resource.SNAPSHOT
+                if key[32] == Resource.SNAPSHOT and key not in unread
             ]
             back = taken_back(repository.index, headers)
             records: list[Writable] = [
