@@ -18,14 +18,19 @@ from plait.repository.files import StoredFiles
 from plait.repository.format import configuration as configurations
 from plait.repository.format.configuration import Chunking, Configuration, Hashing
 from plait.repository.format.resources import Resource
+from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
 from plait.repository.selection import Query
 from plait.repository.syncing import estimating
+from plait.repository.syncing.hands import Chunk, Hands, Wanted
 from plait.repository.syncing.learning import Lesson, learn
 from plait.repository.syncing.pairs import Pairs
 from plait.repository.syncing.settings import Direction, Outcome, Planned, SyncSettings
 from plait.repository.syncing.syncing import Sync
+from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
+from plait.repository.writing import Writer
 from plait.stores.base import PLAIN, Outgoing
+from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -291,3 +296,29 @@ def test_whenever_the_peer_fails_what_it_lists_is_whole(tmp_path: Path) -> None:
                 assert not any(found.failed for found in checked.snapshots), writes
                 listed.append(len(snapshots))
     assert (listed[0], listed[-1]) == (0, 2)
+
+
+def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_path: Path) -> None:
+    tree, own, other = tmp_path / "tree", tmp_path / "own", tmp_path / "other"
+    for directory in (tree, own, other):
+        directory.mkdir()
+    lay_tree(tree)
+    with Repository.create(LocalStore(own), None) as source, Repository.create(LocalStore(other), None) as peer:
+        saved = source.backup([str(tree)]).snapshot
+        removed = peer.backup([str(tree)]).snapshot
+        chunk = (source.reader.blobs.object(source.snapshot(saved).entry(f"{tree}/middle").object).chunks or ())[0]
+        features = source.files.store.features
+        with Hands(source.reader.blobs, features, peer.codec, peer.index, Cancellation()) as hands:
+            hands.start()
+            peer.remove([removed])
+            maintain(peer, MaintenanceSettings())
+            with (
+                HeldLock(peer.writable_files, peer.codec, os.urandom(32)) as lock,
+                Writer(peer.writable_files, peer.codec, peer.index, lock) as writer,
+            ):
+                hands.sink = writer
+                (carried,) = hands.carry([Wanted(chunk.content_mac, chunk.length)])
+                assert isinstance(carried, Chunk)
+                hands.finish()
+                writer.publish()
+        assert peer.index.holds(Resource.CHUNK, carried.peer)

@@ -174,9 +174,21 @@ class Hands:
                 if error is not None:
                     yield Damaged(mac, error)
                     continue
-                if encoded is not None and self.sink.claim(Resource.CHUNK, peer):
+                if encoded is None:
+                    if not self._index.places(Resource.CHUNK, peer) and (trouble := self._fetch(mac, peer)):
+                        yield Damaged(mac, trouble)
+                        continue
+                elif self.sink.claim(Resource.CHUNK, peer):
                     self.sink.add_encoded(Resource.CHUNK, peer, encoded)
                 yield Chunk(mac, peer)
+
+    def _fetch(self, mac: bytes, peer: bytes) -> str:
+        """Puts a chunk that the peer had when the processes began, and has no more; why it cannot be had, or ""."""
+        try:
+            self.sink.put(Resource.CHUNK, peer, self._source.read(Resource.CHUNK, mac))
+        except IntegrityError as error:
+            return error.message
+        return ""
 
     def _tasks(self, resource: Resource, wanted: Iterable[Wanted], *, for_peer: bool) -> Iterator[_Task]:
         located, unplaced = [], []
