@@ -113,6 +113,20 @@ def test_everything_is_in_the_new_one_and_the_old_is_kept(
             rekeying.discard(str(place), repository)
 
 
+def test_locks_of_others_stay_where_the_new_one_is_a_repository_of_long_ago(tmp_path: Path, model: Model) -> None:
+    place, elsewhere = tmp_path / "repository", tmp_path / "elsewhere"
+    model.lay(place)
+    elsewhere.mkdir()
+    with (
+        Repository.open(LocalStore(place)) as old,
+        Repository.create(LocalStore(elsewhere), None) as new,
+        HeldLock(new.writable_files, new.codec, os.urandom(32)) as lock,
+    ):
+        with rekeying.copied(old, new, told=lambda _: None):
+            pass
+        lock.check()
+
+
 @pytest.mark.parametrize("exchanges", [True, False])
 @pytest.mark.parametrize("step", range(6))
 def test_interrupted_anywhere_one_of_the_two_is_whole_and_a_rerun_ends_it(

@@ -88,9 +88,6 @@ def copied(
         found = check(new.reader, new.files, everything, listener=listener, cancellation=cancellation)
         if not found.is_whole or len(everything) != len(new.reader.snapshots()):
             raise IntegrityError("what was written does not read back whole", hint="nothing was switched")
-        # Nobody else knows the new one yet: these are of earlier runs that were killed.
-        files = new.writable_files
-        files.remove(Folder.LOCKS, files.keys(Folder.LOCKS))
         yield
 
 
@@ -118,6 +115,9 @@ def switch(path: str, new: Repository) -> None:
     kept, grown = old_place(path), new_place(path)
     if os.path.lexists(kept):
         raise AlreadyExistsError(f"there is {kept} already", hint="discard it first: passphrase discard --apply")
+    # Nobody else knows the new one yet: these are of earlier runs that were killed.
+    files = new.writable_files
+    files.remove(Folder.LOCKS, files.keys(Folder.LOCKS))
     try:
         _write_durably(os.path.join(path, _MARK), new.identifier.hex())  # noqa: PTH118  (a name of any bytes)
         if not _exchange(path, grown):
