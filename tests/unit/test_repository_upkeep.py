@@ -12,7 +12,7 @@ import pytest
 from plait.model.errors import BusyError, IntegrityError, StoreError
 from plait.repository.backup.saving import BackupSettings
 from plait.repository.backup.stored import StoreSource
-from plait.repository.format import locks, packfiles
+from plait.repository.format import entries, locks, packfiles
 from plait.repository.format.locks import Lock
 from plait.repository.format.resources import Resource
 from plait.repository.format.states import Coloured, Delete
@@ -471,3 +471,18 @@ def test_a_colour_is_taken_back_by_a_state_below_the_one_that_gave_it(repository
         for key in names.values()
     }
     assert colouring in parents
+
+
+def test_an_entry_that_cannot_be_understood_keeps_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = entries.read
+
+    def understood(plain: bytes) -> entries.Entry:
+        if b"strange" in plain:
+            raise IntegrityError("an entry of a snapshot has an impossible name")
+        return read(plain)
+
+    with Repository.create(MemoryStore(), None) as repository:
+        save(repository, {"strange": b"a content of its own", "usual": b"another"})
+        monkeypatch.setattr(entries, "read", understood)
+        with pytest.raises(IntegrityError, match="impossible name"):
+            survey(repository)

@@ -88,8 +88,8 @@ class Usage:
             try:
                 for plain, entry_mac in dirpacks.split(self._repository.content(mac)):
                     if entry_mac not in self.listed and codec.mac(plain) == entry_mac:
-                        self.listed.add(entry_mac)
                         objects.append(entries.read(plain).object)
+                        self.listed.add(entry_mac)
             except IntegrityError:
                 # The entries themselves are read instead.
                 continue
