@@ -402,6 +402,8 @@ def test_a_connection_takes_several_requests_and_chunked_bodies(endpoints: Endpo
         b"GET /list HTTP/1.1\r\nbroken\r\n\r\n",
         b"POST /sync HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
         b"POST /sync HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /sync HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\n\r\n",
         b"POST /sync HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"POST /sync HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n",
     ],

@@ -178,8 +178,9 @@ class Browser:
 
     def _keep(self, key: tuple[bytes, str], listed: dict[str, Entry]) -> None:
         with self._lock:
+            # Another thread may have asked for it meanwhile.
+            self._entries += len(listed) - len(self._directories.get(key, ()))
             self._directories[key] = listed
-            self._entries += len(listed)
             while self._entries > _KEPT_ENTRIES and len(self._directories) > 1:
                 _, gone = self._directories.popitem(last=False)
                 self._entries -= len(gone)

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import stat
+import time
 from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 _LONGEST_HEAD: Final = 64 << 10
 _LONGEST_BODY: Final = 1 << 20
+_MOST_DIGITS: Final = 18
 _IDLE_SECONDS: Final = 300.0
+_FULL_SECONDS: Final = 0.1
+"""Until a connection is tried again for which there was no descriptor."""
 _BACKLOG: Final = 128
 _WAITING: Final = 2
 """How many threads wait for connections that come one after another."""
@@ -102,6 +106,7 @@ class Server:
             except OSError as error:
                 if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ECONNABORTED}:
                     break
+                time.sleep(_FULL_SECONDS)
         return None
 
     def _serve(self, connection: socket.socket) -> None:
@@ -127,7 +132,11 @@ class Server:
         if body is None:
             connection.sendall(_encoded(_TOO_LARGE, is_last=True))
             return False
-        split = urlsplit(target)
+        try:
+            split = urlsplit(target)
+        except ValueError:
+            connection.sendall(_encoded(_BAD, is_last=True))
+            return False
         query = dict(parse_qsl(split.query, keep_blank_values=True))
         answer = self._handler(method, unquote(split.path), query, body)
         is_last = headers.get("connection", "").lower() == "close"
@@ -155,7 +164,7 @@ class _Stream:
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return self._chunked()
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > _LONGEST_BODY:
+        if not length.isdecimal() or len(length) > _MOST_DIGITS or int(length) > _LONGEST_BODY:
             return None
         return self._exactly(int(length))
 

@@ -102,9 +102,12 @@ def unmount(directory: str) -> None:
     program = next(filter(None, map(shutil.which, _UNMOUNTERS)), None)
     if program is None:
         raise StoreError(f"{directory} could not be unmounted: there is no {_UNMOUNTERS[0]}")
-    done = subprocess.run(
-        [program, "-u", "-z", "--", directory], capture_output=True, check=False, timeout=_END_SECONDS
-    )
+    try:
+        done = subprocess.run(
+            [program, "-u", "-z", "--", directory], capture_output=True, check=False, timeout=_END_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise StoreError(f"{directory} could not be unmounted: {program} did not end") from None
     if done.returncode:
         raise StoreError(f"{directory} could not be unmounted: {done.stderr.decode(errors='replace').strip()}")
 
