@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from plait.repository.format.resources import Resource
 from plait.repository.ptar import ArchiveBuilder
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
-from plait.repository.syncing.settings import Direction, SyncSettings
+from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
 from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
@@ -63,6 +64,20 @@ def test_places_and_repositories_are_in_an_archive(tmp_path: Path, settings: New
         assert contents(opened, second) == contents(opened, third) == files | {f"{tree}/later": b"later"}
         checked = check(opened.reader, opened.files, [(found, "/") for found in opened.snapshots()])
         assert not any(found.failed for found in checked.snapshots)
+
+
+def test_what_is_short_is_read_back_whatever_its_padding_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(b"x")
+    path = tmp_path / "a.ptar"
+    with Repository.create(MemoryStore(), None) as other:
+        saved = other.backup([str(tmp_path / "tree")]).snapshot
+        monkeypatch.setattr(secrets, "randbelow", lambda limit: limit - 1)
+        with path.open("x+b") as file, ArchiveBuilder(file, None, NewRepository()) as builder:
+            settings = SyncSettings(remembers=False, processes=False)
+            result = Sync(other, builder.repository, ("a", "b"), settings, lambda _: None).run(Direction.TO, Query())
+            assert result.count(Outcome.COPIED) == 1
+            assert contents(builder.repository, saved) == {f"{tmp_path}/tree/file": b"x"}
 
 
 def test_the_packfile_is_laid_out_as_the_originals(tmp_path: Path) -> None:

@@ -110,12 +110,15 @@ class _ArchiveStore(MemoryStore):
     def read(
         self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
     ) -> BytesReader:
-        """As in `Store`; of packfiles, the part in which the blobs are."""
+        """As in `Store`; of packfiles, the part in which the blobs are, and zeros for what is before it."""
         taken = self._taken.get(name_of(key) or b"") if key.startswith(Folder.PACKFILES.prefix) else None
         if taken is None:
             return super().read(key, offset, length, expected=expected)
-        position = taken.position + offset - file_offset(taken.first)
-        data = os.pread(self._file.fileno(), self._end - position if length is None else length, position)
+        start = file_offset(taken.first)
+        position = taken.position + max(0, offset - start)
+        left = bytes(max(0, start - offset))[:length]
+        size = self._end - position if length is None else length - len(left)
+        data = left + os.pread(self._file.fileno(), size, position)
         return BytesReader(data, Stat(Kind.FILE, len(data)))
 
     def _take(self, name: bytes, framed: bytes) -> None:
