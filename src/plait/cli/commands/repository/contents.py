@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _NO_DIFFERENCE = "diff: could not diff pathnames"
 _GZIP = "application/gzip"
+_PIECE = 1 << 20
+"""Bytes of decompressed content at once."""
 _ALGORITHMS = ("SHA256", "BLAKE3")
 
 
@@ -80,9 +82,9 @@ def _decompressed(content: Iterable[bytes], path: str) -> Iterator[bytes]:
         for chunk in content:
             data = chunk
             while data:
-                yield rest.decompress(data)
-                data = rest.unused_data
-                if data:
+                yield rest.decompress(data, _PIECE)
+                data = rest.unconsumed_tail
+                if rest.eof and (data := rest.unused_data):
                     rest = zlib.decompressobj(wbits=31)
         yield rest.flush()
     except zlib.error as error:
