@@ -139,6 +139,17 @@ def test_a_state_that_disappeared_counts_no_more(tmp_path: Path) -> None:
             assert not found.holds(Resource.CHUNK, mac(2000))
 
 
+def test_what_another_process_took_in_first_counts_once(tmp_path: Path) -> None:
+    files = StoredFiles(MemoryStore())
+    with closing(index(files, tmp_path)) as one:
+        stream = put(files, mac(1), packfile(1, 3, mac(1)))
+        # As for `ls` while a backup is under way, which adds what it has stored at its end.
+        with closing(index(files, tmp_path)):
+            one.add_state(mac(1), stream)
+        same(one, files)
+        assert len(list(one.locations())) == 3
+
+
 def test_what_was_just_stored_is_added(tmp_path: Path) -> None:
     files = StoredFiles(MemoryStore())
     with closing(index(files, tmp_path)) as one, closing(index(files, tmp_path)) as other:

@@ -175,7 +175,9 @@ class StoredIndex:
                 self._take_in({name: keys[name] for name in lost if name in keys})
             gathering = Gathering()
             for name, stream in added:
-                self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
+                # Another process may have taken it in from the store already, and would have its blobs twice.
+                if name not in self._states:
+                    self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
             self._append(gathering)
             self._save()
 
