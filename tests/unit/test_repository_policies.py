@@ -124,3 +124,25 @@ def test_identifiers_are_honoured() -> None:
 
 def test_filters_alone_remove_nothing() -> None:
     assert all(item.verdict.kept for item in plan([header(1, 1, "a"), header(2, 2)], Query(tags=("a",)), NOW))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "{period: {day: {keep: 3}}}",
+        "{filters: {tag: daily}, periods: {day: {keep: 3}}}",
+        "{periods: {days: {keep: 365}, week: {keep: 2}}}",
+        "{periods: {day: {kept: 3}}}",
+        "{periods: {day: {keep: -3}}}",
+        "{periods: {day: {keep: [3]}}}",
+        "{periods: {day: 3}}",
+        "{filters: {since: 2026-01-01T00:00:00Z}, relative: {since: [3d]}}",
+        "{group_by: [root]}",
+        "{filters: [tags]}",
+        "text",
+    ],
+)
+def test_what_is_not_understood_of_a_policy_is_refused_and_not_passed_over(tmp_path: Path, policy: str) -> None:
+    (tmp_path / "policies.yml").write_text(f"version: v1.0.0\npolicies:\n    p: {policy}\n")
+    with pytest.raises(ConfigurationError, match="policy p: "):
+        Policies(tmp_path)

@@ -18,7 +18,7 @@ from plait.repository.retention import PERIODS, Allowance
 from plait.repository.selection import Grouping, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 _FILE: Final = "policies.yml"
@@ -242,25 +242,43 @@ _PERIOD_ORDER: Final = (
 
 
 def _loaded(name: str, entry: Any, path: Path) -> dict[str, Any]:
-    """A policy of the file, checked. Raises ConfigurationError."""
+    """A policy of the file, checked. Raises ConfigurationError, also for keys that are none.
+
+    A filter or period that is passed over would have more be removed than was meant.
+    """
     try:
-        filters = {key: _loaded_filter(key, value) for key, value in _map(entry, "filters") if key in _ORDER}
-        periods = {key: _loaded_counts(key, value) for key, value in _map(entry, "periods") if key in PERIODS}
-        relative = {key: words for key, words in _map(entry, _RELATIVE) if key in filters and key in _MOMENTS}
+        _refuse_unknown("a policy", entry, ("filters", "periods", "group_by", _RELATIVE))
+        filters = {key: _loaded_filter(key, value) for key, value in _map(entry, "filters", _ORDER)}
+        periods = {key: _loaded_counts(key, value) for key, value in _map(entry, "periods", PERIODS)}
+        relative = {key: _text(key, words) for key, words in _map(entry, _RELATIVE, _MOMENTS) if key in filters}
         for words in relative.values():
             parse_duration(words)
-        grouping = Grouping.named(entry.get("group_by") or "")
+        grouping = Grouping.named(_text("group_by", entry.get("group_by") or ""))
     except UsageError as error:
         raise ConfigurationError(f"failed to load config file: {path}: policy {name}: {error.message}") from None
     group_by = "" if grouping is None else grouping.value
     return {"filters": filters, "periods": periods, "group_by": group_by, _RELATIVE: relative}
 
 
-def _map(entry: Any, key: str) -> Iterable[tuple[str, Any]]:
-    found = (entry.get(key) or {}) if isinstance(entry, dict) else None
+def _map(entry: dict[str, Any], key: str, known: Collection[str]) -> Iterable[tuple[str, Any]]:
+    found = entry.get(key) or {}
+    _refuse_unknown(key, found, known)
+    items: Iterable[tuple[str, Any]] = found.items()
+    return items
+
+
+def _refuse_unknown(what: str, found: Any, known: Collection[str]) -> None:
     if not isinstance(found, dict):
-        raise UsageError(f"{key} is no map")
-    return found.items()
+        raise UsageError(f"{what} is no map")
+    unknown = [str(key) for key in found if key not in known]
+    if unknown:
+        raise UsageError(f"{what} has no {', '.join(unknown)}")
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{key} cannot be {value!r}")
+    return value
 
 
 def _loaded_filter(key: str, value: Any) -> Any:
@@ -277,9 +295,10 @@ def _loaded_filter(key: str, value: Any) -> Any:
 
 
 def _loaded_counts(period: str, counts: Any) -> dict[str, int]:
+    _refuse_unknown(period, counts, ("keep", "cap"))
     try:
-        return {which: int(counts[which]) for which in ("keep", "cap") if which in counts}
-    except (TypeError, ValueError):
+        return {which: _count(_text(which, count)) for which, count in counts.items()}
+    except UsageError:
         raise UsageError(f"{period} cannot be {counts!r}") from None
 
 
