@@ -1,6 +1,7 @@
 """A whole daemon in this process: several replicas and databases, S3 that comes and goes, full disks, directories."""
 
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -330,6 +331,16 @@ def test_beside_a_program(litestream: Path, told: Told, tmp_path: Path, command:
     begin(daemon, Settings(databases=(database(path, replica(place)),)), told)
     assert run_until_asked(daemon, Signals(), command, lambda error: pytest.fail(error.message)) == code
     same(litestream, path, place, tmp_path)
+
+
+def test_a_signal_that_comes_before_the_program_is_not_lost(told: Told, tmp_path: Path) -> None:
+    daemon = Daemon(UpkeepSettings(), open_place, told)
+    daemon.run()
+    signals = Signals()
+    signals.number = signal.SIGTERM
+    signals.asked.set()
+    assert not run_until_asked(daemon, signals, f"touch {tmp_path}/begun", lambda error: pytest.fail(error.message))
+    assert not (tmp_path / "begun").exists()
 
 
 def test_a_program_that_is_not_there(told: Told) -> None:

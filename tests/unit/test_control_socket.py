@@ -576,3 +576,26 @@ def test_a_beat_is_a_request_and_a_failure_is_told(daemon: Fake, status: int) ->
             assert "500" in told[0]
         heartbeat.close()
         server.shutdown()
+
+
+def test_an_answer_to_a_beat_that_is_none_is_told_and_the_heart_goes_on(daemon: Fake) -> None:
+    told: list[str] = []
+    twice = threading.Event()
+
+    def tell(error: str) -> None:
+        told.append(error)
+        if len(told) > 1:
+            twice.set()
+
+    daemon.step = 2**62
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        heartbeat = Heartbeat(f"http://127.0.0.1:{server.getsockname()[1]}/", 0.01, daemon, tell)
+        heartbeat.start()
+        for _ in range(2):
+            connection, _address = server.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(b"nonsense\r\n\r\n")
+        assert twice.wait(60)
+        heartbeat.close()

@@ -67,14 +67,17 @@ def run_until_asked(
 ) -> int:
     """Wait for a signal, or with a `command` for its end, and close the daemon; the exit code.
 
-    The command is run without a shell. A signal is handed to it, and it is waited for. What kept databases from being
-    in step at the end is told, and does not make the exit code: it follows at the next start. 1 where the command
-    failed by itself. `before_end` is called before the daemon is closed. Raises ConfigurationError where the command
-    cannot be started.
+    The command is run without a shell, unless a signal came before. A signal is handed to it, and it is waited for.
+    What kept databases from being in step at the end is told, and does not make the exit code: it follows at the next
+    start. 1 where the command failed by itself. `before_end` is called before the daemon is closed. Raises
+    ConfigurationError where the command cannot be started.
     """
     code = 0
-    if command:
+    if command and not signals.asked.is_set():
         signals.child = _started(command)
+        if signals.number is not None:
+            # It came while there was nobody yet to hand it to.
+            signals.child.send_signal(signals.number)
         code = signals.child.wait()
     else:
         signals.asked.wait()

@@ -54,7 +54,7 @@ class Heartbeat:
                 self._send()
 
     def _send(self) -> None:
-        import urllib.error
+        import http.client
         import urllib.request
 
         request = urllib.request.Request(self._url, method="GET")  # noqa: S310  (http and https only, by the settings)
@@ -62,5 +62,5 @@ class Heartbeat:
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
                 if answer.status not in _SUCCESS:
                     self._tell(f"unexpected status {answer.status}")
-        except (OSError, ValueError) as error:
-            self._tell(str(error))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self._tell(str(error) or type(error).__name__)
