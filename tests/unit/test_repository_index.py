@@ -150,6 +150,34 @@ def test_what_another_process_took_in_first_counts_once(tmp_path: Path) -> None:
         assert len(list(one.locations())) == 3
 
 
+def test_what_another_process_stores_during_a_look_is_not_taken_for_lost(tmp_path: Path) -> None:
+    store = MemoryStore()
+    files = StoredFiles(store)
+
+    class Slow(StoredFiles):
+        reads = 0
+        meanwhile = True
+
+        def keys(self, folder: Folder) -> dict[bytes, str]:
+            found = super().keys(folder)
+            if self.meanwhile:
+                self.meanwhile = False
+                other.add_state(mac(2), put(files, mac(2), packfile(2, 3, mac(2)), when=2))
+            return found
+
+        def read(self, key: str) -> bytes:
+            self.reads += 1
+            return super().read(key)
+
+    with closing(index(files, tmp_path)) as other:
+        other.add_state(mac(1), put(files, mac(1), packfile(1, 3, mac(1))))
+        put(files, mac(3), packfile(3, 3, mac(3)), when=3)
+        slow = Slow(store)
+        with closing(index(slow, tmp_path)) as found:
+            same(found, files)
+            assert slow.reads == 1
+
+
 def test_what_was_just_stored_is_added(tmp_path: Path) -> None:
     files = StoredFiles(MemoryStore())
     with closing(index(files, tmp_path)) as one, closing(index(files, tmp_path)) as other:

@@ -157,6 +157,9 @@ class StoredIndex:
         with self._lock, self._changing():
             self._catch_up()
             if self._states.keys() - keys.keys():
+                # Another process may have stored more meanwhile, and taken it in.
+                keys = self._files.keys(Folder.STATES)
+            if self._states.keys() - keys.keys():
                 self._forget()
             self._take_in({name: key for name, key in keys.items() if name not in self._states})
 
