@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
@@ -19,7 +21,6 @@ from plait.stores.sqlite_image import Imager, in_use, is_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from plait.repository.events import Event
     from plait.repository.snapshots import SnapshotReader
@@ -143,6 +144,19 @@ def test_an_image_leaves_no_file_behind(
         with pytest.raises(StoreError):
             imager.image(str(tmp_path / "tree/app.db-wal"), lambda: False)
     assert [path.name for path in tmp_path.iterdir()] == ["tree"]
+    assert database.pragma("journal_mode") == "wal"
+
+
+def test_more_images_are_held_than_files_may_usually_be_open(database: apsw.Connection, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = max(int(path.name) for path in Path("/dev/fd").iterdir()) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        with Imager() as imager:
+            images = [imager.image(str(tmp_path / "tree/app.db"), lambda: False) for _ in range(40)]
+        assert {image.size for image in images} == {images[0].size}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert database.pragma("journal_mode") == "wal"
 
 

@@ -20,6 +20,7 @@ from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
 from plait.replication.managed import Managed, Shop
 from plait.replication.notification import Notifications
 from plait.replication.scheduling import Answer, Pool
+from plait.stores.descriptors import allow_many_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,8 @@ class Daemon:
 
     def run(self) -> None:
         """Begin; returns at once."""
-        _raise_limit_of_files()
+        # Each database needs five.
+        allow_many_files()
         self._shop.loop.start()
         self._every(_SWEEP, self._sweep)
         self._every(self._upkeep.l0_retention_check_interval, lambda: self._keep(Managed.retire))
@@ -195,11 +197,3 @@ class Daemon:
             self.later(until_next(time.time_ns(), interval), once)
 
         wait()
-
-
-def _raise_limit_of_files() -> None:
-    """Let this process have as many open files as it may: each database needs five."""
-    import resource
-
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -21,6 +21,7 @@ import weakref
 from typing import TYPE_CHECKING, Final, Self
 
 from plait.model.errors import CancelledError, StoreError, from_os_error
+from plait.stores.descriptors import allow_many_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +37,7 @@ BESIDE: Final = (*IN_USE, "-shm")
 _BUSY_MILLISECONDS: Final = 5000
 _PAGES: Final = 4096
 """Pages that are copied at once."""
-_POLL: Final = 0.1
+_POLL_MILLISECONDS: Final = 100
 _ENDED: Final = "the process that takes images ended early"
 
 
@@ -83,6 +84,8 @@ class Imager:
         """Starts the helper; the directory for images."""
         try:
             if self._directory is None:
+                # Each image is an open file, and a folder may hold a database for every customer.
+                allow_many_files()
                 self._directory = tempfile.TemporaryDirectory(prefix="plait-images-")
             if self._helper is None:
                 # Nothing is imported from where the person is: a tree that is backed up is data (-P).
@@ -107,11 +110,14 @@ class Imager:
             self.close()
             raise StoreError(_ENDED) from None
         answer = b""
+        # Not select: that knows no descriptors beyond the first thousand.
+        ready = select.poll()
+        ready.register(helper.stdout, select.POLLIN)
         while not answer.endswith(b"\n"):
             if cancelled():
                 self.close()
                 raise CancelledError("the image of a database was given up")
-            if not select.select([helper.stdout], [], [], _POLL)[0]:
+            if not ready.poll(_POLL_MILLISECONDS):
                 continue
             block = os.read(helper.stdout.fileno(), 1 << 16)
             if not block:
