@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError, NotSupportedError
 from plait.repository.backup.saving import BackupSettings
 from plait.repository.format.packfiles import file_offset
@@ -18,6 +19,7 @@ from plait.repository.selection import Query
 from plait.repository.syncing.copying import SnapshotCopy
 from plait.repository.syncing.settings import Direction, SyncSettings
 from plait.repository.syncing.syncing import Sync
+from plait.repository.upkeep.damage import damaged_packfiles
 from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
 from plait.repository.upkeep.repairing import Repaired, RepairSettings, repair
 from plait.repository.upkeep.sampling import check_sample, pick
@@ -368,6 +370,19 @@ def test_a_sample_names_what_a_flipped_bit_hits(repository: Repository, source: 
     assert found.checked.failures[0].snapshot == snapshot
     # What is damaged comes first the next time, whatever the share.
     assert not check_sample(repository, 0.01).checked.is_whole
+
+
+def test_a_sample_that_was_cancelled_takes_no_damage_for_whole(
+    repository: Repository, source: Path, place: MemoryStore
+) -> None:
+    save(repository, source)
+    flip(place, repository, Resource.CHUNK)
+    names = sorted(repository.index.readable_packfiles())
+    whole: list[bytes] = []
+    # What has been told so far is remembered when the reading ends early, before the damage is looked into.
+    (damaged,) = damaged_packfiles(repository, names, whole.append, Cancellation())
+    assert damaged.name not in whole
+    assert {*whole, damaged.name} == set(names)
 
 
 def test_picking() -> None:

@@ -90,7 +90,7 @@ def damaged_packfiles(
     cancellation: Cancellation,
     unnamed: Mapping[bytes, Index] | None = None,
 ) -> Iterator[DamagedPackfile]:
-    """Reads packfiles from beginning to end; those that are damaged. `told` hears of each that was read.
+    """Reads packfiles from beginning to end; those that are damaged. `told` hears of each that is whole.
 
     `unnamed`: what those say they hold that no state names. Raises CancelledError, and the store's errors.
     """
@@ -105,8 +105,9 @@ def damaged_packfiles(
     found = {}
     for name, reason in in_parallel(look, names, _AT_ONCE):
         cancellation.raise_if_cancelled()
-        told(name)
-        if reason is not None:
+        if reason is None:
+            told(name)
+        else:
             found[name] = reason
     if not found:
         return

@@ -85,17 +85,16 @@ def check_sample(
     damaged_files = check_states_and_locks(files, repository.codec)
     missing = readable - there.keys()
     damaged_files += [DamagedFile(files.key(Folder.PACKFILES, name), _MISSING) for name in sorted(missing)]
-    read: list[bytes] = []
+    whole: list[bytes] = []
     lost: list[tuple[bytes, bytes]] = []
     try:
-        for packfile in damaged_packfiles(repository, names, read.append, cancellation):
+        for packfile in damaged_packfiles(repository, names, whole.append, cancellation):
             damaged_files.append(DamagedFile(files.key(Folder.PACKFILES, packfile.name), packfile.reason))
             lost += [(key, packfile.name) for key in packfile.lost]
             seen.pop(packfile.name, None)
-            read.remove(packfile.name)
     finally:
         now = time.time_ns()
-        seen.update(dict.fromkeys(read, now))
+        seen.update(dict.fromkeys(whole, now))
         _remember(memory, seen)
     for file in damaged_files:
         listener(Warned(f"{file.key} is damaged: {file.reason}"))
