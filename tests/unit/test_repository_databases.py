@@ -160,6 +160,23 @@ def test_more_images_are_held_than_files_may_usually_be_open(database: apsw.Conn
     assert database.pragma("journal_mode") == "wal"
 
 
+def test_a_database_that_goes_away_takes_nothing_else_of_its_folder_with_it(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("gone.db", "gone.db-journal", "kept"):
+        (tmp_path / name).write_text("content")
+
+    def vanishing(path: str) -> bool:
+        Path(path).unlink()
+        return True
+
+    monkeypatch.setattr("plait.repository.backup.databases.is_database", vanishing)
+    told: list[Event] = []
+    snapshot = repository.snapshot(repository.backup([tmp_path], listener=told.append).snapshot)
+    assert "kept" in names(snapshot, tmp_path)
+    assert [event.path for event in told if isinstance(event, Warned)][:1] == [str(tmp_path / "gone.db")]
+
+
 def test_nothing_is_run_from_the_tree_that_is_backed_up(
     database: apsw.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

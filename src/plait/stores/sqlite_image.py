@@ -65,11 +65,12 @@ class Imager:
         """The database at an absolute path as it is now.
 
         Raises StoreError where there can be no image: another program holds it alone, it is damaged, or there is no
-        room for it in the directory for temporary files; CancelledError once `cancelled`.
+        room for it in the directory for temporary files; ObjectNotFoundError where it is gone; CancelledError once
+        `cancelled`.
         """
-        modified = _modified(path)
         target = os.path.join(self._start(), "image")  # noqa: PTH118  (text)
         try:
+            modified = _modified(path)
             trouble = self._ask({"path": path, "target": target}, cancelled)
             if trouble:
                 raise StoreError(trouble)
