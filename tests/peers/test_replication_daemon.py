@@ -1,6 +1,7 @@
 """A whole daemon in this process: several replicas and databases, S3 that comes and goes, full disks, directories."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -319,6 +320,30 @@ def test_directories_that_are_watched(litestream: Path, told: Told, tmp_path: Pa
     wait_for(lambda: len(daemon.list()) == 1 + recursive)
     assert told.of(events.Found)
     assert told.of(events.Gone)
+    daemon.close(PATIENCE)
+
+
+def test_a_watched_directory_that_goes_and_comes(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plait.replication.watching._POLL", 0.05)
+    folder = tmp_path / "databases"
+    folder.mkdir()
+    opened(folder / "first.db").close()
+    template = DatabaseSettings(path="", replicas=(replica(tmp_path / "replicas"),))
+    watched = DirectorySettings(directory=str(folder), pattern="*.db", template=template, watch=True)
+    daemon = Daemon(UpkeepSettings(), open_place, told)
+    begin(daemon, Settings(directories=(watched,)), told)
+
+    def is_removed() -> bool:
+        # The daemon may be making files in it.
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    for name in ("second.db", "third.db"):
+        wait_for(is_removed)
+        wait_for(lambda: not daemon.list())
+        folder.mkdir()
+        row(opened(folder / name))
+        wait_for(lambda name=name: [status.path for status in daemon.list()] == [str(folder / name)])  # type: ignore[misc]
     daemon.close(PATIENCE)
 
 

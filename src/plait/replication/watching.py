@@ -11,7 +11,7 @@ from plait.replication import events
 from plait.replication.configuration.directories import find_databases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from plait.replication.configuration.settings import DatabaseSettings, DirectorySettings
     from plait.replication.daemon import Daemon
@@ -32,12 +32,45 @@ class DirectoryWatch:
         self._paths: set[str] = set()
         self._watched: set[str] = set()
         self._is_asked = False
+        self._is_polling = False
+        self._is_failing = False
 
     def look(self) -> None:
         """Register what is new, and let go what is gone. Raises what a directory without databases raises."""
         self._is_asked = False
         is_heard = self._settings.watch and self._watch()
         found = find_databases(self._settings, known=frozenset(self._paths))
+        self._is_failing = False
+        self._take(found)
+        if self._settings.watch and not is_heard:
+            self._poll()
+
+    def _look_again(self) -> None:
+        """As `look`. What a directory held that cannot be read any more is let go, until it can."""
+        try:
+            self.look()
+        except PlaitError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                self._emit(events.Failed(path=self._settings.directory, error=error, count=1, delay=_POLL))
+            if self._settings.watch:
+                self._watched.clear()
+                self._take([])
+                self._poll()
+
+    def _poll(self) -> None:
+        """Have another look in a while, one for whoever asks meanwhile."""
+        if self._is_polling:
+            return
+        self._is_polling = True
+
+        def look() -> None:
+            self._is_polling = False
+            self._look_again()
+
+        self._daemon.later(_POLL, look)
+
+    def _take(self, found: Sequence[DatabaseSettings]) -> None:
         for database in found:
             if database.path not in self._paths:
                 self._register(database)
@@ -45,8 +78,6 @@ class DirectoryWatch:
             self._paths.discard(path)
             self._emit(events.Gone(path, self._settings.directory))
             self._let_go(path)
-        if self._settings.watch and not is_heard:
-            self._daemon.later(_POLL, self.look)
 
     def _register(self, database: DatabaseSettings) -> None:
         """Have a database replicated; where that fails it is told of, and tried again with the next look."""
@@ -54,7 +85,7 @@ class DirectoryWatch:
             is_new = self._daemon.register(database)
         except PlaitError as error:
             self._emit(events.Failed(path=database.path, error=error, count=1, delay=_POLL))
-            self._daemon.later(_POLL, self.look)
+            self._poll()
             return
         self._paths.add(database.path)
         if is_new:
@@ -90,4 +121,7 @@ class DirectoryWatch:
         if name.endswith(("-wal", "-shm", "-journal", "-litestream")) or self._is_asked:
             return
         self._is_asked = True
-        self._daemon.later(_CALM, self.look)
+        if not name:
+            # A directory may have gone, and its watch with it.
+            self._watched.clear()
+        self._daemon.later(_CALM, self._look_again)
