@@ -67,7 +67,9 @@ def test_a_wheel_brings_its_licence_and_its_command(tree: Path) -> None:
         (licence,) = (name for name in archive.namelist() if name.endswith("/LICENSE"))
         (commands,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
         assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
-        assert archive.read(commands).decode().split() == ["[console_scripts]", "plait", "=", "plait.cli.main:main"]
+        points = archive.read(commands).decode()
+    assert "[console_scripts]\nplait = plait.cli.main:main\n" in points
+    assert "[fsspec.specs]\nkloset = plait.repository.filesystem:KlosetFileSystem\n" in points
 
 
 def test_the_source_distribution_holds_every_source(tree: Path) -> None:
