@@ -17,6 +17,7 @@ import pytest
 
 from plait.model.errors import BusyError, ConfigurationError, NoSpaceError, PlaitError, UnknownOutcomeError
 from plait.replication import events
+from plait.replication.configuration.directories import database_of
 from plait.replication.configuration.places import parse_replica_url
 from plait.replication.configuration.settings import (
     DatabaseSettings,
@@ -30,6 +31,7 @@ from plait.replication.daemon import Daemon
 from plait.replication.ltx.layouts import SNAPSHOT_LEVEL
 from plait.replication.restoring.restore import Request, restore
 from plait.replication.running import Signals, begin, replicate_once, run_until_asked
+from plait.replication.watching import DirectoryWatch
 from plait.testing import servers
 from plait.testing.capturing import content, opened, restored, run
 from plait.testing.replicating import open_place
@@ -345,6 +347,20 @@ def test_a_watched_directory_that_goes_and_comes(told: Told, tmp_path: Path, mon
         row(opened(folder / name))
         wait_for(lambda name=name: [status.path for status in daemon.list()] == [str(folder / name)])  # type: ignore[misc]
     daemon.close(PATIENCE)
+
+
+def test_a_database_that_could_not_be_let_go_is_replicated_when_it_comes_again(daemon: Daemon, tmp_path: Path) -> None:
+    path, place = tmp_path / "a.db", tmp_path / "place"
+    place.write_text("no directory")
+    row(opened(path))
+    template = DatabaseSettings(path="", replicas=(replica(place / "below"),))
+    watched = DirectorySettings(directory=str(tmp_path), pattern="*.db", template=template, watch=True)
+    daemon.register(database_of(watched, str(path)))
+    with pytest.raises(PlaitError):
+        daemon.unregister(str(path), 0.1)
+    place.unlink()
+    DirectoryWatch(watched, daemon, lambda _: None).look()
+    daemon.sync(str(path), wait=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(("command", "code"), [("true", 0), ("false", 1), ("sh -c 'exit 7'", 1)])

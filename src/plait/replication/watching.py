@@ -90,6 +90,9 @@ class DirectoryWatch:
         self._paths.add(database.path)
         if is_new:
             self._emit(events.Found(database.path, self._settings.directory))
+        else:
+            # One whose last upload failed when it was let go is still there, and stopped.
+            self._daemon.start(database.path, None)
 
     def _let_go(self, path: str) -> None:
         try:
