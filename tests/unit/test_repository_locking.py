@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from plait.model.errors import BusyError, PermissionDeniedError, PlaitError, StoreError
+from plait.model.items import Stat
 from plait.repository.events import Done
 from plait.repository.format import locks
 from plait.repository.format.locks import Lock
 from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock, LockLostError
 from plait.repository.repository import Repository
+from plait.stores.base import PLAIN, Outgoing
 from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
 from plait.stores.wrappers.fault import Fault, Misdeed, Script, faulty
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.repository.events import Event
+    from plait.stores.base import Source
 
 MINUTE = 60 * 10**9
 FOREIGN = b"\xab" * 32
@@ -181,6 +184,24 @@ def test_a_backup_that_fails_leaves_no_lock_behind(source: Path) -> None:
             broken.backup([source])
         assert held(broken) == set()
         assert broken.files.keys(Folder.STATES) == {}
+
+
+def test_a_lock_of_which_no_age_can_be_had_is_not_left_behind() -> None:
+    class Timeless(MemoryStore):
+        def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
+            stored = super().write(key, content, size, how)
+            return Stat(stored.kind, stored.size)
+
+        def stat(self, key: str) -> Stat:
+            if key.startswith("locks/"):
+                raise StoreError("nobody answers")
+            return super().stat(key)
+
+    with Repository.create(Timeless(), None) as repository:
+        files = repository.writable_files
+        with pytest.raises(StoreError, match="nobody answers"):
+            HeldLock(files, repository.codec, FOREIGN)
+        assert not files.keys(Folder.LOCKS)
 
 
 def test_where_nothing_may_be_deleted_the_lock_ages(source: Path) -> None:

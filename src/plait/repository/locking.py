@@ -65,8 +65,8 @@ class HeldLock:
         self._lost = False
         self._stored: Stat
         self._refreshed: float
-        self._put()
         try:
+            self._put()
             self._look_round()
         except BaseException:
             self.release()
