@@ -218,6 +218,15 @@ def test_apply_refuses_what_has_changed_since(capsys: Captured, ground: Path, mo
     assert files("work/d") == {"a": "old content", "old/x": "x", "sub/b": "b"}
 
 
+def test_a_plan_holds_no_secrets() -> None:
+    secrets = ("--header", "Authorization: Bearer hunter2", "--header-upload", "Key: hunter2", "--http-proxy")
+    assert plait("plan", "sync", "-o", "p", *secrets, "http://user:hunter2@proxy", "--checksum", "s", "d") == 0
+    text = Path("p").read_text()
+    assert "hunter2" not in text
+    assert '"checksum":"true"' in text
+    assert plait("apply", "p", "--header", "Authorization: Bearer hunter2") == 0
+
+
 def test_an_altered_plan_and_one_that_would_not_be_whole(capsys: Captured) -> None:
     assert plait("plan", "sync", "-o", "p", "nosuch", "d") == 3
     assert not Path("p").exists()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _OF_THE_CALL: Final = frozenset({"dry-run", "interactive", "output", "no-record", "help", "debug", "json"})
 """Options that say how a command is run, not what its plan means."""
+_WITH_SECRETS: Final = frozenset({"header", "header-upload", "header-download", "http-proxy"})
+"""Options that may hold a token or a password; `apply` takes them anew."""
 _ORIGIN: Final = "the plan"
 PLAN: Final = "plan"
 _OF_REPOSITORIES: Final = re.compile(rb'"command":"sync (?:to|from|with)"')
@@ -87,7 +89,7 @@ def _is_of_repositories(words: Sequence[str]) -> bool:
 
 
 def _is_kept(option: Option) -> bool:
-    return option.section is not Section.OUTPUT and option.name not in _OF_THE_CALL
+    return option.section is not Section.OUTPUT and option.name not in _OF_THE_CALL | _WITH_SECRETS
 
 
 def _text(option: Option, value: Any) -> str:
