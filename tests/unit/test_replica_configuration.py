@@ -7,6 +7,7 @@ import pytest
 
 from plait.model.errors import ConfigurationError, NotSupportedError, PlaitError
 from plait.replication.configuration.directories import all_databases, database_of
+from plait.replication.configuration.document import parse_document
 from plait.replication.configuration.expansion import expand
 from plait.replication.configuration.litestream import parse_configuration, read_configuration
 from plait.replication.configuration.patterns import parse_pattern
@@ -251,3 +252,10 @@ def test_a_database_that_stands_in_a_directory_too_is_replicated_once(tmp_path: 
         ("a.db", "/all/a.db"),
         ("b.db", "/own"),
     ]
+
+
+def test_what_no_parser_takes_is_refused_in_words() -> None:
+    with pytest.raises(ConfigurationError, match="cannot parse the URL"):
+        parse_replica_url("file://[::1", {})
+    with pytest.raises(ConfigurationError, match="max depth"):
+        parse_document("dbs: " + "[" * 5000)

@@ -53,6 +53,8 @@ def parse_document(text: str) -> Fields:
         raise ConfigurationError(f"yaml: {_place(error)}{_words(error)}") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"yaml: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ConfigurationError("yaml: exceeded max depth of 10000") from None
     finally:
         loader.dispose()
 

@@ -93,7 +93,10 @@ def parse_replica_url(url: str, environment: Mapping[str, str], settings: Mappin
     if found is None:
         raise ConfigurationError(f"replica url scheme required: {url}")
     scheme = found[1].lower()
-    split = urlsplit(url)
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        raise ConfigurationError("cannot parse the URL of a replica: its host is none") from None
     if scheme == FILE:
         return file_place(unquote((split.netloc + split.path) if split.netloc else split.path) or "/")
     if scheme != S3:

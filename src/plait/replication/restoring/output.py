@@ -49,11 +49,13 @@ def check_output(path: str, *, force: bool) -> None:
         raise AlreadyExistsError(
             f"cannot restore, output path already exists and is not empty: {path}. Use -force to overwrite"
         )
-    for end in SIDECARS:
-        if os.path.lexists(path + end):
-            raise AlreadyExistsError(
-                f"cannot restore, SQLite sidecar path already exists: {path}{end}. Use -force to overwrite"
-            )
+    # SQLite has them beside what a link leads to.
+    for place in dict.fromkeys((path, os.path.realpath(path))):
+        for end in SIDECARS:
+            if os.path.lexists(place + end):
+                raise AlreadyExistsError(
+                    f"cannot restore, SQLite sidecar path already exists: {place}{end}. Use -force to overwrite"
+                )
 
 
 @contextmanager
@@ -83,11 +85,11 @@ def put_in_place(descriptor: int, beside: str, path: str, *, force: bool) -> Non
     check_output(path, force=force)
     try:
         os.fsync(descriptor)
+        final = Path(os.path.realpath(path))
         for end in SIDECARS:
             # Before the rename: SQLite would play an old log into the new database.
             with suppress(FileNotFoundError):
-                os.unlink(path + end)  # noqa: PTH108
-        final = Path(os.path.realpath(path))
+                os.unlink(f"{final}{end}")  # noqa: PTH108
         os.rename(beside, final)  # noqa: PTH104
         directory = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
