@@ -281,6 +281,18 @@ def test_states_are_made_again_from_what_packfiles_say(
         assert not repair(again, RepairSettings()).is_needed
 
 
+def test_a_state_that_can_be_read_again_is_kept(repository: Repository, source: Path, place: MemoryStore) -> None:
+    save(repository, source)
+    key = next(key for key in everything(place) if key.startswith("states/"))
+    data = get(place, key)
+    put(place, key, data[:-1])
+    with reopened(place) as victim:
+        assert key in victim.index.damaged_states
+        put(place, key, data)
+        repair(victim, RepairSettings(apply=True))
+    assert get(place, key) == data
+
+
 def test_a_snapshot_that_would_come_back_in_pieces_stays_removed(
     repository: Repository, source: Path, place: MemoryStore
 ) -> None:
@@ -318,14 +330,20 @@ def test_a_snapshot_of_a_lost_state_with_one_damaged_file_stays_listed(
 def test_a_snapshot_of_a_newer_kind_at_the_peer_does_not_end_the_repair(
     repository: Repository, source: Path, place: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refused = []
+
     def refuse(*_: object) -> None:
+        refused.append(True)
         raise NotSupportedError("the snapshot has an index that is not known")
 
     save(repository, source)
-    flip(place, repository, Resource.OBJECT)
+    # One of a file: those of directories are made again without a peer.
+    damage(place, repository, max((found for _, found in repository.index.locations()), key=lambda found: found.length))
     with Repository.open(copied(place)) as peer:
         monkeypatch.setattr(SnapshotCopy, "_tree", refuse)
-        assert repair(repository, ALONE, [peer]).left
+        result = repair(repository, ALONE, [peer])
+    assert refused
+    assert result.left
 
 
 def test_left_overs_of_a_backup_that_died_are_no_lost_state(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from plait.repository.format.codec import Codec
 
 _SECOND: Final = 1_000_000_000
+_ATTEMPTS: Final = 10
+"""To refresh a lock, in the time from one refresh to the next."""
 
 
 class LockLostError(BusyError):
@@ -160,14 +162,17 @@ class HeldLock:
         self._put()
 
     def _keep_fresh(self) -> None:
+        pause = self._every
         with self._changed:
-            while not self._changed.wait_for(self._is_over, self._every):
+            while not self._changed.wait_for(self._is_over, pause):
+                pause = self._every
                 try:
                     self._refresh()
                 except LockLostError:
                     return
                 except PlaitError as error:
-                    # There is time for another attempt; `check` decides what may be published.
+                    # There is time for more attempts before it is stale; `check` decides what may be published.
+                    pause = self._every / _ATTEMPTS
                     self._told(f"the lock could not be refreshed: {error}")
 
     def _is_over(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -241,8 +242,19 @@ class _Repair:
         """Removes damaged states, which keep the original from working at all; what they named has another state."""
         files = self._repository.writable_files
         keys = files.keys(Folder.STATES)
-        files.remove(Folder.STATES, [name for name, key in keys.items() if key in result.states])
+        damaged = [name for name, key in keys.items() if key in result.states and self._is_damaged(key)]
+        files.remove(Folder.STATES, damaged)
         self._repository.refresh()
+
+    def _is_damaged(self, key: str) -> bool:
+        """Whether a state cannot be read now: that it could not be read before may have been the way to it."""
+        try:
+            _, records = states.read(self._repository.writable_files.read(key), self._repository.codec)
+            deque(records, maxlen=0)
+        except IntegrityError:
+            return True
+        self._listener(Warned(f"{key} can be read again, and is kept"))
+        return False
 
     def _rewrite(self, damaged: Sequence[DamagedPackfile], lock: HeldLock) -> None:
         """Writes what is whole in damaged packfiles anew, and lets nothing refer to them any more."""
