@@ -185,8 +185,8 @@ def test_without_words_the_default_repository_is_meant(
     assert capfd.readouterr().out
 
 
-def test_each_face_says_its_own_name(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert directory
+@pytest.mark.usefixtures("directory")
+def test_each_face_says_its_own_name(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["store", "add"]) == 2
     assert "Usage: plait store add <name>" in capfd.readouterr().err
     assert main(["plakar", "store", "add"]) == 1
