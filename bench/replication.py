@@ -79,7 +79,7 @@ class Running:
     def newest(self, number: int = 0) -> int:
         """The newest transaction of a replica at level 0."""
         try:
-            names = os.listdir(self.replicas[number] / "ltx" / "0")  # noqa: PTH208  (names are all that is needed)
+            names = os.listdir(self.replicas[number] / "ltx" / "0")
         except FileNotFoundError:
             return 0
         return max((int(name[17:33], 16) for name in names if name.endswith(".ltx")), default=0)

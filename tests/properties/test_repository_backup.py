@@ -1,5 +1,3 @@
-# ruff: noqa: PTH101, PTH103, PTH104, PTH108, PTH112, PTH114, PTH115, PTH118, PTH120, PTH123, PTH208, PTH211
-# (names of any bytes, which pathlib does not take)
 """Trees round-trip, and an incremental backup has the trees that a backup from scratch has."""
 
 from __future__ import annotations

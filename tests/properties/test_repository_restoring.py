@@ -1,5 +1,3 @@
-# ruff: noqa: PTH101, PTH102, PTH115, PTH118, PTH211
-# (names of any bytes, which pathlib does not take)
 """Random trees come back from a repository as they were; whatever its bytes are, a reader ends with its own errors."""
 
 from __future__ import annotations

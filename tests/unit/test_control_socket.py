@@ -114,7 +114,7 @@ def daemon() -> Fake:
 
 @pytest.fixture
 def endpoints(daemon: Fake) -> Endpoints:
-    return Endpoints(daemon, settings_of, lambda path: os.path.join("/d", path))  # noqa: PTH118
+    return Endpoints(daemon, settings_of, lambda path: os.path.join("/d", path))
 
 
 def post(endpoints: Endpoints, path: str, body: str) -> tuple[int, str]:

@@ -59,7 +59,7 @@ def test_a_listing_that_is_given_up_leaves_no_descriptor(tree: Path) -> None:
     import time
 
     gc.collect()
-    before = len(os.listdir("/dev/fd"))  # noqa: PTH208  (descriptors, not files)
+    before = len(os.listdir("/dev/fd"))
     for stop in range(1, 12):
         store = LocalStore(tree)
         pages = iter(store.list())
@@ -68,6 +68,6 @@ def test_a_listing_that_is_given_up_leaves_no_descriptor(tree: Path) -> None:
         pages.close()  # type: ignore[attr-defined]  # a generator
         store.close()
     deadline = time.monotonic() + 10
-    while len(os.listdir("/dev/fd")) > before and time.monotonic() < deadline:  # noqa: PTH208
+    while len(os.listdir("/dev/fd")) > before and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/dev/fd")) == before

@@ -263,8 +263,8 @@ def test_places(repository: Repository, root: Path) -> None:
 
 def test_names_of_any_bytes_deep_and_wide(repository: Repository, root: Path) -> None:
     for name in (b"\xff\xfe", b"\xff", b"new\nline", "\u00e9".encode(), b"a-b", b"a", b" "):
-        directory = os.path.join(os.fsencode(root), b"dir" + name)  # noqa: PTH118  (bytes)
-        os.mkdir(directory)  # noqa: PTH102  (bytes)
+        directory = os.path.join(os.fsencode(root), b"dir" + name)
+        os.mkdir(directory)
         Path(os.fsdecode(directory), os.fsdecode(name)).write_bytes(name)
     deep = root
     for _ in range(60):

@@ -70,7 +70,7 @@ def lasting(location: Location) -> str:
     """The text by which a location is found again from any directory; without secrets."""
     if location.kind is not LocationKind.LOCAL:
         return location.text
-    return os.path.abspath(location.path or ".")  # noqa: PTH100  (a Path would lose a slash at the end)
+    return os.path.abspath(location.path or ".")
 
 
 def decide_plan(situation: Situation) -> Choice:
@@ -82,7 +82,7 @@ def decide_plan(situation: Situation) -> Choice:
 
 def _is_of_repositories(words: Sequence[str]) -> bool:
     for word in words:
-        with suppress(OSError, ValueError), open(word, "rb") as file:  # noqa: PTH123  (text that may be no path)
+        with suppress(OSError, ValueError), open(word, "rb") as file:
             # What is wrong with a file is said by whoever reads all of it.
             return _OF_REPOSITORIES.search(file.readline(_LONGEST_HEADER)) is not None
     return False

@@ -49,7 +49,7 @@ def sync(face: str, words: Sequence[str]) -> int | None:
     if face == _OWN:
         if _is_odd(line.database):
             return None
-        line.database = os.path.abspath(line.database)  # noqa: PTH100  (links stay; and pathlib is not loaded)
+        line.database = os.path.abspath(line.database)
         line.socket = line.socket or socket_to_ask(os.environ)
     line.socket = line.socket or DEFAULT_SOCKET
     began = time.monotonic_ns()
@@ -109,14 +109,14 @@ def _is_count(text: str) -> bool:
 
 def _is_odd(word: str) -> bool:
     """Whether a word may be no database, or one that is found in another way than by its path."""
-    return word in {"to", "from", "with"} or word[:1] in {"~", "@"} or ":" in word or os.path.isdir(word)  # noqa: PTH112
+    return word in {"to", "from", "with"} or word[:1] in {"~", "@"} or ":" in word or os.path.isdir(word)
 
 
 def _is_configured() -> bool:
     """Whether anything but the command line may say how it is to run; also on systems with other places for files."""
     if sys.platform != "linux" or any(name.startswith("PLAIT_") for name in os.environ):
         return True
-    directory = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")  # noqa: PTH111
+    directory = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
     return os.path.lexists(f"{directory}/plait/plait.toml")
 
 

@@ -166,7 +166,7 @@ class RepositoryCommand:
         """Opens the place of a repository, which need not be there; that of the command without `settings`."""
         from plait.repository.places import open_place
 
-        place = open_place(settings or self.settings, self.opening, os.getcwd())  # noqa: PTH109  (text is wanted)
+        place = open_place(settings or self.settings, self.opening, os.getcwd())
         self.close_later(place.store)
         return place
 
@@ -174,7 +174,7 @@ class RepositoryCommand:
         """As `place`, of the other repository of a sync: within the limits of bandwidth, which are of the way there."""
         from plait.repository.places import open_place
 
-        place = open_place(settings, replace(self.opening, wrap=self._limiting), os.getcwd())  # noqa: PTH109  (as above)
+        place = open_place(settings, replace(self.opening, wrap=self._limiting), os.getcwd())
         self.close_later(place.store)
         return place
 

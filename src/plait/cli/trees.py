@@ -31,7 +31,7 @@ def tree_opener(environment: Mapping[str, str]) -> Callable[[Location, Opening],
 
         catalogue = Catalogue(configuration_directory("", environment))
         settings = resolve(f"@{location.name}", catalogue.places(Section.STORES))
-        place = open_place(settings, opening, os.getcwd())  # noqa: PTH109  (text is wanted)
+        place = open_place(settings, opening, os.getcwd())
         repository = open_at(place, of_settings(settings, environment), cache_directory(environment) / "repositories")
 
         def close() -> None:

@@ -50,7 +50,7 @@ class Reports:
             if path == STANDARD_OUTPUT:
                 return standard_output
             try:
-                file = open(path, "wb")  # noqa: SIM115, PTH123  (closed by `close`)
+                file = open(path, "wb")  # noqa: SIM115  (closed by `close`)
             except OSError as error:
                 raise ConfigurationError(f"failed to open report {path}: {error.strerror}") from error
             owned.append(file)

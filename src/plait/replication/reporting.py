@@ -105,7 +105,7 @@ class Reporter:
         return self.databases.setdefault(path, Figures())
 
     def _line(self, severity: Level, message: str, database: str, /, **attributes: Any) -> None:
-        about = {"system": "store", "db": os.path.basename(database)}  # noqa: PTH119
+        about = {"system": "store", "db": os.path.basename(database)}
         self._log.write(
             severity, message, about | {name.replace("__", "."): value for name, value in attributes.items()}
         )

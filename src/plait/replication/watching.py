@@ -106,7 +106,7 @@ class DirectoryWatch:
         folders = [self._settings.directory]
         if self._settings.recursive:
             folders += [
-                os.path.join(folder, name)  # noqa: PTH118
+                os.path.join(folder, name)
                 for folder, names, _ in os.walk(self._settings.directory)
                 for name in names
                 if not name.endswith("-litestream")

@@ -154,7 +154,7 @@ class LocalSide:
     def kind(self, path: str) -> Kind:
         """As in `Side`."""
         try:
-            return _kind_of_mode(os.stat(path).st_mode)  # noqa: PTH116  (a path of any bytes)
+            return _kind_of_mode(os.stat(path).st_mode)
         except OSError as error:
             raise from_os_error(error, path, key=path) from None
 
@@ -179,7 +179,7 @@ class LocalSide:
     def target(self, path: str) -> str:
         """As in `Side`."""
         try:
-            return os.readlink(path)  # noqa: PTH115  (a path of any bytes)
+            return os.readlink(path)
         except OSError as error:
             raise from_os_error(error, path, key=path) from None
 

@@ -362,7 +362,7 @@ class StoredIndex:
         data = msgspec.msgpack.encode(_Summary(_VERSION, self._identity, tuple(self._states.values()), segments))
         beside = self._directory / f"{secrets.token_hex(8)}.summary"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  (of a descriptor, for its mode)
+        with open(descriptor, "wb") as file:
             file.write(data + blake3.blake3(data).digest())
         beside.replace(self._directory / _SUMMARY)
         kept = {described.file for described in segments} | {_SUMMARY, _LOCK}

@@ -119,7 +119,7 @@ def switch(path: str, new: Repository) -> None:
     files = new.writable_files
     files.remove(Folder.LOCKS, files.keys(Folder.LOCKS))
     try:
-        _write_durably(os.path.join(path, _MARK), new.identifier.hex())  # noqa: PTH118  (a name of any bytes)
+        _write_durably(os.path.join(path, _MARK), new.identifier.hex())
         if not _exchange(path, grown):
             _rename(path, kept)
             _rename(grown, path)
@@ -138,7 +138,7 @@ def resume(path: str) -> None:
     Raises the catalogue's errors.
     """
     kept, grown = old_place(path), new_place(path)
-    if os.path.lexists(path) or not (os.path.isdir(kept) and os.path.isdir(grown)):  # noqa: PTH112  (as above)
+    if os.path.lexists(path) or not (os.path.isdir(kept) and os.path.isdir(grown)):
         return
     if _replaced_by(kept) is not None:
         try:
@@ -167,12 +167,12 @@ def discard(path: str, current: Repository) -> None:
     try:
         # It is no repository any more before the first of its packfiles goes; what it was is known to the end.
         with suppress(FileNotFoundError):
-            os.unlink(os.path.join(kept, CONFIGURATION))  # noqa: PTH108, PTH118  (as above)
+            os.unlink(os.path.join(kept, CONFIGURATION))
         for entry in list(os.scandir(kept)):
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path)
             elif entry.name != _MARK:
-                os.unlink(entry.path)  # noqa: PTH108  (as above)
+                os.unlink(entry.path)
         shutil.rmtree(kept)
     except OSError as error:
         raise from_os_error(error, f"{kept} could not be removed") from None
@@ -195,7 +195,7 @@ def to_discard(path: str, current: Repository) -> str:
 
 def _replaced_by(place: str) -> str | None:
     try:
-        with open(os.path.join(place, _MARK), encoding="ascii") as file:  # noqa: PTH118, PTH123  (as above)
+        with open(os.path.join(place, _MARK), encoding="ascii") as file:
             return file.read(64).strip()
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         return None
@@ -218,19 +218,19 @@ def _exchange(first: str, second: str) -> bool:
 
 
 def _rename(first: str, second: str) -> None:
-    os.rename(first, second)  # noqa: PTH104  (as above)
+    os.rename(first, second)
 
 
 def _write_durably(path: str, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123  (of a descriptor, for its mode)
+    with open(descriptor, "w", encoding="ascii") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(descriptor)
 
 
 def _sync_directory(path: str) -> None:
-    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH100, PTH120  (as above)
+    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

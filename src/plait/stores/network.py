@@ -153,7 +153,7 @@ def _show_certificate(context: ssl.SSLContext, network: Network) -> None:
 
     try:
         for path in (network.client_certificate, network.client_key):
-            with open(path, "rb"):  # noqa: PTH123  (a path as typed; an error of the TLS library does not name it)
+            with open(path, "rb"):
                 pass
         context.load_cert_chain(network.client_certificate, network.client_key, password)
     except ssl.SSLError as error:

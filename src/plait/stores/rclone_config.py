@@ -32,12 +32,12 @@ def candidates(environment: Mapping[str, str], beside: str = "") -> list[str]:
     `beside` is the directory of the running program, "" to leave it out.
     """
     home = environment.get("HOME", "")
-    configuration = environment.get("XDG_CONFIG_HOME", "") or (os.path.join(home, ".config") if home else "")  # noqa: PTH118
-    paths = [os.path.join(beside, "rclone.conf")] if beside else []  # noqa: PTH118
+    configuration = environment.get("XDG_CONFIG_HOME", "") or (os.path.join(home, ".config") if home else "")
+    paths = [os.path.join(beside, "rclone.conf")] if beside else []
     if configuration:
-        paths.append(os.path.join(configuration, "rclone", "rclone.conf"))  # noqa: PTH118
+        paths.append(os.path.join(configuration, "rclone", "rclone.conf"))
     if home:
-        paths += [os.path.join(home, ".config", "rclone", "rclone.conf"), os.path.join(home, ".rclone.conf")]  # noqa: PTH118
+        paths += [os.path.join(home, ".config", "rclone", "rclone.conf"), os.path.join(home, ".rclone.conf")]
     return list(dict.fromkeys(paths))
 
 
@@ -77,7 +77,7 @@ def change_configuration(
     or the new at any time. Raises what `read_configuration` raises, and ConfigurationError where it cannot be written.
     """
     path = os.path.realpath(path)
-    text, secret = _read(path, password) if os.path.exists(path) else ("", None)  # noqa: PTH110
+    text, secret = _read(path, password) if os.path.exists(path) else ("", None)
     document = Document(text if secret is None else decrypt(text, secret))
     change(document)
     secret = key(secret)
@@ -107,7 +107,7 @@ def change_encryption(path: str, password: Callable[[], str], new: str | None) -
 def _read(path: str, password: Callable[[], str]) -> tuple[str, str | None]:
     """The text of a plain file and None; what is in the envelope of an encrypted one, and the password."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             text = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise ConfigurationError(f"failed to load config file {quote(path)}: {error.strerror}") from None
@@ -121,24 +121,24 @@ def _replace(path: str, content: bytes) -> None:
     """Writes beside, then renames."""
     import tempfile
 
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
-    descriptor, beside = tempfile.mkstemp(prefix=os.path.basename(path), dir=os.path.dirname(path))  # noqa: PTH119, PTH120
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(prefix=os.path.basename(path), dir=os.path.dirname(path))
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             _keep_mode(path, descriptor)
             os.fsync(descriptor)
-        os.replace(beside, path)  # noqa: PTH105
+        os.replace(beside, path)
     except BaseException:
-        os.unlink(beside)  # noqa: PTH108
+        os.unlink(beside)
         raise
 
 
 def _keep_mode(path: str, descriptor: int) -> None:
     """Gives the new file the mode of the old one, and its group where that is allowed; mkstemp made it 0600."""
     try:
-        old = os.stat(path)  # noqa: PTH116
+        old = os.stat(path)
     except FileNotFoundError:
         return
     with contextlib.suppress(PermissionError):

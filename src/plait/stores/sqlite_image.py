@@ -68,7 +68,7 @@ class Imager:
         room for it in the directory for temporary files; ObjectNotFoundError where it is gone; CancelledError once
         `cancelled`.
         """
-        target = os.path.join(self._start(), "image")  # noqa: PTH118  (text)
+        target = os.path.join(self._start(), "image")
         try:
             modified = _modified(path)
             trouble = self._ask({"path": path, "target": target}, cancelled)
@@ -79,7 +79,7 @@ class Imager:
             raise from_os_error(error, "failed to take an image") from None
         finally:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(target)  # noqa: PTH108  (text)
+                os.unlink(target)
 
     def _start(self) -> str:
         """Starts the helper; the directory for images."""
@@ -174,10 +174,10 @@ def in_use(names: Iterable[str]) -> Iterator[str]:
 
 def _modified(path: str) -> int:
     """When the last change was written: to the database, or to its log."""
-    found = [os.stat(path).st_mtime_ns]  # noqa: PTH116  (text)
+    found = [os.stat(path).st_mtime_ns]
     for end in IN_USE:
         with contextlib.suppress(FileNotFoundError):
-            found.append(os.stat(path + end).st_mtime_ns)  # noqa: PTH116  (text)
+            found.append(os.stat(path + end).st_mtime_ns)
     return max(found)
 
 

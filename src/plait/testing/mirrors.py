@@ -193,7 +193,7 @@ def run_plait(verb: str, places: Sequence[str], flags: Sequence[str] = ()) -> tu
             local=settings.local_options(values, writes=verb != "check"),
             notice=lambda key, text: log.append(f"{key}: {text}"),
         )
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (`os.devnull` is a name)
+        with open(os.devnull, "wb") as nowhere:
             reports = Reports.open(values, nowhere)
         if reports is not None:
             around.events.subscribe(reports)

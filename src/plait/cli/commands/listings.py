@@ -270,7 +270,7 @@ def _output(path: str) -> tuple[Callable[[str], None], Callable[[], None]]:
     if not path:
         return _print, sys.stdout.flush
     try:
-        file = open(path, "w", encoding="utf-8", errors="surrogateescape")  # noqa: PTH123, SIM115  (closed by the caller)
+        file = open(path, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  (closed by the caller)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise WordsError(f"failed to create output file: open {path}: {reason}") from None

@@ -47,7 +47,7 @@ class Configuration:
         self._invocation = invocation
         self._told = False
         path = configuration_path(invocation.values, invocation.environment)
-        self.path = os.path.abspath(path) if path else ""  # noqa: PTH100  (a link stays one)
+        self.path = os.path.abspath(path) if path else ""
 
     @property
     def exists(self) -> bool:
@@ -120,7 +120,7 @@ def file(invocation: Invocation) -> int:
 def paths(invocation: Invocation) -> int:
     """Prints where configuration, cache and temporary files are."""
     environment = invocation.environment
-    cache = environment.get("XDG_CACHE_HOME") or os.path.join(environment.get("HOME", ""), ".cache")  # noqa: PTH118
+    cache = environment.get("XDG_CACHE_HOME") or os.path.join(environment.get("HOME", ""), ".cache")
     print(f"Config file: {Configuration(invocation).path}")
     print(f"Cache dir:   {cache}/{'rclone' if invocation.face == 'rclone' else 'plait'}")
     print(f"Temp dir:    {tempfile.gettempdir()}")

@@ -84,7 +84,7 @@ def _output(path: str) -> Iterator[Callable[[str], None]]:
         sys.stdout.buffer.flush()
         return
     try:
-        file = open(path, "wb")  # noqa: PTH123, SIM115  (a path as typed; closed below)
+        file = open(path, "wb")  # noqa: SIM115  (a path as typed; closed below)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StoreError(f"failed to open output file {path}: open {path}: {reason}") from None

@@ -91,7 +91,7 @@ def _predicting(session: Session, mirror: Mirror) -> Iterator[None]:
     from plait.mirror.dest_after import KINDS, DestAfter
 
     try:
-        file = sys.stdout.buffer if path == STANDARD_OUTPUT else open(path, "wb")  # noqa: PTH123, SIM115
+        file = sys.stdout.buffer if path == STANDARD_OUTPUT else open(path, "wb")  # noqa: SIM115
     except OSError as error:
         raise ConfigurationError(f"failed to open report {path}: {error.strerror}") from error
     with nullcontext(file) if path == STANDARD_OUTPUT else file:

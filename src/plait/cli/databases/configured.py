@@ -80,7 +80,7 @@ class Surroundings:
         tables = read_configuration(configuration_file(self.environment)).get(DATABASES)
         own = read_databases(tables, self.environment, self.place_of) if tables else None
         named = self.environment.get("LITESTREAM_CONFIG")
-        if not named and not os.path.exists(DEFAULT_PATH):  # noqa: PTH110
+        if not named and not os.path.exists(DEFAULT_PATH):
             if own is None:
                 raise NothingConfiguredError
             return own
@@ -93,7 +93,7 @@ class Surroundings:
         try:
             settings = self.configuration(values)
         except NothingConfiguredError as error:
-            is_there = os.path.exists(path)  # noqa: PTH110
+            is_there = os.path.exists(path)
             words = f"{path} is not configured" if is_there else f"there is no {word}: no replica, and no database"
             raise DirectoryNotFoundError(words, hint=error.hint) from None
         for database in settings.databases:
@@ -101,7 +101,7 @@ class Surroundings:
                 return database
         for directory in settings.directories:
             beneath = path.startswith(directory.directory.rstrip("/") + "/")
-            if beneath and (not os.path.exists(path) or is_database(directory, path)):  # noqa: PTH110
+            if beneath and (not os.path.exists(path) or is_database(directory, path)):
                 return database_of(directory, path)
         known = ", ".join(database.path for database in settings.databases[:3])
         raise DirectoryNotFoundError(f"{path} is not configured", hint=f"configured are: {known}" if known else None)
@@ -112,7 +112,7 @@ class Surroundings:
             return self.database(values, word)
         except DirectoryNotFoundError:
             path = expand_path(word)
-            if not os.path.isfile(path):  # noqa: PTH113
+            if not os.path.isfile(path):
                 raise
             return DatabaseSettings(path=path)
 

@@ -185,7 +185,7 @@ def _once(
         snapshot=run.force_snapshot,
         retention=run.enforce_retention,
     )
-    failed += [(one.path, StoreError(_NOTHING)) for one in databases if not os.path.exists(one.path)]  # noqa: PTH110
+    failed += [(one.path, StoreError(_NOTHING)) for one in databases if not os.path.exists(one.path)]
     for path, error in failed[1:]:
         log.write(Level.ERROR, "one-shot replication failed", {"path": path, "error": _words(error)})
     if not failed:
@@ -270,7 +270,7 @@ def _restore_missing(
     for database in databases:
         if not (run.restore_missing or database.restore_if_db_not_exists):
             continue
-        if os.path.exists(database.path):  # noqa: PTH110
+        if os.path.exists(database.path):
             log.write(Level.INFO, "database exists, skipping restore", {"path": database.path})
             continue
         log.write(Level.INFO, "attempting restore before replication", {"path": database.path})

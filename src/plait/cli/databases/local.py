@@ -32,17 +32,17 @@ def meta_path(settings: DatabaseSettings) -> str:
     if settings.meta_path is not None:
         return settings.meta_path
     folder, name = os.path.split(settings.path)
-    return os.path.join(folder, f".{name}-litestream")  # noqa: PTH118
+    return os.path.join(folder, f".{name}-litestream")
 
 
 def local_state(settings: DatabaseSettings) -> LocalState:
     """The state of a database. The database itself is not opened."""
-    if not os.path.exists(settings.path):  # noqa: PTH110
+    if not os.path.exists(settings.path):
         return LocalState(NO_DATABASE, 0, None)
     size = _size(os.path.realpath(settings.path) + "-wal")
-    level = os.path.join(meta_path(settings), "ltx", "0")  # noqa: PTH118
+    level = os.path.join(meta_path(settings), "ltx", "0")
     try:
-        spans = [span for name in os.listdir(level) if (span := parse_file_name(name)) is not None]  # noqa: PTH208
+        spans = [span for name in os.listdir(level) if (span := parse_file_name(name)) is not None]
     except FileNotFoundError:
         return LocalState(NOT_INITIALIZED, 0, size)
     except OSError as error:
@@ -54,14 +54,14 @@ def local_state(settings: DatabaseSettings) -> LocalState:
 def local_files(settings: DatabaseSettings) -> list[str]:
     """The paths of all files below a database's local LTX files."""
     found = []
-    for folder, _, names in os.walk(os.path.join(meta_path(settings), "ltx")):  # noqa: PTH118
-        found += [os.path.join(folder, name) for name in names]  # noqa: PTH118
+    for folder, _, names in os.walk(os.path.join(meta_path(settings), "ltx")):
+        found += [os.path.join(folder, name) for name in names]
     return sorted(found)
 
 
 def reset(settings: DatabaseSettings) -> None:
     """Removes a database's local LTX files; the next capture takes the whole database."""
-    path = os.path.join(meta_path(settings), "ltx")  # noqa: PTH118
+    path = os.path.join(meta_path(settings), "ltx")
     try:
         shutil.rmtree(path)
     except FileNotFoundError:
@@ -72,6 +72,6 @@ def reset(settings: DatabaseSettings) -> None:
 
 def _size(path: str) -> int:
     try:
-        return os.path.getsize(path)  # noqa: PTH202
+        return os.path.getsize(path)
     except OSError:
         return 0

@@ -109,13 +109,13 @@ def reset(line: Line) -> int:
     """Removes the local LTX files of a database."""
     word = line.one("database path required", "litestream reset /path/to/db")
     # Everywhere else the scheme sqlite:// is cut off; here the original takes it for a directory.
-    path = os.path.abspath(word) if is_url(word) else expand_path(word)  # noqa: PTH100  (no links resolved)
-    if not os.path.exists(path):  # noqa: PTH110
+    path = os.path.abspath(word) if is_url(word) else expand_path(word)
+    if not os.path.exists(path):
         raise FrontError(f"database does not exist: {path}")
     database = find_database(configuration(line), path) if line.values.config else DatabaseSettings(path=path)
     directory = meta_path(database)
-    target = os.path.join(directory, "ltx")  # noqa: PTH118
-    if not os.path.isdir(directory):  # noqa: PTH112
+    target = os.path.join(directory, "ltx")
+    if not os.path.isdir(directory):
         print(f"No local state to reset for {path}")
         print(f"Meta directory does not exist: {directory}")
         return 0
@@ -123,7 +123,7 @@ def reset(line: Line) -> int:
         return _preview_reset(database, path, target)
     print(f"Resetting local Litestream state for: {path}")
     print(f"Removing: {target}")
-    log, name = Log(sys.stdout), os.path.basename(path)  # noqa: PTH119
+    log, name = Log(sys.stdout), os.path.basename(path)
     about = {"db": name, "meta_path": directory, "ltx_dir": target}
     log.write(Level.INFO, "resetting local litestream state", about)
     reset_local(database)

@@ -50,7 +50,7 @@ def restore(line: Line) -> int:
     before = _moment(values.timestamp)
     place, output = _source(line, word)
     log = Log(sys.stderr if values.json else sys.stdout, level=parse_level(line.environment.get("LOG_LEVEL", "")))
-    if values.if_db_not_exists and os.path.exists(output):  # noqa: PTH110
+    if values.if_db_not_exists and os.path.exists(output):
         log.write(Level.INFO, "database already exists, skipping")
         return 0
     replica = opener()(place())

@@ -78,6 +78,6 @@ class TellingRemotes:
 
     def _tell(self) -> None:
         if self._path and not Path(self._path).exists():
-            path = os.path.abspath(self._path)  # noqa: PTH100  (a link stays one)
+            path = os.path.abspath(self._path)
             self._log.write(Level.NOTICE, f"Config file {quote(path)} not found - using defaults")
         self._path = ""

@@ -144,7 +144,7 @@ class Entries:
             # Rclone gives a bucket no size, and every other directory 0.
             return -1 if self._of_buckets else 0
         try:
-            return os.stat(os.path.join(self._local, key)).st_size  # noqa: PTH116, PTH118  (bytes that are no UTF-8)
+            return os.stat(os.path.join(self._local, key)).st_size
         except OSError:
             return -1
 

@@ -131,7 +131,7 @@ def copy_urls(task: Task, store: Store, rows: Sequence[Sequence[str]], naming: N
 def read_table(path: str) -> list[list[str]]:
     """The rows of a CSV file. Raises StoreError."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123  (a path as typed)
+        with open(path, encoding="utf-8", newline="") as file:
             return list(csv.reader(file))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

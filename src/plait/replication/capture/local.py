@@ -79,7 +79,7 @@ class LocalFiles:
     def spans(self) -> list[Span]:
         """What the files hold, in order."""
         try:
-            names = os.listdir(self.directory)  # noqa: PTH208  (names are all that is needed)
+            names = os.listdir(self.directory)
         except FileNotFoundError:
             return []
         return sorted(span for name in names if (span := parse_file_name(name)) is not None)
@@ -158,7 +158,7 @@ class LocalFiles:
         partial = path.with_name(path.name + PARTIAL_SUFFIX)
         try:
             size = self._write_partial(partial, chunks)
-            os.rename(partial, path)  # noqa: PTH104  (a fifth of the cost, in what is done for every commit)
+            os.rename(partial, path)
             self._is_unsettled = True
         except OSError as error:
             partial.unlink(missing_ok=True)

@@ -41,13 +41,13 @@ def find_databases(settings: DirectorySettings, known: frozenset[str] = frozense
 
 def is_database(settings: DirectorySettings, path: str) -> bool:
     """Whether a file belongs to the directory's databases: by its name, and by how it begins."""
-    name = os.path.basename(path)  # noqa: PTH119
+    name = os.path.basename(path)
     if name.endswith(_NOT_DATABASES) or parse_pattern(settings.pattern).fullmatch(name) is None:
         return False
     try:
         # This process may have the database open through SQLite, whose locks fall with any descriptor that is closed:
         # a daemon asks this of files only that it has not opened yet.
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except OSError:
         return False
@@ -60,9 +60,9 @@ def database_of(settings: DirectorySettings, path: str) -> DatabaseSettings:
     template = settings.template
     meta: str | None = None
     if settings.meta_directory is not None:
-        meta = os.path.join(settings.meta_directory, f"{relative}-litestream")  # noqa: PTH118
+        meta = os.path.join(settings.meta_directory, f"{relative}-litestream")
     elif template.meta_path is not None:
-        meta = os.path.join(template.meta_path, folder, f".{name}-litestream")  # noqa: PTH118
+        meta = os.path.join(template.meta_path, folder, f".{name}-litestream")
     replicas = tuple(
         msgspec.structs.replace(replica, place=below(replica.place, relative)) for replica in template.replicas
     )
@@ -99,4 +99,4 @@ def _candidates(settings: DirectorySettings) -> Iterator[str]:
         if not settings.recursive:
             folders.clear()
         for name in names:
-            yield os.path.join(folder, name)  # noqa: PTH118
+            yield os.path.join(folder, name)

@@ -71,7 +71,7 @@ def read_configuration(path: str, environment: Mapping[str, str], *, expand_envi
     """The settings in the file at `path`. Raises ConfigurationError, with the absolute path where there is no file."""
     absolute = expand_path(path)
     try:
-        with open(absolute, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        with open(absolute, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
     except FileNotFoundError:
         raise ConfigurationError(f"config file not found: {absolute}") from None

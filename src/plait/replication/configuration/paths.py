@@ -10,7 +10,7 @@ def expand_path(path: str) -> str:
     path = path.removeprefix("sqlite3://") if path.startswith("sqlite3://") else path.removeprefix("sqlite://")
     if path == "~" or path.startswith("~/"):
         path = _home() + path[1:]
-    return os.path.abspath(path)  # noqa: PTH100  (no links resolved)
+    return os.path.abspath(path)
 
 
 def _home() -> str:
@@ -20,4 +20,4 @@ def _home() -> str:
     try:
         return getpwuid(os.getuid()).pw_dir
     except KeyError:
-        return os.path.expanduser("~")  # noqa: PTH111
+        return os.path.expanduser("~")

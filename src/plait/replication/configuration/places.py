@@ -132,7 +132,7 @@ def file_place(path: str) -> Place:
     """A directory, made absolute by the working directory."""
     if not path:
         raise ConfigurationError("file replica path required")
-    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  (no links resolved)
+    absolute = os.path.abspath(os.path.expanduser(path))
     location = Location(LocationKind.LOCAL, absolute, absolute, backend="local")
     return Place(type=FILE, path=absolute, location=location, attributes=(("path", absolute),))
 
@@ -262,7 +262,7 @@ def _encryption(settings: Mapping[str, str]) -> dict[str, str]:
 
 def _read(path: str) -> str:
     try:
-        with open(os.path.expanduser(path), encoding="utf-8") as file:  # noqa: PTH111, PTH123
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
             return file.read().strip()
     except OSError as error:
         raise ConfigurationError(f"cannot read sse customer key: {path}: {(error.strerror or '').lower()}") from None

@@ -107,7 +107,7 @@ def _of_databases(databases: Iterable[DatabaseStatus], counted: Mapping[str, Fig
         "gauge",
         "Number of files of level 0 by what retention does with them",
         [
-            ({"db": os.path.basename(path), "status": name}, float(getattr(one, name)))  # noqa: PTH119
+            ({"db": os.path.basename(path), "status": name}, float(getattr(one, name)))
             for path, one in figures.items()
             for name in ("eligible", "not_compacted", "too_recent")
         ],
@@ -189,7 +189,7 @@ def _map(of: Mapping[str, object], field: str) -> dict[str, float | None]:
 
 def _size(path: str) -> float | None:
     try:
-        return float(os.stat(path).st_size)  # noqa: PTH116
+        return float(os.stat(path).st_size)
     except OSError:
         return None
 

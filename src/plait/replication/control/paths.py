@@ -17,7 +17,7 @@ def candidates(environment: Mapping[str, str]) -> list[str]:
     found = [DEFAULT_SOCKET]
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime:
-        found.append(os.path.join(runtime, "plait", "litestream.sock"))  # noqa: PTH118
+        found.append(os.path.join(runtime, "plait", "litestream.sock"))
     return found
 
 
@@ -34,11 +34,11 @@ def socket_to_open(environment: Mapping[str, str]) -> str:
     """
     paths = candidates(environment)
     for path in paths[:-1]:
-        if os.access(os.path.dirname(path), os.W_OK):  # noqa: PTH120
+        if os.access(os.path.dirname(path), os.W_OK):
             return path
     if len(paths) > 1:
         try:
-            os.makedirs(os.path.dirname(paths[-1]), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
+            os.makedirs(os.path.dirname(paths[-1]), mode=0o700, exist_ok=True)
         except OSError:
             return paths[-1]
     return paths[-1]
@@ -46,6 +46,6 @@ def socket_to_open(environment: Mapping[str, str]) -> str:
 
 def _is_socket(path: str) -> bool:
     try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116  (pathlib is not loaded for a sync)
+        return stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError:
         return False

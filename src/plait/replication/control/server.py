@@ -60,7 +60,7 @@ class Server:
         self._listener = listener
         self._handler = handler
         self._path = path
-        self._inode = os.stat(path).st_ino if path else 0  # noqa: PTH116
+        self._inode = os.stat(path).st_ino if path else 0
         self._is_closed = False
         self._lock = Lock()
         self._waiting = 0
@@ -77,8 +77,8 @@ class Server:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with suppress(OSError):
-            if self._path and os.stat(self._path).st_ino == self._inode:  # noqa: PTH116
-                os.unlink(self._path)  # noqa: PTH108
+            if self._path and os.stat(self._path).st_ino == self._inode:
+                os.unlink(self._path)
 
     def _wait_on_another_thread(self) -> None:
         with self._lock:
@@ -215,19 +215,19 @@ def listen_at(path: str, permissions: int = 0o600) -> socket.socket:
     A file that a killed daemon left is removed; one whose daemon lives stays. Raises BusyError for the latter,
     ConfigurationError for a file that is no socket, and errors of the file system.
     """
-    absolute = os.path.abspath(path)  # noqa: PTH100
+    absolute = os.path.abspath(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    beside = os.path.join(os.path.dirname(absolute), f".{secrets.token_hex(4)}")  # noqa: PTH118, PTH120
+    beside = os.path.join(os.path.dirname(absolute), f".{secrets.token_hex(4)}")
     try:
         # Before the name exists: nobody may connect in between.
         os.fchmod(listener.fileno(), permissions)
         listener.bind(beside)
         try:
-            os.chmod(beside, permissions)  # noqa: PTH101
+            os.chmod(beside, permissions)
             listener.listen(_BACKLOG)
             _link(beside, absolute)
         finally:
-            os.unlink(beside)  # noqa: PTH108
+            os.unlink(beside)
     except OSError as error:
         listener.close()
         raise from_os_error(error, f"cannot listen at {path}") from None
@@ -276,7 +276,7 @@ def _link(beside: str, path: str) -> None:
             raise ConfigurationError(f"{path} exists and is no socket") from None
         if is_alive(path):
             raise BusyError(f"another daemon listens at {path}", hint="name another socket: -socket PATH") from None
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(path)
         os.link(beside, path)
 
 

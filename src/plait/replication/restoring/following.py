@@ -62,7 +62,7 @@ class Follower:
 
         Raises what a restore raises, ConfigurationError where a database is there of which nobody knows where it is.
         """
-        if os.path.exists(self._path) and os.path.getsize(self._path) and not self._request.force:  # noqa: PTH110, PTH202
+        if os.path.exists(self._path) and os.path.getsize(self._path) and not self._request.force:
             self.txid = self._read_state()
             return
         check_output(self._path, force=self._request.force)
@@ -116,7 +116,7 @@ class Follower:
     def _apply(self, pages: Iterator[Page], commit: int, page_size: int) -> None:
         """Writes pages in place, under SQLite's locks, and notes in the first page that the content changed."""
         try:
-            with open(self._path, "r+b", buffering=0) as file, _locked(file.fileno()):  # noqa: PTH123
+            with open(self._path, "r+b", buffering=0) as file, _locked(file.fileno()):
                 descriptor = file.fileno()
                 if page_size != _page_size(descriptor):
                     raise NotSupportedError(f"the page size of {self._path} is not that of its replica")

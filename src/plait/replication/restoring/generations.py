@@ -116,11 +116,11 @@ def build_from_generations(replica: Replica, generations: Generations, before: i
     """
     snapshot, segments = generations.choose(before)
     try:
-        with open(path, "wb") as output:  # noqa: PTH123  (nobody has it open through SQLite yet)
+        with open(path, "wb") as output:
             _decompress(replica, snapshot.key, output)
         for _, parts in itertools.groupby(segments, key=lambda one: one.index):
             _take_log(replica, list(parts), path)
-        return os.path.getsize(path)  # noqa: PTH202
+        return os.path.getsize(path)
     except OSError as error:
         raise from_os_error(error, "failed to write the database") from None
 
@@ -140,8 +140,8 @@ def _take_log(replica: Replica, segments: Sequence[Segment], path: str) -> None:
     import apsw
 
     with suppress(FileNotFoundError):
-        os.unlink(f"{path}-shm")  # noqa: PTH108
-    with open(f"{path}-wal", "wb") as output:  # noqa: PTH123
+        os.unlink(f"{path}-shm")
+    with open(f"{path}-wal", "wb") as output:
         for segment in segments:
             if output.tell() != segment.offset:
                 raise IntegrityError(f"{segment.key} begins at {segment.offset}, not at {output.tell()}")

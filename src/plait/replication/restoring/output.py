@@ -34,7 +34,7 @@ def check_output(path: str, *, force: bool) -> None:
     nothing. A log beside the new database would be taken for its own.
     """
     try:
-        status = os.stat(path)  # noqa: PTH116  (follows links, as the database would be opened)
+        status = os.stat(path)
     except FileNotFoundError:
         status = None
     except OSError as error:
@@ -77,7 +77,7 @@ def written_beside(path: str) -> Iterator[tuple[int, str]]:
         os.close(descriptor)
         for end in ("", *SIDECARS):
             with suppress(FileNotFoundError):
-                os.unlink(beside + end)  # noqa: PTH108  (beside the names of its kind)
+                os.unlink(beside + end)
 
 
 def put_in_place(descriptor: int, beside: str, path: str, *, force: bool) -> None:
@@ -89,8 +89,8 @@ def put_in_place(descriptor: int, beside: str, path: str, *, force: bool) -> Non
         for end in SIDECARS:
             # Before the rename: SQLite would play an old log into the new database.
             with suppress(FileNotFoundError):
-                os.unlink(f"{final}{end}")  # noqa: PTH108
-        os.rename(beside, final)  # noqa: PTH104
+                os.unlink(f"{final}{end}")
+        os.rename(beside, final)
         directory = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)

@@ -46,7 +46,7 @@ def prove(replica: Replica, database: str, sync: Callable[[], int], request: Req
     IntegrityError with the first pages that differ, BusyError where a writer does not end.
     """
     with tempfile.TemporaryDirectory(prefix="plait-verify-") as scratch:
-        live, restored = os.path.join(scratch, "live.db"), os.path.join(scratch, "restored.db")  # noqa: PTH118
+        live, restored = os.path.join(scratch, "live.db"), os.path.join(scratch, "restored.db")
         txid = _copy(database, live, sync)
         wanted = msgspec.structs.replace(request, target=Target(txid=txid) if txid else Target(), force=False)
         result = restore(replica, restored, wanted)
@@ -116,11 +116,11 @@ def _failure(database: str, said: bytes) -> PlaitError:
 
 def _compare(live: str, restored: str, page_size: int) -> None:
     differing: list[int] = []
-    if os.path.getsize(live) != os.path.getsize(restored):  # noqa: PTH202
+    if os.path.getsize(live) != os.path.getsize(restored):
         raise IntegrityError(
-            f"the restored database has {os.path.getsize(restored)} bytes, the live one {os.path.getsize(live)}"  # noqa: PTH202
+            f"the restored database has {os.path.getsize(restored)} bytes, the live one {os.path.getsize(live)}"
         )
-    with open(live, "rb") as left, open(restored, "rb") as right:  # noqa: PTH123
+    with open(live, "rb") as left, open(restored, "rb") as right:
         number = 1
         while block := left.read(_BLOCK):
             other = right.read(_BLOCK)

@@ -195,7 +195,7 @@ def check_integrity(path: str, check: str) -> None:
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     try:
         # Immutable: SQLite makes no log and takes no locks beside a file that is not in use.
-        connection = apsw.Connection(f"file:{quote(os.path.abspath(path))}?immutable=1", flags=flags)  # noqa: PTH100
+        connection = apsw.Connection(f"file:{quote(os.path.abspath(path))}?immutable=1", flags=flags)
         try:
             faults = [str(row[0]) for row in connection.execute(f"PRAGMA {_PRAGMAS[check]}")]
         finally:

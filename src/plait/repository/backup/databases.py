@@ -42,7 +42,7 @@ class Databases:
         """
         found: dict[str, Image] = {}
         for name in in_use(names):
-            path = os.path.join(directory, name)  # noqa: PTH118  (surrogates)
+            path = os.path.join(directory, name)
             if name not in kept or not is_database(path):
                 continue
             try:

@@ -153,7 +153,7 @@ class LocalSource:
                 above.release()
 
     def _enter(self, above: LocalFolder | WayFolder | None, name: str, ways: _Ways) -> LocalFolder | WayFolder:
-        path = name if above is None else os.path.join(above.path, name)  # noqa: PTH118  (surrogates, and speed)
+        path = name if above is None else os.path.join(above.path, name)
         if ways is not None:
             try:
                 return WayFolder(self, path, ways)
@@ -211,7 +211,7 @@ class WayFolder:
             self.names = self._images.shown(self.names)
 
     def _is_directory(self, name: str) -> bool:
-        return modes.S_ISDIR(os.lstat(os.path.join(self.path, name)).st_mode)  # noqa: PTH118  (surrogates)
+        return modes.S_ISDIR(os.lstat(os.path.join(self.path, name)).st_mode)
 
     def weights(self, names: Sequence[str]) -> Sequence[int]:
         """As in `Folder`."""
@@ -261,7 +261,7 @@ class WayFolder:
         """Nothing is open."""
 
     def _at(self, name: str) -> str:
-        return os.path.join(self.path, name)  # noqa: PTH118  (surrogates)
+        return os.path.join(self.path, name)
 
 
 class OpenDirectory:
@@ -421,7 +421,7 @@ class LocalFolder(OpenDirectory):
                 os.close(self.descriptor)
 
     def _path(self, name: str) -> str:
-        return os.path.join(self.path, name)  # noqa: PTH118  (surrogates)
+        return os.path.join(self.path, name)
 
 
 class LocalContent:
@@ -475,12 +475,12 @@ def _ways(places: Sequence[str]) -> tuple[list[str], list[str]]:
     """The paths that are saved with all that is below them, and the directories they are said to be in."""
     paths, directories = [], []
     for place in places:
-        path = os.path.normpath(os.path.abspath(place))  # noqa: PTH100  (a link is followed below, and once only)
+        path = os.path.normpath(os.path.abspath(place))
         path = "/" + path.lstrip("/")
         try:
             found = os.lstat(path)
             if modes.S_ISLNK(found.st_mode):
-                directories.append(os.path.dirname(path))  # noqa: PTH120  (surrogates)
+                directories.append(os.path.dirname(path))
                 paths += [path, os.path.realpath(path)]
                 os.lstat(paths[-1])
                 continue
@@ -489,7 +489,7 @@ def _ways(places: Sequence[str]) -> tuple[list[str], list[str]]:
                 raise DirectoryNotFoundError(f"there is no {path}") from None
             raise from_os_error(error, f"failed to open {path}") from None
         paths.append(path)
-        directories.append(path if modes.S_ISDIR(found.st_mode) else os.path.dirname(path))  # noqa: PTH120
+        directories.append(path if modes.S_ISDIR(found.st_mode) else os.path.dirname(path))
     return paths, directories
 
 

@@ -46,7 +46,7 @@ def serve(
     fuse = _library()
     # The library changes to the root directory.
     here = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
-    directory = os.path.abspath(directory)  # noqa: PTH100  (a name of any bytes)
+    directory = os.path.abspath(directory)
     errors: list[BaseException] = []
     asked = SnapshotOperations(browser, told, mounted, mode=0o755 if others else 0o700)
 
@@ -115,8 +115,8 @@ def unmount(directory: str) -> None:
 def is_mount_point(directory: str) -> bool:
     """Whether something is mounted at a directory, or it is the root. Raises OSError where there is none."""
     path = os.path.normpath(directory)
-    parent = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120  (a name of any bytes)
-    if parent == os.path.abspath(path):  # noqa: PTH100  (as above)
+    parent = os.path.dirname(os.path.abspath(path))
+    if parent == os.path.abspath(path):
         return True
     return os.lstat(path).st_dev != os.lstat(parent).st_dev
 

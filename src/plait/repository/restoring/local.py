@@ -46,7 +46,7 @@ class LocalTarget:
     hard_links = True
 
     def __init__(self, path: str, settings: RestoreSettings) -> None:
-        self.path = os.path.abspath(path)  # noqa: PTH100  (no links resolved)
+        self.path = os.path.abspath(path)
         self.workers = max(os.cpu_count() or 1, 2)
         self._root = Root(self.path, follow=False)
         self._suffix = LocalOptions().partial_suffix

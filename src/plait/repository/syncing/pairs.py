@@ -71,7 +71,7 @@ class Pairs:
         if self._path:
             for suffix in ("", "-wal", "-shm"):
                 with suppress(OSError):
-                    os.unlink(self._path + suffix)  # noqa: PTH108  (SQLite takes text)
+                    os.unlink(self._path + suffix)
 
     def verify(self, packfiles: Collection[bytes]) -> None:
         """Forgets everything where a packfile of the peer that was there is none of `packfiles`."""

@@ -214,7 +214,7 @@ def _save(contents: Contents, path: str) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  (of a descriptor)
+    with open(descriptor, "rb", buffering=0) as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             return

@@ -128,7 +128,7 @@ def _remember(memory: Path | None, seen: dict[bytes, int]) -> None:
     try:
         memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  (of a descriptor, for its mode)
+        with open(descriptor, "wb") as file:
             file.write(msgspec.msgpack.encode(seen))
         beside.replace(memory)
     except OSError:

@@ -85,9 +85,9 @@ def _scopes(options: DriveOptions) -> list[str]:
 def _service_account(options: DriveOptions) -> dict[str, Any] | None:
     text = options.service_account_credentials
     if not text and options.service_account_file:
-        path = os.path.expandvars(os.path.expanduser(options.service_account_file))  # noqa: PTH111  (as a shell would)
+        path = os.path.expandvars(os.path.expanduser(options.service_account_file))
         try:
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123  (a path as typed)
+            with open(path, encoding="utf-8") as file:
                 text = file.read()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()

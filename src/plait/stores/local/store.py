@@ -76,7 +76,7 @@ class LocalStore:
         notice: Callable[[str, str], None] | None = None,
         notices: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self.path = os.path.abspath(path)  # noqa: PTH100  (no links resolved)
+        self.path = os.path.abspath(path)
         self.options = LocalOptions() if options is None else options
         self.root = Root(self.path, follow=self.options.links is Links.FOLLOW)
         self._notice = _no_notice if notice is None else notice

@@ -34,7 +34,7 @@ def move_tree(source: str, destination: str) -> None:
     try:
         Path(destination).parent.mkdir(parents=True, exist_ok=True)
         # What appears meanwhile is replaced only where it is an empty directory.
-        os.rename(source, destination)  # noqa: PTH104
+        os.rename(source, destination)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         if error.errno in {errno.EXDEV, errno.EINVAL, errno.ENOTEMPTY, errno.EEXIST}:

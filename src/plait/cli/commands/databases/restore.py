@@ -66,7 +66,7 @@ def _first_usable(around: Surroundings, database: DatabaseSettings) -> Replica:
 def _restore(invocation: Invocation, replica: Replica, output: str) -> int:
     values = invocation.values
     target = _target(values)
-    if values.if_db_not_exists and os.path.exists(output):  # noqa: PTH110
+    if values.if_db_not_exists and os.path.exists(output):
         return _nothing(values, f"{output} is there already")
     try:
         if values.dry_run:

@@ -41,13 +41,13 @@ def archive(command: RepositoryCommand) -> int:
     try:
         with open(beside, "xb", opener=_private) as file:
             result = _write(command, kind, file)
-        os.replace(beside, output)  # noqa: PTH105  (a name of any bytes)
+        os.replace(beside, output)
     except OSError as error:
         context = f"failed to create {output}: open {output}" if command.is_front else f"failed to create {output}"
         raise from_os_error(error, context) from None
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(beside)  # noqa: PTH108  (a name of any bytes)
+            os.unlink(beside)
     return _end(command, result)
 
 

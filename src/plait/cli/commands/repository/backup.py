@@ -107,7 +107,7 @@ def _source(command: RepositoryCommand, excludes: Excludes) -> Source:
     from plait.repository.backup.local import LocalSource
 
     values = command.values
-    words = command.invocation.words or (os.getcwd(),)  # noqa: PTH109  (text is wanted)
+    words = command.invocation.words or (os.getcwd(),)
     trees = [_tree(command, word) for word in words]
     if len({(tree.kind, tree.origin) for tree in trees}) > 1:
         raise ConfigurationError("multi-source backup not supported yet", hint="save each place by a run of its own")

@@ -140,7 +140,7 @@ def diff(command: RepositoryCommand) -> int:
     first, first_path = _open(command, words[0])
     second: Side
     if len(words) == 2 and not command.is_front and is_path(words[1]):
-        second, second_path = LocalSide(), os.path.abspath(words[1])  # noqa: PTH100  (a name of any bytes)
+        second, second_path = LocalSide(), os.path.abspath(words[1])
     elif len(words) == 2:
         other, second_path = _open(command, words[1])
         second = SnapshotSide(other)

@@ -33,13 +33,13 @@ def mount(command: RepositoryCommand) -> int:
         _refuse(command, where)
         _mount(command, browser, where)
     else:
-        made = os.path.join(os.getcwd(), str(uuid4()))  # noqa: PTH109, PTH118  (text is wanted)
-        os.mkdir(made, 0o700)  # noqa: PTH102  (a name of any bytes)
+        made = os.path.join(os.getcwd(), str(uuid4()))
+        os.mkdir(made, 0o700)
         try:
             _mount(command, browser, made)
         finally:
             with suppress(OSError):
-                os.rmdir(made)  # noqa: PTH106  (as above)
+                os.rmdir(made)
     if command.is_front and command.cancellation.cancelled():
         command.output.plain("plakar: received interrupt signal, stopping gracefully...", error=True)
     return ExitCode.DONE

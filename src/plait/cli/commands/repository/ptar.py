@@ -72,13 +72,13 @@ def ptar(command: RepositoryCommand) -> int:
             _build(command, asked.output, file, passphrase, settings, peers, trees, counts)
             os.fsync(file.fileno())
         if counts.written or not counts.failed:
-            os.replace(beside, asked.output)  # noqa: PTH105  (a name of any bytes)
+            os.replace(beside, asked.output)
             _sync_directory(asked.output)
     except OSError as error:
-        raise from_os_error(error, f"open {os.path.abspath(asked.output)}") from None  # noqa: PTH100  (as above)
+        raise from_os_error(error, f"open {os.path.abspath(asked.output)}") from None
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(beside)  # noqa: PTH108  (as above)
+            os.unlink(beside)
     return _end(command, asked.output, counts)
 
 
@@ -91,7 +91,7 @@ def _asked(command: RepositoryCommand) -> _Asked:
     places = command.invocation.words
     takes_own = not klosets and not places and AT in command.invocation.parts and not command.is_front
     if not klosets and not places and not takes_own:
-        places = (os.getcwd(),)  # noqa: PTH109  (text is wanted)
+        places = (os.getcwd(),)
     output = output.removeprefix(_SCHEME).removeprefix("//") if output.startswith(_SCHEME) else output
     return _Asked(output, tuple(dict.fromkeys(klosets)), places, takes_own)
 
@@ -171,7 +171,7 @@ def _build(  # noqa: PLR0917  (each is another thing that the work needs)
             counts.written += 1
             counts.unread += len(result.errors)
             if getattr(source, "skipped", ()):
-                listener(Warned("skipping entry from repository", os.path.abspath(output)))  # noqa: PTH100  (a name of any bytes)
+                listener(Warned("skipping entry from repository", os.path.abspath(output)))
         builder.finish()
 
 
@@ -228,7 +228,7 @@ def _source(command: RepositoryCommand, tree: Tree, file: BinaryIO, output: str)
         return StoreSource(tree.store, tree.kind, tree.origin, tree.root, excludes=excludes)
     found = [os.fstat(file.fileno())]
     with suppress(FileNotFoundError):
-        found.append(os.stat(output))  # noqa: PTH116  (a name of any bytes)
+        found.append(os.stat(output))
     return LocalSource(
         [tree.root],
         excludes=excludes,
@@ -238,7 +238,7 @@ def _source(command: RepositoryCommand, tree: Tree, file: BinaryIO, output: str)
 
 
 def _sync_directory(path: str) -> None:
-    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH100, PTH120  (as above)
+    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -251,7 +251,7 @@ def _end(command: RepositoryCommand, output: str, counts: _Counts) -> int:
         command.output.error(f"{output} was not written: it would hold no snapshot")
         return ExitCode.FAILED
     if not front and not command.values.json:
-        size = os.stat(output).st_size  # noqa: PTH116  (as above)
+        size = os.stat(output).st_size
         command.output.info(f"{output}: {counts.written} snapshot{'s' * (counts.written != 1)}, {size} bytes")
     if counts.failed:
         return ExitCode.FAILED if front else ExitCode.PARTLY

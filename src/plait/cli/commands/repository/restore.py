@@ -76,7 +76,7 @@ def _query(command: RepositoryCommand, prefix: str) -> Query:
 
 
 def _default_target() -> str:
-    return f"{os.getcwd()}/plakar-{time.strftime('%Y%m%d%H%M%S')}"  # noqa: PTH109
+    return f"{os.getcwd()}/plakar-{time.strftime('%Y%m%d%H%M%S')}"
 
 
 def _target(tree: Tree, settings: RestoreSettings) -> Target:

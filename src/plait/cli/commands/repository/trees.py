@@ -55,12 +55,12 @@ def open_tree(
     if options is None:
         options = dict(command.values.option if not command.is_front else command.values.o)
     settings = {**settings, **options}
-    directory = os.getcwd()  # noqa: PTH109  (text is wanted)
+    directory = os.getcwd()
     scheme, rest = split_scheme(settings["location"])
     if scheme in {"fs", "file"}:
         import socket
 
-        path = os.path.normpath(os.path.join(directory, rest))  # noqa: PTH118  (text, by its words alone)
+        path = os.path.normpath(os.path.join(directory, rest))
         return Tree("fs", socket.gethostname(), path)
     if scheme == STANDARD_INPUT and section is Section.SOURCES:
         import socket
