@@ -86,12 +86,12 @@ def make(path: bytes, kind: str, content: bytes) -> None:
             files = [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
         if files:
             os.link(files[0], path)
-    elif kind == "hole":
-        with open(path, "wb") as file:
-            file.truncate(9_000_000)
-            file.write(content)
     else:
-        with open(path, "wb") as file:
+        # What is there may be a pipe, at which nobody reads: that is an error, and nothing to wait for.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o666)
+        with open(descriptor, "wb") as file:
+            if kind == "hole":
+                file.truncate(9_000_000)
             file.write(content)
 
 
