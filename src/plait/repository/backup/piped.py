@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from plait.model.errors import UsageError
 from plait.model.items import Kind
-from plait.repository.backup.sources import Node, WithoutFacts, WithoutHoles
+from plait.repository.backup.sources import Node, WithoutAttributes, WithoutFacts, WithoutHoles
 from plait.repository.format.entries import MODE_DIRECTORY, FileInfo
 from plait.repository.format.headers import Importer
 
@@ -47,7 +47,7 @@ class PipedSource(WithoutFacts):
             path += f"/{part}"
 
 
-class PipedFolder:
+class PipedFolder(WithoutAttributes):
     """A directory with one name in it: that of the file, or of the directory that leads there, without a `stream`."""
 
     signature = b""
@@ -86,21 +86,6 @@ class PipedFolder:
         """As in `Folder`."""
         assert self._stream is not None  # noqa: S101  (only files are opened)
         return PipedContent(self._stream, node.info)
-
-    def xattrs(self, node: Node) -> Sequence[str]:
-        """As in `Folder`."""
-        del node
-        return ()
-
-    def xattr(self, node: Node, name: str) -> bytes:
-        """As in `Folder`: there are none."""
-        raise KeyError(node.name, name)
-
-    def hold(self) -> None:
-        """Nothing is open."""
-
-    def release(self) -> None:
-        """Nothing is open."""
 
 
 class PipedContent(WithoutHoles):

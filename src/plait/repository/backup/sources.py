@@ -70,6 +70,25 @@ class WithoutHoles:
         return 0, 0
 
 
+class WithoutAttributes:
+    """A folder whose nodes have no extended attributes, and that holds nothing open."""
+
+    def xattrs(self, node: Node) -> Sequence[str]:
+        """As in `Folder`: none."""
+        del node
+        return ()
+
+    def xattr(self, node: Node, name: str) -> bytes:
+        """As in `Folder`: never called."""
+        raise KeyError(node.name, name)
+
+    def hold(self) -> None:
+        """Nothing is open."""
+
+    def release(self) -> None:
+        """Nothing is open."""
+
+
 class NodeReader(Protocol):
     """What gives the nodes of a directory."""
 

@@ -8,7 +8,7 @@ from plait.engine.listing import EntryFailed, TreeListing
 from plait.engine.steps import Side
 from plait.model.items import Kind
 from plait.repository.backup.local import go_mode, group_name, user_name
-from plait.repository.backup.sources import Node, Unreadable, WithoutFacts, WithoutHoles
+from plait.repository.backup.sources import Node, Unreadable, WithoutAttributes, WithoutFacts, WithoutHoles
 from plait.repository.format import entries
 from plait.repository.format.entries import FileInfo
 from plait.repository.format.headers import Importer
@@ -102,7 +102,7 @@ class StoreSource(WithoutFacts):
         return f"{self.path.rstrip('/')}/{directory}".rstrip("/") or "/"
 
 
-class StoreFolder:
+class StoreFolder(WithoutAttributes):
     """A directory of a store."""
 
     signature = b""
@@ -159,21 +159,6 @@ class StoreFolder:
     def open(self, node: Node) -> StoreContent:
         """As in `Folder`."""
         return StoreContent(self._store.read(self._found[node.name][0]), node.info)
-
-    def xattrs(self, node: Node) -> Sequence[str]:
-        """As in `Folder`: stores have none."""
-        del node
-        return ()
-
-    def xattr(self, node: Node, name: str) -> bytes:
-        """As in `Folder`: never called."""
-        raise KeyError(node.name, name)
-
-    def hold(self) -> None:
-        """Nothing is open."""
-
-    def release(self) -> None:
-        """Nothing is open."""
 
 
 class StoreContent(WithoutHoles):
