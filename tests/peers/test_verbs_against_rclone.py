@@ -3,7 +3,7 @@
 Both programs run the same command lines on equal trees, rclone as a process, Plait in this one.
 """
 
-import io
+import contextlib
 import os
 import re
 import shlex
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -114,11 +115,14 @@ def taken_apart(line: str) -> tuple[list[str], str, dict[str, str]]:
     return shlex.split(line), given, dict(word.split("=", 1) for word in variables.split())
 
 
-class Standard(io.TextIOWrapper):
-    """Standard input that holds a text, and is no terminal."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(io.BytesIO(text.encode()), encoding="utf-8")
+@contextlib.contextmanager
+def piped(text: str) -> Iterator[TextIO]:
+    """A pipe that holds a short text, and ends."""
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        yield pipe
 
 
 @pytest.fixture
@@ -126,9 +130,10 @@ def ours(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> Callable[[list[str], str], tuple[int, str, str]]:
     def run(words: list[str], given: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "stdin", Standard(given))
         capfdbinary.readouterr()
-        code = main(words, "rclone")
+        with piped(given) as standard:
+            monkeypatch.setattr(sys, "stdin", standard)
+            code = main(words, "rclone")
         sys.stdout.flush()
         said = capfdbinary.readouterr()
         return code, said.out.decode("utf-8", "surrogateescape"), said.err.decode("utf-8", "surrogateescape")
@@ -180,6 +185,18 @@ def test_local_trees(
         lines = output.split("\n")
         ran.append(Ran(code, sorted(lines) if ANY_ORDER.search(line) else lines, masked(log), harvest(root)))
     assert ran[1] == ran[0]
+
+
+def test_a_device_without_content_is_no_file_to_store(
+    rclone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["rcat", str(tmp_path / "none.txt"), "--config="]
+    with Path(os.devnull).open(encoding="utf-8") as nothing:
+        rcloned = subprocess.run([rclone, *words], stdin=nothing, capture_output=True, text=True, check=False)
+        monkeypatch.setattr(sys, "stdin", nothing)
+        code = main(words, "rclone")
+    assert (code, masked(capsys.readouterr().err)) == (rcloned.returncode, masked(rcloned.stderr))
+    assert not (tmp_path / "none.txt").exists()
 
 
 @pytest.mark.parametrize("line", S3_LINES)

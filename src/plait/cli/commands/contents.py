@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,7 @@ def cat(invocation: Invocation) -> int:
 
 def rcat(invocation: Invocation) -> int:
     """Stores what comes on standard input."""
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin is None or stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode):
         raise ConfigurationError("nothing to read from standard input (stdin).")
     size = getattr(invocation.values, "size", -1)
     with working(invocation) as work:

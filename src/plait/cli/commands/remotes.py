@@ -65,6 +65,12 @@ class Configuration:
         """Keys and values by remote, as rclone reads them."""
         return Document(self.text()).resolved()
 
+    def untyped(self, name: str) -> list[str]:
+        """The line that says of a remote that nothing tells its type; none where the environment does."""
+        if f"RCLONE_CONFIG_{name.upper()}_TYPE" in self._invocation.environment:
+            return []
+        return [f'# couldn\'t find type of fs for "{name}"']
+
     def change(self, alter: Callable[[Document], None]) -> None:
         """Changes the file; the old or the new is there at any time. Raises ConfigurationError."""
         if not self.path:
@@ -129,14 +135,15 @@ def paths(invocation: Invocation) -> int:
 
 def redacted(invocation: Invocation) -> int:
     """Prints the configuration, or that of one remote, without what others should not know."""
-    sections = Configuration(invocation).sections()
+    configuration = Configuration(invocation)
+    sections = configuration.sections()
     names = [word.removesuffix(":") for word in invocation.words] or sorted(sections)
     texts = []
     for name in names:
         section = sections.get(name, {})
         hidden = secrets(section.get("type", ""))
         lines = [f"{key} = {'XXX' if key in hidden and value else value}" for key, value in section.items()]
-        texts.append("\n".join([f"[{name}]", *(lines or [_untyped(name)])]))
+        texts.append("\n".join([f"[{name}]", *(lines or configuration.untyped(name))]))
     texts = texts or ["; empty config"]
     print("\n\n".join(texts) + f"\n{_WARNING}")
     return 0
@@ -308,11 +315,7 @@ def _show(configuration: Configuration, name: str) -> None:
     for key, value in section.items():
         print(f"{key} = {_HIDDEN_VALUE if key in hidden and value else value}")
     if not section:
-        print(_untyped(name))
-
-
-def _untyped(name: str) -> str:
-    return f'# couldn\'t find type of fs for "{name}"'
+        print("".join(f"{line}\n" for line in configuration.untyped(name)), end="")
 
 
 def _pairs(words: Sequence[str]) -> dict[str, str]:
