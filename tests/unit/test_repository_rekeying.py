@@ -7,12 +7,19 @@ import shutil
 import time
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from plait.cli.main import main
-from plait.model.errors import AlreadyExistsError, BusyError, DirectoryNotFoundError, PlaitError, SecretError
+from plait.model.errors import (
+    AlreadyExistsError,
+    BusyError,
+    DirectoryNotFoundError,
+    PlaitError,
+    PreconditionError,
+    SecretError,
+)
 from plait.repository import rekeying
 from plait.repository.format import locks
 from plait.repository.format.locks import Lock
@@ -20,7 +27,11 @@ from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
 from plait.repository.syncing.settings import SyncSettings
+from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
 from plait.stores.local.store import LocalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Killed(BaseException):
@@ -196,6 +207,54 @@ def test_nothing_is_switched_while_somebody_writes(tmp_path: Path, model: Model)
         finally:
             lock.release()
     assert contents(place) == before
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_who_opened_the_old_one_writes_nothing_to_it_any_more(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch, exchanges: bool
+) -> None:
+    if not exchanges:
+        monkeypatch.setattr(rekeying, "_exchange", lambda _, __: False)
+    place, tree = tmp_path / "repository", tmp_path / "tree"
+    snapshots = model.lay(place)
+    tree.mkdir()
+    with Repository.open(LocalStore(place)) as early:
+        change(place)
+        kept = Path(rekeying.old_place(str(place)))
+        before = sorted(path for path in kept.rglob("*") if path.is_file())
+        writes: list[Callable[[], object]] = [
+            lambda: early.backup([str(tree)]),
+            lambda: early.remove(snapshots),
+            lambda: maintain(early, MaintenanceSettings()),
+        ]
+        for write in writes:
+            with pytest.raises(PreconditionError, match="passphrase was changed"):
+                write()
+        assert sorted(path for path in kept.rglob("*") if path.is_file()) == before
+    # Where it is meant, it is a repository as any other.
+    with Repository.open(LocalStore(kept)) as meant:
+        meant.remove(snapshots[:1])
+    with Repository.open(LocalStore(place)) as current:
+        assert current.reader.snapshots() == snapshots
+        current.backup([str(tree)])
+
+
+def test_who_was_interrupted_before_the_switch_goes_on_with_the_old_one(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed_here(*_: object) -> bool:
+        raise Killed
+
+    place = tmp_path / "repository"
+    snapshots = model.lay(place)
+    with monkeypatch.context() as patch:
+        patch.setattr(rekeying, "_exchange", killed_here)
+        with pytest.raises(Killed):
+            change(place)
+    assert (place / "REPLACED").exists()
+    with Repository.open(LocalStore(place)) as repository:
+        repository.remove(snapshots[:1])
+        assert repository.reader.snapshots() == snapshots[1:]
 
 
 def test_nothing_is_switched_where_something_is_damaged(tmp_path: Path, model: Model) -> None:

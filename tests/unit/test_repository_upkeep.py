@@ -19,6 +19,7 @@ from plait.repository.format.states import Coloured, Delete
 from plait.repository.layout import Folder
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
+from plait.repository.syncing.reviving import revive
 from plait.repository.syncing.settings import Direction, SyncSettings
 from plait.repository.syncing.syncing import Sync
 from plait.repository.upkeep.maintenance import MaintenanceSettings, Steps, decide, maintain
@@ -34,6 +35,8 @@ from plait.stores.wrappers.fault import Crash, faulty
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from plait.model.items import Stat
 
 DAY = 24 * 3600 * 10**9
 NOW = MaintenanceSettings(grace=0)
@@ -288,6 +291,18 @@ def test_decisions() -> None:
     )
 
 
+def test_what_no_state_names_stays_while_something_is_lost() -> None:
+    """What is lost may be in it, whether a maintenance coloured it already or not."""
+    shares = {b"n": Share(0, 10, 100)}
+    found = Survey((b"n",), {}, shares, dict.fromkeys((b"n", b"c", b"o"), 100), lost=1)
+    steps = decide(found, {b"n": 5, b"c": 5}, frozenset(), {b"o": 5}, [], cutoff=10)
+    assert steps == Steps(sweep=(b"n",), young=(b"o",))
+    nothing_lost = Survey((b"n",), {}, shares, found.sizes)
+    assert decide(nothing_lost, {b"n": 5, b"c": 5}, frozenset(), {b"o": 5}, [], cutoff=10) == Steps(
+        sweep=(b"c", b"n"), orphans=(b"o",)
+    )
+
+
 def test_repacking_brings_back_what_lies_between_what_is_needed(repository: Repository) -> None:
     expected = lived_in(repository)
     before = sum(repository.files.packfile_sizes().values())
@@ -337,6 +352,54 @@ def test_what_is_damaged_is_not_moved(repository: Repository, store: MemoryStore
     assert done.damaged == [name]
     assert name not in done.packfiles
     assert name in repository.index.readable_packfiles()
+
+
+class Raced(MemoryStore):
+    """A tree; while it is read for the first time, somebody else does something."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def read(
+        self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
+    ) -> BytesReader:
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        return super().read(key, offset, length, expected=expected)
+
+
+def test_a_copy_is_carried_along_where_the_one_that_was_chosen_turns_out_damaged(
+    repository: Repository, store: MemoryStore
+) -> None:
+    """Two backups that did not see each other stored the same content; both copies count until one is proven."""
+    pick = random.Random(3)
+    shared = pick.randbytes(30_000)
+    with Repository.open(store) as other:
+        tree = Raced(lambda: save(other, {"shared": shared, "theirs": pick.randbytes(20_000)}))
+        for name, content in {"ours": pick.randbytes(20_000), "shared": shared}.items():
+            tree.write(name, BytesReader(content, tree.stat("")), len(content))
+        repository.backup(StoreSource(tree, "s3", "host", "/"), BackupSettings(publish_seconds=0, workers=1))
+    expected = contents(repository)
+    key = repository.codec.mac(shared) + bytes((Resource.CHUNK,))
+    places = [place for found, place in repository.index.locations() if found == key]
+    assert len(places) == 2
+    found = survey(repository)
+    chosen = next(place for place in places if place.packfile == found.order[found.chosen[key]])
+    file = repository.writable_files.key(Folder.PACKFILES, chosen.packfile)
+    data = bytearray(_bytes(store, file))
+    data[16 + chosen.offset + chosen.length // 2] ^= 1
+    store.write(file, BytesReader(bytes(data), store.stat(file)), len(data))
+
+    other_one = next(place.packfile for place in places if place != chosen)
+    done = repack(repository, THOROUGH)
+    assert other_one in done.packfiles
+    for _ in range(2):
+        wait_for_the_clock()
+        maintain(repository, NOW)
+    assert other_one not in stored(repository)
+    assert contents(repository) == expected
 
 
 def test_candidates() -> None:
@@ -471,6 +534,16 @@ def test_a_colour_is_taken_back_by_a_state_below_the_one_that_gave_it(repository
         for key in names.values()
     }
     assert colouring in parents
+
+
+def test_a_snapshot_keeps_its_header_where_the_new_one_does_not_read_back(repository: Repository) -> None:
+    expected = lived_in(repository)
+    (snapshot, *_) = expected
+    states = repository.writable_files.keys(Folder.STATES)
+    with exclusive(repository, lambda _: None) as lock, pytest.raises(IntegrityError, match="does not read back"):
+        revive(repository, snapshot, b"another header, which is not stored", lock)
+    assert repository.writable_files.keys(Folder.STATES) == states
+    assert contents(repository) == expected
 
 
 def test_an_entry_that_cannot_be_understood_keeps_everything(monkeypatch: pytest.MonkeyPatch) -> None:

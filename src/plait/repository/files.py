@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
-from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, ObjectNotFoundError
+from plait.model.errors import (
+    AlreadyExistsError,
+    DirectoryNotFoundError,
+    ObjectNotFoundError,
+    PreconditionError,
+    from_os_error,
+)
 from plait.model.items import Kind, Stat
 from plait.repository.format import archives, configuration
-from plait.repository.layout import CONFIGURATION, FLAT, Folder, layout_of, name_of
+from plait.repository.layout import CONFIGURATION, FLAT, REPLACED, Folder, layout_of, name_of
 from plait.stores.base import Directories, Outgoing
 from plait.stores.content import BytesReader
 
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from plait.stores.base import Source, Store
+    from plait.stores.local.store import LocalStore
 
 _MODE = 0o600
 _DIRECTORY_MODE = 0o700
@@ -141,6 +149,32 @@ class StoredFiles:
         if trouble is not None:
             raise trouble
 
+    def refuse_replaced(self) -> None:
+        """Raises PreconditionError where another repository has taken the place of this one since it was opened.
+
+        What is written to it then goes to a copy that nobody looks at, and that is discarded one day.
+        """
+        local = _local(self._store)
+        if local is None:
+            return
+        descriptor = local.root.descriptor()
+        try:
+            os.stat(REPLACED, dir_fd=descriptor)
+            here = os.fstat(descriptor)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise from_os_error(error, self.description) from None
+        try:
+            is_here = os.path.samestat(here, os.stat(local.root.path))
+        except FileNotFoundError:
+            is_here = False
+        if not is_here:
+            raise PreconditionError(
+                f"another repository has taken the place of this one at {self.description}: its passphrase was changed",
+                hint="run it again, with the new passphrase",
+            )
+
     def create(self, config: bytes) -> None:
         """Makes an empty repository: its directories first, CONFIG last.
 
@@ -231,15 +265,19 @@ class ArchivedFiles:
         return _read(self._store, self._key, extent.offset + offset, max(0, min(length, extent.length - offset)))
 
 
-def _protect(store: Store, directories: Iterable[str]) -> None:
-    """Shuts out other users, and syncs what was made, where the store is a local directory."""
-    import os
-
+def _local(store: Store) -> LocalStore | None:
+    """The directory that a store is, whatever wraps it; None for any other."""
     from plait.stores.local.store import LocalStore
     from plait.stores.wrappers.base import unwrapped
 
-    local = unwrapped(store)
-    if not isinstance(local, LocalStore):
+    found = unwrapped(store)
+    return found if isinstance(found, LocalStore) else None
+
+
+def _protect(store: Store, directories: Iterable[str]) -> None:
+    """Shuts out other users, and syncs what was made, where the store is a local directory."""
+    local = _local(store)
+    if local is None:
         return
     root = local.root.descriptor()
     for directory in directories:

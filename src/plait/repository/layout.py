@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONFIGURATION: Final = "CONFIG"
+REPLACED: Final = "REPLACED"
+"""A file in a repository that another one has taken the place of, or is about to: the RepositoryID of that one."""
 _BUCKETS: Final = 256
 
 

@@ -40,8 +40,9 @@ class HeldLock:
     `name` is that of a snapshot in work for a shared lock, random for an exclusive one. `is_listed` tells whether a
     snapshot is part of the repository: a shared lock of one that is protects nothing any more, and is removed, as stale
     locks are. `told` gets a line about what could not be removed. `refresh`: seconds between refreshes.
-    Raises BusyError where another lock forbids this one (an exclusive lock any, a shared one an exclusive); then, as
-    after any error, no lock is left behind.
+    Raises BusyError where another lock forbids this one (an exclusive lock any, a shared one an exclusive),
+    PreconditionError where the repository was replaced since it was opened; then, as after any error, no lock is left
+    behind.
     """
 
     def __init__(
@@ -70,6 +71,8 @@ class HeldLock:
         try:
             self._put()
             self._look_round()
+            # Who replaces a repository holds its exclusive lock meanwhile: it is known by now.
+            files.refuse_replaced()
         except BaseException:
             self.release()
             raise

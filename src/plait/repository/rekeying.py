@@ -25,7 +25,7 @@ from plait.model.errors import (
 )
 from plait.repository.checking.checking import check
 from plait.repository.events import Warned, silent
-from plait.repository.layout import CONFIGURATION, Folder
+from plait.repository.layout import CONFIGURATION, REPLACED, Folder
 from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, NotCopied, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 _NEW: Final = ".new-passphrase"
 _OLD: Final = ".old-passphrase"
-_MARK: Final = "REPLACED"
-"""A file in the old repository: the RepositoryID of the one that took its place. Nothing else reads it."""
 _EXCHANGE: Final = 2
 """RENAME_EXCHANGE of renameat2(2)."""
 _HERE: Final = -100
@@ -119,7 +117,7 @@ def switch(path: str, new: Repository) -> None:
     files = new.writable_files
     files.remove(Folder.LOCKS, files.keys(Folder.LOCKS))
     try:
-        _write_durably(os.path.join(path, _MARK), new.identifier.hex())
+        _write_durably(os.path.join(path, REPLACED), new.identifier.hex())
         if not _exchange(path, grown):
             _rename(path, kept)
             _rename(grown, path)
@@ -171,7 +169,7 @@ def discard(path: str, current: Repository) -> None:
         for entry in list(os.scandir(kept)):
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path)
-            elif entry.name != _MARK:
+            elif entry.name != REPLACED:
                 os.unlink(entry.path)
         shutil.rmtree(kept)
     except OSError as error:
@@ -195,7 +193,7 @@ def to_discard(path: str, current: Repository) -> str:
 
 def _replaced_by(place: str) -> str | None:
     try:
-        with open(os.path.join(place, _MARK), encoding="ascii") as file:
+        with open(os.path.join(place, REPLACED), encoding="ascii") as file:
             return file.read(64).strip()
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def remove(repository: Repository, snapshots: Sequence[bytes]) -> None:
     """As `Repository.remove`."""
     files = repository.writable_files
+    files.refuse_replaced()
     repository.refresh()
     listed = set(repository.reader.snapshots())
     for snapshot in snapshots:

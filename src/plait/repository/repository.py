@@ -258,8 +258,8 @@ class Repository:
     def remove(self, snapshots: Sequence[bytes]) -> None:
         """Removes snapshots: they are listed no more. What they alone use is deleted by maintenance, much later.
 
-        Raises DirectoryNotFoundError where one of them is not listed; nothing is removed then. Raises the store's
-        errors.
+        Raises DirectoryNotFoundError where one of them is not listed, PreconditionError where the repository was
+        replaced since it was opened; nothing is removed then. Raises the store's errors.
         """
         from plait.repository.removing import remove
 

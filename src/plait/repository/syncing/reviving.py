@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 def revive(peer: Repository, snapshot: bytes, header: bytes, lock: HeldLock) -> None:
     """Makes sure that a snapshot is listed, once, with this header, which is part of the repository already.
 
-    Raises LockLostError, and the store's errors.
+    Raises IntegrityError where it does not read back, and changes nothing then; LockLostError, and the store's errors.
     """
     index = peer.index
     coloured = (Resource.SNAPSHOT, snapshot) in index.colours()
     kept = _packfile_of(peer, snapshot, header)
+    if kept is None:
+        raise IntegrityError(f"the header of snapshot {snapshot.hex()} that was written does not read back")
     known = index.packfiles()
     for state, record in list(index.records_of(snapshot)):
         if isinstance(record, Coloured) and coloured:

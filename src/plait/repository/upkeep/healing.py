@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
 from plait.repository.backup.contents import Contents
+from plait.repository.events import Warned
 from plait.repository.format import btrees, dirpacks, entries, wire
 from plait.repository.format.chunking import Chunker
 from plait.repository.format.headers import DIRPACK_INDEX
@@ -79,7 +80,10 @@ def heal_from_peer(  # noqa: PLR0917  (each is another thing that the work needs
                     continue
                 writer.publish()
                 if not copy.damage:
-                    _make_whole(repository, snapshot, wire.encode(made), writer, lock, cancellation)
+                    try:
+                        _make_whole(repository, snapshot, wire.encode(made), writer, lock, cancellation)
+                    except IntegrityError as error:
+                        listener(Warned(f"snapshot {snapshot.hex()} stays as it is: {error}"))
     finally:
         pairs.close()
         repository.refresh()

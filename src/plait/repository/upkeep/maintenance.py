@@ -100,9 +100,14 @@ def decide(
     """
     unused = [name for name in found.shares if not found.is_used(name)]
     strays = [name for name in found.sizes if name not in found.shares and name not in swept and name not in colours]
-    # What is lost may be in one of them.
+    # What is lost may be in one that no state names: these stay, coloured ones too.
     old = [] if found.lost else [name for name in strays if made.get(name, cutoff) < cutoff]
-    due = [name for name, when in colours.items() if when <= cutoff and (name not in swept or name in found.sizes)]
+    kept = {name for name in colours if name not in found.shares and name not in swept} if found.lost else ()
+    due = [
+        name
+        for name, when in colours.items()
+        if when <= cutoff and name not in kept and (name not in swept or name in found.sizes)
+    ]
     return Steps(
         colour=tuple(sorted(name for name in unused if name not in colours)),
         orphans=tuple(sorted(old)),

@@ -7,7 +7,8 @@ where some state says, once, for the original too. Maintenance sweeps the old on
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -69,6 +70,14 @@ class Repacked(msgspec.Struct, kw_only=True):
     freed: int = 0
     damaged: list[bytes] = []
     left: int = 0
+
+
+class _Wanted(NamedTuple):
+    """What is needed from a packfile, and of what else it holds, that is needed from another: where that is."""
+
+    packfile: bytes
+    located: list[Located[bytes]]
+    doubles: list[tuple[Located[bytes], Place]]
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -197,22 +206,45 @@ class _Repacking:
         result.packfiles += old
         result.moved += moved
 
-    def _wanted(self, names: Sequence[bytes]) -> Iterator[tuple[bytes, list[Located[bytes]]]]:
+    def _wanted(self, names: Sequence[bytes]) -> Iterator[_Wanted]:
         """Of each packfile what is needed from it."""
         going = set(names)
-        numbers = {number: name for number, name in enumerate(self._found.order) if name in going}
-        wanted: dict[bytes, list[Located[bytes]]] = {name: [] for name in names}
-        chosen = self._found.chosen
+        order, chosen = self._found.order, self._found.chosen
+        wanted = {name: _Wanted(name, [], []) for name in names}
+        doubled: dict[bytes, list[Located[bytes]]] = {}
         for key, place in self._repository.index.locations():
-            number = chosen.get(key)
-            if number in numbers and numbers[number] == place.packfile:
-                wanted[place.packfile].append(Located(place, key))
+            if place.packfile not in going or key not in chosen:
+                continue
+            if order[chosen[key]] == place.packfile:
+                wanted[place.packfile].located.append(Located(place, key))
+            else:
+                doubled.setdefault(key, []).append(Located(place, key))
+        if doubled:
+            for key, place in self._repository.index.locations():
+                if key in doubled and order[chosen[key]] == place.packfile:
+                    for double in doubled[key]:
+                        wanted[double.place.packfile].doubles.append((double, place))
         for name in names:
-            yield name, wanted.pop(name)
+            yield wanted.pop(name)
 
-    def _read(self, item: tuple[bytes, list[Located[bytes]]]) -> _Content:
+    def _read(self, item: _Wanted) -> _Content:
+        """The needed blobs of a packfile, and those of which the other copy turns out to be damaged."""
+        content = self._read_needed(item.packfile, item.located)
+        if content.error is not None:
+            return content
+        for double, place in item.doubles:
+            key = double.wanted
+            try:
+                self._verified(key, place, self._repository.reader.blobs.stored(place))
+            except IntegrityError:
+                # Where this one is damaged, too, there is nothing to lose.
+                with suppress(IntegrityError):
+                    stored = self._repository.reader.blobs.stored(double.place)
+                    content.blobs.append(self._verified(key, double.place, stored))
+        return content
+
+    def _read_needed(self, packfile: bytes, located: list[Located[bytes]]) -> _Content:
         """The needed blobs of a packfile as they are stored, verified: all at once, or else each of them."""
-        packfile, located = item
         share = self._found.shares[packfile]
         if share.needed * _WHOLE >= (share.size or 0):
             together = self._read_whole(packfile, located)

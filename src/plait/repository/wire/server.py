@@ -147,6 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         with tempfile.SpooledTemporaryFile(_HELD) as held:
             size = self._receive(cast("BinaryIO", held))
             held.seek(0)
+            self._wire.files.refuse_replaced()
             self._wire.files.put_stream(folder, name, held, size)
         return "text/plain; charset=utf-8", b""
 
