@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import blake3
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from plait.native import entropy
 from plait.repository.format import (
@@ -202,6 +203,15 @@ def test_record_of_rfc_8452() -> None:
 )
 def test_keys_of_passphrases(parameters: derivation.Derivation, expected: str) -> None:
     assert derivation.derive_key(PASSPHRASE, parameters).hex() == expected
+
+
+@pytest.mark.parametrize(("salt", "lanes"), [(16, 1), (24, 1), (16, 2)])
+def test_keys_of_all_libraries_are_alike(salt: int, lanes: int) -> None:
+    """Which library derives a key depends on salt and lanes, never what comes out."""
+    costs = derivation.Argon2id(time=2, memory=64, threads=lanes)
+    whole = Argon2id(salt=bytes(range(salt)), length=32, iterations=2, lanes=lanes, memory_cost=64)
+    parameters = derivation.Derivation("ARGON2ID", bytes(range(salt)), argon2id=costs)
+    assert derivation.derive_key(PASSPHRASE, parameters) == whole.derive(PASSPHRASE)
 
 
 def test_encrypted_streams() -> None:

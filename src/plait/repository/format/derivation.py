@@ -17,6 +17,8 @@ _MOST_MEMORY: Final = 1 << 30
 """Bytes; the default of Argon2id takes a quarter of it."""
 _MOST_ARGON2_WORK: Final = 16 << 20
 """KiB times passes; the default is 1 << 20, about a second."""
+_SODIUM_SALT: Final = 16
+"""Bytes of the only salts that libsodium takes."""
 _MOST_SCRYPT_LANES: Final = 16
 _MOST_ITERATIONS: Final = 10_000_000
 
@@ -85,15 +87,31 @@ def derive_key(passphrase: bytes, derivation: Derivation) -> bytes:
 
 
 def _argon2id(passphrase: bytes, salt: bytes, costs: Argon2id) -> bytes:
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as Function
-
     possible = costs.key_len == KEY_SIZE and costs.time >= 1 and costs.threads >= 1
     possible = possible and 8 * costs.threads <= costs.memory <= _MOST_MEMORY >> 10
     _check(possible=possible and costs.memory * costs.time <= _MOST_ARGON2_WORK)
+    if costs.threads == 1 and len(salt) == _SODIUM_SALT:
+        return _argon2id_of_sodium(passphrase, salt, costs)
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as Function
+
     function = Function(
         salt=salt, length=costs.key_len, iterations=costs.time, lanes=costs.threads, memory_cost=costs.memory
     )
     return function.derive(passphrase)
+
+
+def _argon2id_of_sodium(passphrase: bytes, salt: bytes, costs: Argon2id) -> bytes:
+    """The same in two thirds of the time, with wide registers, and with a smaller library in memory beside it."""
+    from nacl.bindings import crypto_pwhash_alg, crypto_pwhash_ALG_ARGON2ID13
+    from nacl.exceptions import RuntimeError as SodiumError
+
+    try:
+        return crypto_pwhash_alg(
+            costs.key_len, passphrase, salt, costs.time, costs.memory << 10, crypto_pwhash_ALG_ARGON2ID13
+        )
+    except SodiumError:
+        # The only reason that it has.
+        raise MemoryError from None
 
 
 def _scrypt(passphrase: bytes, salt: bytes, costs: Scrypt) -> bytes:
