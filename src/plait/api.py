@@ -25,6 +25,10 @@ from plait.model.errors import PlaitError, SecretError, UsageError
 from plait.model.options import OptionSet, Repeat, Values
 from plait.repository.backup.saving import BackupResult, BackupSettings
 from plait.repository.repository import NewRepository, Repository
+from plait.repository.selection import Query
+from plait.repository.upkeep.maintenance import MaintenanceSettings
+from plait.repository.upkeep.repacking import RepackSettings
+from plait.repository.upkeep.repairing import RepairSettings
 from plait.stores.location import parse_location
 from plait.stores.rclone_config import ConfiguredRemotes, read_configuration
 from plait.stores.registry import open_location
@@ -42,8 +46,12 @@ __all__ = [
     "BackupSettings",
     "CheckResult",
     "Context",
+    "MaintenanceSettings",
     "NewRepository",
     "PlaitError",
+    "Query",
+    "RepackSettings",
+    "RepairSettings",
     "Repository",
     "Result",
     "check",

@@ -185,6 +185,45 @@ def test_maintenance_says_what_the_original_says(
     assert ended("at plain check", capsys)[0] == 0
 
 
+def test_one_run_prunes_repacks_and_gives_the_space_back(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    going = "at plain prune --per-year 1 --root /data/src --maintenance --repack --threshold 100% --no-grace"
+    before = sum(path.stat().st_size for path in (directory / "plain/packfiles").rglob("*") if path.is_file())
+    code, out, _ = ended(f"{going} --json", capsys)
+    *snapshots, planned = map(json.loads, out.splitlines())
+    assert (code, planned["dry_run"], {snapshot["applied"] for snapshot in snapshots}) == (0, True, {False})
+    assert planned["freed"] + planned["repacked"]["freed"] > 0
+    assert planned["coloured"] == planned["removed"]
+    code, out, _ = ended(f"{going} --apply", capsys)
+    assert code == 0
+    assert "come back" not in out.splitlines()[-1]
+    after = sum(path.stat().st_size for path in (directory / "plain/packfiles").rglob("*") if path.is_file())
+    assert after < before
+    assert ended("at plain check", capsys)[0] == 0
+    code, out, _ = ended("at plain rm --tag nosuch --maintenance", capsys)
+    assert (code, out.splitlines()[0]) == (0, "rm: no snapshots matched the selection")
+    assert out.splitlines()[1].startswith("maintenance: would colour 0 packfiles and delete 0")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("prune --days 1 --repack", "--repack goes with --maintenance only"),
+        ("rm --apply 2305 --grace 1h", "--grace goes with --maintenance only"),
+        ("rm --apply 2305 --maintenance --limit 1G", "--limit goes with --repack only"),
+        ("maintenance --threshold 10%", "--threshold goes with --repack only"),
+        ("maintenance --grace 1h --no-grace", "--grace and --no-grace: name one of them"),
+    ],
+)
+def test_options_of_maintenance_that_cannot_be_meant(
+    directory: Path, capsys: pytest.CaptureFixture[str], line: str, reason: str
+) -> None:
+    before = sorted((directory / "plain").rglob("*"))
+    code, out, err = ended(f"at plain {line}", capsys)
+    assert (code, out) == (2, "")
+    assert reason in err
+    assert sorted((directory / "plain").rglob("*")) == before
+
+
 def test_the_grace_is_an_option_as_well(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     del directory
     assert main(["at", "plain", "rm", "--apply", "ee9c", "66ce", "2305"]) == 0

@@ -14,14 +14,17 @@ from plait.cli.output.progress import Figures, Progress
 from plait.cli.output.work import Output
 from plait.model.items import Kind
 from plait.repository.backup.saving import BackupSettings
-from plait.repository.events import Begun, Carried, Done, Expected, Failed, Work, silent
+from plait.repository.events import Advanced, Begun, Carried, Done, Expected, Failed, Work, silent
 from plait.repository.repository import Repository
+from plait.repository.upkeep.repacking import RepackSettings
+from plait.repository.upkeep.sampling import check_sample
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from plait.repository.events import Event
+    from plait.repository.events import Event, Listener
 
 
 class Terminal(io.StringIO):
@@ -73,6 +76,29 @@ def test_checks_and_restores_expect_what_the_snapshot_says(tree: Path, tmp_path:
         repository.restore(snapshot, tmp_path / "target", listener=restored.append)
     assert [found.size for found in expected(checked) + expected(restored)] == [5000, 5000]
     assert sum(len(event.names) for event in checked if isinstance(event, Done)) == expected(checked)[0].items
+
+
+def test_upkeep_says_how_many_packfiles_were_read(tree: Path) -> None:
+    with Repository.create(MemoryStore(), None) as repository:
+        for number in range(2):
+            (tree / "below/0").write_bytes(bytes([number]) * 3000)
+            repository.backup([tree])
+        repository.remove([repository.snapshots()[-1].identifier])
+        works: dict[Work, Callable[[Listener], object]] = {
+            Work.REPAIR: lambda listener: repository.repair(listener=listener),
+            Work.CHECK: lambda listener: check_sample(repository, 1.0, listener=listener),
+            Work.REPACK: lambda listener: repository.repack(RepackSettings(threshold=1.0), listener=listener),
+        }
+        for work, run in works.items():
+            events: list[Event] = []
+            run(events.append)
+            found = [event for event in events if isinstance(event, Advanced)]
+            assert {event.work for event in found} == {work}
+            assert [event.items for event in found] == list(range(1, found[0].total_items + 1))
+            assert found[-1].size == found[-1].total_size > 0
+            shown = Progress(Output(front=False), silent)
+            shown(found[-1])
+            assert shown.figures().line(80).startswith(f"{work}: 100%, {len(found)} of {len(found)} items,")
 
 
 def test_the_line() -> None:

@@ -7,6 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from plait.model.errors import BusyError, IntegrityError, StoreError
@@ -483,6 +484,63 @@ def test_repacking_that_crashes_at_any_write(
     monkeypatch.setattr("plait.repository.upkeep.repacking._PUBLISHED", 50_000)
     lived_in(repository)
     assert crashed_everywhere(repository, store, lambda victim: repack(victim, THOROUGH), swept) > 8
+
+
+ALL_AT_ONCE = MaintenanceSettings(at_once=True, repack=THOROUGH)
+
+
+def test_everything_comes_back_in_one_run_where_that_is_asked_for(repository: Repository) -> None:
+    expected = lived_in(repository)
+    young = orphan(repository, 0)
+    planned = maintain(repository, msgspec.structs.replace(ALL_AT_ONCE, dry_run=True))
+    before = stored(repository)
+    assert young in before
+    assert planned.repacked is not None
+    assert planned.repacked.packfiles
+    assert stored(repository) == before
+    done = repository.maintenance(ALL_AT_ONCE)
+    assert done.repacked is not None
+    assert done.repacked.packfiles == planned.repacked.packfiles
+    assert stored(repository).isdisjoint({*done.repacked.packfiles, *planned.steps.colour, young})
+    assert done.scheduled == 0
+    assert {resource for resource, _ in repository.index.colours()} == {Resource.SNAPSHOT}
+    found = survey(repository)
+    assert all(found.is_used(name) for name in found.sizes)
+    assert contents(repository) == expected
+    assert is_whole(repository)
+
+
+def test_with_a_grace_what_was_repacked_stays_until_it_is_over(repository: Repository) -> None:
+    """As everything that this run colours, whatever the grace."""
+    expected = lived_in(repository)
+    for grace in (DAY, 0):
+        done = maintain(repository, MaintenanceSettings(grace=grace, repack=THOROUGH))
+        assert done.repacked is not None
+        assert stored(repository) >= set(done.repacked.packfiles)
+    swept(repository)
+    assert contents(repository) == expected
+
+
+def test_what_pruning_would_give_is_known_before(repository: Repository) -> None:
+    save(repository, {"kept": b"kept"})
+    save(repository, {"gone": random.Random(5).randbytes(90_000)})
+    kept = min(repository.snapshots(), key=lambda snapshot: snapshot.header.timestamp).identifier
+    gone = next(snapshot.identifier for snapshot in repository.snapshots() if snapshot.identifier != kept)
+    settings = MaintenanceSettings(dry_run=True)
+    assert not maintain(repository, settings).steps.colour
+    planned = maintain(repository, settings, without=[gone])
+    assert planned.scheduled > 90_000
+    assert [judged.header.identifier for judged in repository.prune(Query(prefixes=(gone.hex(),)))] == [gone]
+    assert maintain(repository, settings).steps == planned.steps
+    assert repository.reader.snapshots() == [kept]
+
+
+def test_all_of_it_in_one_run_that_crashes_at_any_write(
+    repository: Repository, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plait.repository.upkeep.repacking._PUBLISHED", 50_000)
+    lived_in(repository)
+    assert crashed_everywhere(repository, store, lambda victim: maintain(victim, ALL_AT_ONCE), swept) > 10
 
 
 def test_a_repair_that_crashes_at_any_write(repository: Repository, store: MemoryStore) -> None:

@@ -194,10 +194,11 @@ INFO: Final = form(
 RM: Final = form(
     "[SNAPSHOT…]",
     (0, MANY),
-    options.APPLY | options.FILTERS,
+    options.APPLY | options.FILTERS | upkeep_options.AFTERWARDS,
     """\
 Removes snapshots: those named, or those that the options describe. Without --apply it is only shown which they are.
-Space comes back later, when nothing else needs it.""",
+Space comes back later, when nothing else needs it, with `plait maintenance`; or right away with --maintenance --repack
+--no-grace.""",
     Example("plait at /backup rm --before 2y", "show what is older than two years"),
     Example("plait at /backup rm --apply 8f44", "remove one"),
 )

@@ -14,7 +14,7 @@ from plait.model.options import OptionSet
 PRUNE: Final = form(
     "[SNAPSHOT…]",
     (0, MANY),
-    options.APPLY | upkeep_options.PRUNE | options.LOCATION,
+    options.APPLY | upkeep_options.PRUNE | options.LOCATION | upkeep_options.AFTERWARDS,
     """\
 Removes the snapshots that no period keeps: --days 7 keeps everything of the last seven days, --per-week 1 the newest of
 every week, and several periods keep what any of them keeps. Filters say which snapshots are looked at, and a SNAPSHOT
@@ -22,10 +22,11 @@ too; named without any period, it is removed. A --policy (see `plait policy`) is
 beside it stands in place of its own.
 
 The plan, with a reason for each snapshot, is always shown; it is done with --apply only. Space comes back later, with
-`plait maintenance`.""",
+`plait maintenance`, or right away with --maintenance --repack --no-grace; without --apply these show how much.""",
     Example("plait at /backup prune --days 7 --weeks 8 --per-week 1", "show what would be kept and deleted, and why"),
     Example("plait at /backup prune --policy weekly --tag daily --apply", "by a policy, daily snapshots only"),
     Example("plait at /backup prune --group-by root --per-month 1 --apply", "each directory by itself"),
+    Example("plait at /backup prune --days 7 --apply --maintenance --repack", "and all upkeep in the same run"),
 )
 POLICY: Final = Form(
     "policy",
@@ -50,7 +51,7 @@ or `before` that is a duration is counted from the moment at which the policy is
 MAINTENANCE: Final = form(
     "",
     (0, 0),
-    upkeep_options.MAINTENANCE,
+    upkeep_options.OWN_MAINTENANCE,
     """\
 Gives space back, in two steps that are plakar's, too. What no snapshot needs is coloured: nothing is read from it any
 more, and nothing new refers to it. What has been coloured for the grace period is deleted. So space comes back with the
@@ -58,9 +59,11 @@ first run that is a grace period later.
 
 Packfiles, temporary files and locks that dead runs left are found and named; locks are ignored ten minutes after they
 were last refreshed, the rest goes when it is older than the grace period. While maintenance runs, nobody can write.
-`plait repack` first brings back what is lost in packfiles of which only a part is needed.""",
+--repack first brings back what is lost in packfiles of which only a part is needed, as `plait repack` does, in the same
+run. With --no-grace everything is deleted at once; a restore that runs meanwhile may miss something.""",
     Example("plait at /backup maintenance --dry-run", "show what would go, and how many bytes that is"),
     Example("plait at /backup maintenance --grace 2d", "delete what was coloured two days ago"),
+    Example("plait at /backup maintenance --repack --no-grace", "all the space there is, now"),
 )
 REPACK: Final = form(
     "",
@@ -77,7 +80,7 @@ by the next.""",
 REPAIR: Final = form(
     "",
     (0, 0),
-    options.APPLY | upkeep_options.REPAIR,
+    options.APPLY | upkeep_options.REPAIR | OptionSet((options.PROGRESS,)),
     """\
 Reads everything in the repository, and names what is damaged and which paths of which snapshots that hits. With --apply
 it is repaired, as far as the same is still somewhere: states are made again from what packfiles say of themselves, what

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from plait.cli.repository_options import SYNC
+from plait.cli.repository_options import PROGRESS, SYNC
 from plait.mirror.option_types import SIZE, SWITCH, TEXT
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
@@ -59,7 +59,7 @@ MAINTENANCE: Final = OptionSet(
         _DRY_RUN,
     )
 )
-REPACK: Final = OptionSet(
+_REWRITING: Final = OptionSet(
     (
         Option(
             "threshold",
@@ -69,9 +69,48 @@ REPACK: Final = OptionSet(
             section=Section.MAIN,
         ),
         Option("limit", SIZE, default=None, help="Move at most so many bytes", section=Section.MAIN),
-        _DRY_RUN,
     )
 )
+REPACK: Final = _REWRITING | OptionSet((_DRY_RUN, PROGRESS))
+_ALL_AT_ONCE: Final = (
+    OptionSet(
+        (
+            Option(
+                "repack",
+                SWITCH,
+                default=False,
+                help="Rewrite packfiles of which little is needed first, as `plait repack` does",
+                section=Section.MAIN,
+            ),
+            Option(
+                "no-grace",
+                SWITCH,
+                default=False,
+                help="Delete at once what nothing needs; nobody must be reading from the repository",
+                section=Section.MAIN,
+            ),
+        )
+    )
+    | _REWRITING
+    | OptionSet((PROGRESS,))
+)
+OWN_MAINTENANCE: Final = MAINTENANCE | _ALL_AT_ONCE
+AFTERWARDS: Final = (
+    OptionSet(
+        (
+            Option(
+                "maintenance",
+                SWITCH,
+                default=False,
+                help="Give the space back right afterwards, as `plait maintenance` does",
+                section=Section.MAIN,
+            ),
+        )
+    )
+    | OptionSet(tuple(option for option in MAINTENANCE.options if option.name == "grace"))
+    | _ALL_AT_ONCE
+)
+"""Of commands that remove snapshots."""
 CHECK: Final = OptionSet(
     (
         Option(

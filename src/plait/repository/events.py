@@ -20,6 +20,8 @@ class Work(StrEnum):
     CHECK = "check"
     RESTORE = "restore"
     SYNC = "sync"
+    REPACK = "repack"
+    REPAIR = "repair"
 
 
 class Phase(StrEnum):
@@ -82,6 +84,16 @@ class Carried(msgspec.Struct, frozen=True):
     size: int
 
 
+class Advanced(msgspec.Struct, frozen=True):
+    """How far work on packfiles is: how many of them, and their bytes, were read until now, and are to be in all."""
+
+    work: Work
+    items: int
+    size: int
+    total_items: int
+    total_size: int
+
+
 class Failed(msgspec.Struct, frozen=True):
     """An item could not be dealt with, and why. `path` is "" where only an object is known, by its identifier."""
 
@@ -122,7 +134,7 @@ class Ended(msgspec.Struct, frozen=True):
     target: str = ""
 
 
-Event: TypeAlias = Begun | Expected | Entered | Done | Carried | Failed | Warned | Noted | Ended
+Event: TypeAlias = Begun | Expected | Entered | Done | Carried | Advanced | Failed | Warned | Noted | Ended
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from plait.repository.format.configuration import Unlocked
     from plait.repository.restoring.settings import Restored, RestoreSettings
     from plait.repository.restoring.target import Target
+    from plait.repository.selection import Query
     from plait.repository.snapshots import SnapshotReader
+    from plait.repository.statistics import Statistics
+    from plait.repository.upkeep.maintenance import Maintained, MaintenanceSettings
+    from plait.repository.upkeep.pruning import Judged
+    from plait.repository.upkeep.repacking import Repacked, RepackSettings
+    from plait.repository.upkeep.repairing import Repaired, RepairSettings
     from plait.stores.base import Store
 
     Passphrase: TypeAlias = bytes | Callable[[], bytes | None] | None
@@ -264,6 +270,81 @@ class Repository:
         from plait.repository.removing import remove
 
         remove(self, snapshots)
+
+    def prune(self, query: Query, *, dry_run: bool = False) -> list[Judged]:
+        """Removes the snapshots that no period of a query keeps, of those that its filters describe.
+
+        What became of every one of these, newest first; with `dry_run` what would. Without periods only snapshots that
+        are named go (`Query.prefixes`). A snapshot whose header cannot be read stays. `Policies` of
+        `plait.repository.configured.policies` gives the query of a policy by its name. Raises as `remove`.
+        """
+        from plait.repository.upkeep.pruning import plan
+
+        self.refresh()
+        headers = [header for _, header in self.reader.headers() if not isinstance(header, IntegrityError)]
+        judged = plan(headers, query, time.time_ns())
+        if not dry_run:
+            self.remove([item.header.identifier for item in judged if not item.verdict.kept])
+        return judged
+
+    def maintenance(
+        self,
+        settings: MaintenanceSettings | None = None,
+        *,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> Maintained:
+        """Colours what no snapshot needs, and deletes what has been coloured for the grace period, a week by default.
+
+        `MaintenanceSettings.repack` rewrites packfiles before that, as `repack` does. Raises BusyError where somebody
+        writes to the repository or maintains it, IntegrityError where it is not known what snapshots need (nothing is
+        changed then), LockLostError, CancelledError, NotSupportedError for an archive, and the store's errors.
+        """
+        from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
+
+        return maintain(self, settings or MaintenanceSettings(), listener=listener, cancellation=cancellation)
+
+    def repack(
+        self,
+        settings: RepackSettings | None = None,
+        *,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> Repacked:
+        """Writes anew what is needed of packfiles that hold little else, and colours them for `maintenance`.
+
+        Raises as `maintenance`.
+        """
+        from plait.repository.upkeep.repacking import RepackSettings, repack
+
+        return repack(self, settings or RepackSettings(), listener=listener, cancellation=cancellation)
+
+    def repair(
+        self,
+        settings: RepairSettings | None = None,
+        peers: Sequence[Repository] = (),
+        *,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> Repaired:
+        """Reads everything, and says what is damaged; with `RepairSettings(apply=True)` it is repaired where it can be.
+
+        `peers` are opened repositories with the same snapshots, or some of them, whatever their keys. What cannot be
+        repaired is in the result, and raises nothing. Raises BusyError, LockLostError, CancelledError,
+        NotSupportedError for an archive, and the stores' errors: a rerun goes on from there.
+        """
+        from plait.repository.upkeep.repairing import RepairSettings, repair
+
+        return repair(self, settings or RepairSettings(), peers, listener=listener, cancellation=cancellation)
+
+    def statistics(self, *, cancellation: Cancellation | None = None) -> Statistics:
+        """How much it holds, in bytes, and for which snapshots.
+
+        Raises IntegrityError where what a snapshot needs cannot be told, CancelledError, and the store's errors.
+        """
+        from plait.repository.statistics import statistics
+
+        return statistics(self, cancellation)
 
     def own_directories(self) -> frozenset[tuple[int, int]]:
         """Device and inode of the directory it is in, which its own backups leave out; none for other stores."""

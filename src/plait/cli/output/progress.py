@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from plait.cli.guard import printable
 from plait.model.values.durations import show_duration_units
 from plait.model.values.sizes import show_binary_size
-from plait.repository.events import Begun, Carried, Done, Expected, Failed
+from plait.repository.events import Advanced, Begun, Carried, Done, Expected, Failed
 
 if TYPE_CHECKING:
     from plait.cli.output.work import Output
@@ -112,6 +112,10 @@ class Progress:
                 self._path = event.directory
                 for name in event.names if self._under_way else ():
                     self._under_way.pop(f"{event.directory.rstrip('/')}/{name}", None)
+            case Advanced():
+                self._work = event.work.value
+                self._items, self._size = event.items, event.size
+                self._expected = Expected(event.total_items, event.total_size)
             case Failed():
                 self._under_way.pop(event.path, None)
             case _:

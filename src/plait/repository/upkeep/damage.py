@@ -85,14 +85,16 @@ class Without:
 
 def damaged_packfiles(
     repository: Repository,
-    names: Iterable[bytes],
+    names: Sequence[bytes],
     told: Callable[[bytes], None],
     cancellation: Cancellation,
     unnamed: Mapping[bytes, Index] | None = None,
+    advanced: Callable[[int, int, int], None] = lambda *_: None,
 ) -> Iterator[DamagedPackfile]:
     """Reads packfiles from beginning to end; those that are damaged. `told` hears of each that is whole.
 
-    `unnamed`: what those say they hold that no state names. Raises CancelledError, and the store's errors.
+    `unnamed`: what those say they hold that no state names. `advanced` hears, after each, how many were read, their
+    bytes, and how many bytes there are in all. Raises CancelledError, and the store's errors.
     """
     sizes = repository.files.packfile_sizes()
 
@@ -103,8 +105,12 @@ def damaged_packfiles(
         return name, check_packfile(files, codec, name, sizes[name], cancellation.cancelled)
 
     found = {}
-    for name, reason in in_parallel(look, names, _AT_ONCE):
+    total = sum(sizes.get(name, 0) for name in names)
+    read = 0
+    for number, (name, reason) in enumerate(in_parallel(look, names, _AT_ONCE), start=1):
         cancellation.raise_if_cancelled()
+        read += sizes.get(name, 0)
+        advanced(number, read, total)
         if reason is None:
             told(name)
         else:

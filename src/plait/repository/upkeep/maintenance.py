@@ -20,10 +20,11 @@ from plait.repository.layout import Folder
 from plait.repository.recovering import read_index
 from plait.repository.upkeep import leftovers
 from plait.repository.upkeep.publishing import publish
-from plait.repository.upkeep.survey import exclusive, survey
+from plait.repository.upkeep.repacking import Repacked, RepackSettings, planned, rewrite
+from plait.repository.upkeep.survey import exclusive, measured_again, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from plait.engine.workers import Cancellation
     from plait.repository.events import Listener
@@ -41,12 +42,21 @@ class MaintenanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How maintenance is done.
 
     `grace` in nanoseconds: from colouring to sweeping, and the age at which what no state names is taken for left over.
-    `deletes`: whether files are deleted at all. `dry_run`: nothing is changed, and no lock is taken.
+    `at_once`: without grace, and what this run colours is swept by it, too; who reads meanwhile may miss something.
+    `repack`: packfiles are rewritten first, with the same look at all snapshots. `deletes`: whether files are deleted
+    at all. `dry_run`: nothing is changed, and no lock is taken, by repacking neither.
     """
 
     grace: int = WEEK
+    at_once: bool = False
+    repack: RepackSettings | None = None
     deletes: bool = True
     dry_run: bool = False
+
+    @property
+    def lasting(self) -> int:
+        """The grace that counts."""
+        return 0 if self.at_once else self.grace
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +76,19 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     finish: tuple[bytes, ...] = ()
     dangling: tuple[tuple[int, bytes, bytes], ...] = ()
 
+    @property
+    def just_coloured(self) -> tuple[bytes, ...]:
+        """All that is coloured now."""
+        return tuple(sorted({*self.colour, *self.orphans}))
+
 
 class Maintained(msgspec.Struct, frozen=True, kw_only=True):
     """What was done, or would be.
 
     `freed`: bytes of files that are gone; `scheduled`: bytes of what is coloured and will go. `temporary`: files of
     dead writers, which are removed once they are older than the grace period; `locks` that are there. `lost`: contents
-    that snapshots need and no repair could bring back.
+    that snapshots need and no repair could bring back. `repacked`: what was rewritten before; in a dry run its
+    packfiles are in none of the steps.
     """
 
     steps: Steps
@@ -82,6 +98,7 @@ class Maintained(msgspec.Struct, frozen=True, kw_only=True):
     temporary: tuple[leftovers.LeftOver, ...]
     locks: tuple[leftovers.SeenLock, ...]
     lost: int = 0
+    repacked: Repacked | None = None
 
 
 def decide(
@@ -123,52 +140,63 @@ def maintain(
     repository: Repository,
     settings: MaintenanceSettings,
     *,
+    without: Collection[bytes] = (),
     listener: Listener = silent,
     cancellation: Cancellation | None = None,
 ) -> Maintained:
     """Colours what nothing needs, and sweeps what has been coloured for long enough.
 
-    Raises BusyError where somebody writes to the repository or maintains it, IntegrityError where it is not known what
-    snapshots need (nothing is changed then), LockLostError, CancelledError, NotSupportedError for an archive, and the
-    store's errors.
+    `without`: in a dry run, snapshots that are taken for removed. Raises BusyError where somebody writes to the
+    repository or maintains it, IntegrityError where it is not known what snapshots need (nothing is changed then),
+    LockLostError, CancelledError, NotSupportedError for an archive, and the store's errors.
     """
     began = time.time_ns()
     if settings.dry_run:
         repository.refresh()
-        return _look(repository, settings, began, cancellation)
+        found = survey(repository, cancellation, without)
+        repacked = planned(repository, found, settings.repack) if settings.repack is not None else None
+        return _look(repository, settings, found, repacked, began)
     with exclusive(repository, lambda text: listener(Warned(text))) as lock:
-        result = _look(repository, settings, began, cancellation)
+        found = survey(repository, cancellation)
+        repacked = None
+        if settings.repack is not None:
+            repacked = rewrite(repository, found, settings.repack, lock, listener, cancellation)
+            found = measured_again(repository, found)
+        # The run that colours does not sweep it, not even with a grace of nothing, unless that is asked for.
+        now = time.time_ns() if settings.at_once else began
+        result = _look(repository, settings, found, repacked, now)
         _colour(repository, result.steps, lock)
-        _sweep(repository, result.steps, lock)
+        _sweep(repository, result.steps, lock, at_once=settings.at_once)
         if settings.deletes:
-            _delete(repository.writable_files, result, began - settings.grace, listener)
+            _delete(repository.writable_files, result, settings, now, listener)
         return result
 
 
 def _look(
-    repository: Repository, settings: MaintenanceSettings, now: int, cancellation: Cancellation | None
+    repository: Repository, settings: MaintenanceSettings, found: Survey, repacked: Repacked | None, now: int
 ) -> Maintained:
     files, index = repository.writable_files, repository.index
-    found = survey(repository, cancellation)
     known = index.packfiles()
     swept = index.known_packfiles() - known.keys()
     colours = {mac: when for (resource, mac), when in index.colours().items() if resource == Resource.PACKFILE}
     strays = {name: size for name, size in found.sizes.items() if name not in known and name not in swept}
     made = {name: _made(files, repository.codec, name, size) for name, size in strays.items() if name not in colours}
     dangling = index.dangling()
-    steps = decide(found, colours, swept, made, dangling, now - settings.grace)
+    steps = decide(found, colours, swept, made, dangling, now - settings.lasting)
     sizes = found.sizes
-    going = (*steps.sweep, *steps.finish) if settings.deletes else ()
+    coloured = set(steps.just_coloured)
+    going = {*steps.sweep, *steps.finish, *(coloured if settings.at_once else ())} if settings.deletes else set()
     left = tuple(leftovers.temporary_files(files))
     waiting = {name for name in colours if name in sizes} - {*steps.sweep, *steps.uncolour}
     return Maintained(
         steps=steps,
         sizes=sizes,
         freed=sum(sizes.get(name, 0) for name in going),
-        scheduled=sum(sizes.get(name, 0) for name in {*steps.colour, *steps.orphans, *waiting}),
+        scheduled=sum(sizes.get(name, 0) for name in (coloured | waiting) - going),
         temporary=left,
         locks=tuple(leftovers.seen_locks(files, repository.codec)),
         lost=found.lost,
+        repacked=repacked,
     )
 
 
@@ -186,33 +214,38 @@ def _made(files: StoredFiles, codec: Codec, name: bytes, size: int) -> int:
 
 
 def _colour(repository: Repository, steps: Steps, lock: HeldLock) -> None:
-    names = sorted({*steps.colour, *steps.orphans})
+    names = steps.just_coloured
     if names:
         now = time.time_ns()
         publish(repository, [Coloured(Resource.PACKFILE, name, now) for name in names], lock)
 
 
-def _sweep(repository: Repository, steps: Steps, lock: HeldLock) -> None:
+def _sweep(repository: Repository, steps: Steps, lock: HeldLock, *, at_once: bool) -> None:
     for name in steps.uncolour:
         for state in repository.index.states_that_colour(name):
             publish(repository, [Delete.colour(Resource.PACKFILE, name)], lock, parent=state)
     gone = [
-        record for name in steps.sweep for record in (Delete.of_packfile(name), Delete.colour(Resource.PACKFILE, name))
+        record
+        for name in (*steps.sweep, *(steps.just_coloured if at_once else ()))
+        for record in (Delete.of_packfile(name), Delete.colour(Resource.PACKFILE, name))
     ]
     dangling = [Delete.location(*place) for place in steps.dangling]
     if gone or dangling:
         publish(repository, [*dangling, *gone], lock)
 
 
-def _delete(files: StoredFiles, result: Maintained, cutoff: int, listener: Listener) -> None:
+def _delete(
+    files: StoredFiles, result: Maintained, settings: MaintenanceSettings, now: int, listener: Listener
+) -> None:
     """Deletes what no state names any more. What cannot be deleted is told, and tried again by the next maintenance."""
-    names = (*result.steps.sweep, *result.steps.finish)
+    steps = result.steps
+    names = (*steps.sweep, *steps.finish, *(steps.just_coloured if settings.at_once else ()))
     for start in range(0, len(names), _AT_ONCE):
         try:
             files.remove(Folder.PACKFILES, names[start : start + _AT_ONCE])
         except PlaitError as error:
             listener(Warned(f"a packfile that was swept could not be deleted, and is left to the next time: {error}"))
     try:
-        leftovers.remove(files, [file for file in result.temporary if file.modified < cutoff])
+        leftovers.remove(files, [file for file in result.temporary if file.modified < now - settings.lasting])
     except PlaitError as error:
         listener(Warned(f"a temporary file could not be deleted: {error}"))

@@ -14,7 +14,7 @@ import msgspec
 
 from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
 from plait.repository.blobs import Located, regions
-from plait.repository.events import Warned, silent
+from plait.repository.events import Advanced, Warned, Work, silent
 from plait.repository.format.packfiles import read_index
 from plait.repository.format.resources import VERSION_1_0_0, Resource
 from plait.repository.format.states import Coloured
@@ -116,18 +116,13 @@ def repack(
     """Rewrites packfiles of which little is needed. Raises as `maintenance.maintain`."""
     if settings.dry_run:
         repository.refresh()
-        found = survey(repository, cancellation)
-        return _limited(repository, found, settings)[1]
+        return planned(repository, survey(repository, cancellation), settings)
     with exclusive(repository, lambda text: listener(Warned(text))) as lock:
-        found = survey(repository, cancellation)
-        names, result = _limited(repository, found, settings)
-        if names:
-            _Repacking(repository, found, lock, listener, cancellation).run(names, result)
-        return result
+        return rewrite(repository, survey(repository, cancellation), settings, lock, listener, cancellation)
 
 
-def _limited(repository: Repository, found: Survey, settings: RepackSettings) -> tuple[list[bytes], Repacked]:
-    """The packfiles to rewrite, and what that would come to."""
+def planned(repository: Repository, found: Survey, settings: RepackSettings) -> Repacked:
+    """The packfiles that would be rewritten, and what that would come to."""
     names = candidates(found.shares, repository.index.readable_packfiles(), settings.threshold)
     result = Repacked()
     for name in names:
@@ -138,7 +133,22 @@ def _limited(repository: Repository, found: Survey, settings: RepackSettings) ->
         result.moved += share.needed
         result.freed += (share.size or 0) - share.needed
     result.left = len(names) - len(result.packfiles)
-    return list(result.packfiles), result
+    return result
+
+
+def rewrite(
+    repository: Repository,
+    found: Survey,
+    settings: RepackSettings,
+    lock: HeldLock,
+    listener: Listener,
+    cancellation: Cancellation | None,
+) -> Repacked:
+    """As `repack`, with the lock held and a survey made since."""
+    result = planned(repository, found, settings)
+    if result.packfiles:
+        _Repacking(repository, found, lock, listener, cancellation).run(list(result.packfiles), result)
+    return result
 
 
 class _Repacking:
@@ -172,8 +182,11 @@ class _Repacking:
         ) as writer:
             waiting: list[_Content] = []
             pending = 0
-            for content in in_parallel(self._read, self._wanted(names), _AT_ONCE):
+            read, total = 0, sum(self._found.shares[name].needed for name in names)
+            for number, content in enumerate(in_parallel(self._read, self._wanted(names), _AT_ONCE), start=1):
                 self._raise_if_cancelled()
+                read += self._found.shares[content.packfile].needed
+                self._listener(Advanced(Work.REPACK, number, read, len(names), total))
                 if content.error is not None:
                     self._listener(Warned(f"packfile {content.packfile.hex()} is left as it is: {content.error}"))
                     result.damaged.append(content.packfile)

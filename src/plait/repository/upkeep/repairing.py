@@ -16,7 +16,7 @@ import msgspec
 
 from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError
-from plait.repository.events import Warned, silent
+from plait.repository.events import Advanced, Warned, Work, silent
 from plait.repository.format import states
 from plait.repository.format.resources import NO_MAC, Resource
 from plait.repository.format.states import Coloured, Delete, End, Packfile
@@ -171,7 +171,13 @@ class _Repair:
                 self._strays, named = {}, index
         readable = index.readable_packfiles()
         names = sorted({*readable, *self._strays})
-        found = damaged_packfiles(repository, names, lambda _: None, self._cancellation, self._strays)
+
+        def advanced(items: int, size: int, total: int) -> None:
+            self._listener(Advanced(Work.REPAIR, items, size, len(names), total))
+
+        found = damaged_packfiles(
+            repository, names, lambda _: None, self._cancellation, self._strays, advanced=advanced
+        )
         result.packfiles = list(found)
         lost = [(key, packfile.name) for packfile in result.packfiles for key in packfile.lost]
         without = Without(named, lost, readable - sizes.keys())

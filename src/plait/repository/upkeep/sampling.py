@@ -12,7 +12,7 @@ import msgspec
 from plait.engine.workers import Cancellation
 from plait.repository.checking.files import check_states_and_locks
 from plait.repository.checking.findings import DamagedFile
-from plait.repository.events import Warned, silent
+from plait.repository.events import Advanced, Warned, Work, silent
 from plait.repository.layout import Folder
 from plait.repository.upkeep.damage import Without, damaged_packfiles, hits
 
@@ -87,8 +87,12 @@ def check_sample(
     damaged_files += [DamagedFile(files.key(Folder.PACKFILES, name), _MISSING) for name in sorted(missing)]
     whole: list[bytes] = []
     lost: list[tuple[bytes, bytes]] = []
+
+    def advanced(items: int, size: int, total: int) -> None:
+        listener(Advanced(Work.CHECK, items, size, len(names), total))
+
     try:
-        for packfile in damaged_packfiles(repository, names, whole.append, cancellation):
+        for packfile in damaged_packfiles(repository, names, whole.append, cancellation, advanced=advanced):
             damaged_files.append(DamagedFile(files.key(Folder.PACKFILES, packfile.name), packfile.reason))
             lost += [(key, packfile.name) for key in packfile.lost]
             seen.pop(packfile.name, None)

@@ -17,7 +17,7 @@ from plait.repository.segments import key_of
 from plait.repository.upkeep.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from plait.engine.workers import Cancellation
     from plait.repository.format.merging import Place
@@ -105,8 +105,8 @@ def exclusive(repository: Repository, told: Callable[[str], None]) -> Iterator[H
         yield lock
 
 
-def survey(repository: Repository, cancellation: Cancellation | None = None) -> Survey:
-    """Looks through all snapshots.
+def survey(repository: Repository, cancellation: Cancellation | None = None, without: Collection[bytes] = ()) -> Survey:
+    """Looks through all snapshots, but for those `without` which it is to be said what would be needed.
 
     Raises IntegrityError where it cannot be told what is needed, or something that is needed is missing: who does not
     know everything that is used must not remove anything. Raises CancelledError, and the store's errors.
@@ -120,6 +120,8 @@ def survey(repository: Repository, cancellation: Cancellation | None = None) -> 
     )
     usage = Usage(reader, cancellation)
     for identifier in reader.snapshots():
+        if identifier in without:
+            continue
         try:
             usage.add(reader.snapshot(identifier))
         except IntegrityError as error:
@@ -135,7 +137,13 @@ def survey(repository: Repository, cancellation: Cancellation | None = None) -> 
     return _measure(index, files.packfile_sizes(), usage.needed - never_stored)
 
 
-def _measure(index: StoredIndex, sizes: dict[bytes, int], needed: set[bytes]) -> Survey:
+def measured_again(repository: Repository, found: Survey) -> Survey:
+    """The same needs, after packfiles were rewritten. Raises as `survey`."""
+    measured = _measure(repository.index, repository.files.packfile_sizes(), found.chosen.keys())
+    return msgspec.structs.replace(measured, lost=found.lost)
+
+
+def _measure(index: StoredIndex, sizes: dict[bytes, int], needed: Iterable[bytes]) -> Survey:
     known = index.packfiles()
     readable = index.readable_packfiles()
     # The original takes a blob from the packfile of the lowest name.

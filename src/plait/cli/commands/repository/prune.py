@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from plait.cli.commands.repository.maintenance import maintain_afterwards, refuse_unfit_afterwards
 from plait.cli.output.snapshots import snapshot_record, verdict_lines
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 def prune(command: RepositoryCommand) -> int:
     """Shows which snapshots would be removed and why, and with `--apply` removes them."""
+    refuse_unfit_afterwards(command)
     now = time.time_ns()
     asked = _asked(command, now)
     judged = plan(_headers(command), asked, now)
@@ -31,13 +33,12 @@ def prune(command: RepositoryCommand) -> int:
     applied = bool(command.values.apply)
     if not (applied and command.is_front):
         _show(command, judged, len(going), applied=applied)
-    if not applied:
-        return 0
-    command.repository.remove(going)
-    for identifier in going:
-        if not command.values.json:
-            command.output.info(f"prune: removal of {identifier[:4].hex()} completed successfully")
-    return 0
+    if applied:
+        command.repository.remove(going)
+        for identifier in going:
+            if not command.values.json:
+                command.output.info(f"prune: removal of {identifier[:4].hex()} completed successfully")
+    return maintain_afterwards(command, going)
 
 
 def _asked(command: RepositoryCommand, now: int) -> Query:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import select_now
+from plait.cli.commands.repository.maintenance import maintain_afterwards, refuse_unfit_afterwards
 from plait.cli.output.snapshots import snapshot_line, snapshot_record
 from plait.cli.repositories import RefusedError
 from plait.cli.repository_options import query
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def rm(command: RepositoryCommand) -> int:
     """Shows which snapshots would be removed, and with `--apply` removes them."""
+    refuse_unfit_afterwards(command)
     values = command.values
     words = command.invocation.words
     asked = query(values, prefixes=words if command.is_front else tuple(map(normal_prefix, words)))
@@ -24,8 +26,7 @@ def rm(command: RepositoryCommand) -> int:
     found = select_now(command, asked)
     if not found:
         command.output.info("rm: no snapshots matched the selection")
-        return 0
-    if not values.apply:
+    elif not values.apply:
         command.output.result(f"rm: would remove these {len(found)} snapshot(s), run with -apply to proceed")
     else:
         command.repository.remove([header.identifier for header in found])
@@ -36,4 +37,4 @@ def rm(command: RepositoryCommand) -> int:
             command.output.info(f"rm: removal of {header.identifier[:4].hex()} completed successfully")
         else:
             command.output.result(snapshot_line(header))
-    return 0
+    return maintain_afterwards(command, [header.identifier for header in found])
