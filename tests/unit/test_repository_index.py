@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plait.repository.files import StoredFiles
+from plait.repository.files import Listed, StoredFiles
 from plait.repository.format import states
 from plait.repository.format.codec import Codec
 from plait.repository.format.compression import Compression
@@ -117,14 +117,53 @@ def test_it_is_kept_and_takes_in_what_is_new(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o77 == 0 for path in held)
 
 
+class Counted(StoredFiles):
+    reads = 0
+
+    def read(self, key: str) -> bytes:
+        self.reads += 1
+        return super().read(key)
+
+
 def test_states_are_read_once(tmp_path: Path) -> None:
-    files = StoredFiles(MemoryStore())
-    put(files, mac(1), packfile(1, 5, mac(1)))
-    index(files, tmp_path).close()
-    # Rewritten under its name, which nobody may do: one that was read is not read again.
-    put(files, mac(1), [])
+    store = MemoryStore()
+    put(StoredFiles(store), mac(1), packfile(1, 5, mac(1)))
+    index(StoredFiles(store), tmp_path).close()
+    files = Counted(store)
+    with closing(index(files, tmp_path)) as again:
+        again.add_state(mac(2), put(files, mac(2), packfile(2, 5, mac(2))))
+        again.refresh()
     with closing(index(files, tmp_path)) as again:
         assert again.holds(Resource.CHUNK, mac(1000))
+    assert files.reads == 0
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_defect_a_state_that_was_damaged_or_replaced_since_it_was_read_is_not_remembered(
+    tmp_path: Path, own: bool
+) -> None:
+    files = StoredFiles(MemoryStore())
+    put(files, mac(2), packfile(2, 5, mac(2)))
+    with closing(index(files, tmp_path)) as first:
+        stream = put(files, mac(1), packfile(1, 5, mac(1)))
+        if own:
+            # Stored here, and never listed: what another process finds there is read by it.
+            first.add_state(mac(1), stream)
+        else:
+            first.refresh()
+        assert first.holds(Resource.CHUNK, mac(1000))
+    key = files.key(Folder.STATES, mac(1))
+    damaged = bytearray(files.read(key))
+    damaged[len(damaged) // 2] ^= 1
+    files.put(Folder.STATES, mac(1), bytes(damaged))
+    with closing(index(files, tmp_path)) as found:
+        assert list(found.damaged_states) == [key]
+        assert not found.holds(Resource.CHUNK, mac(1000))
+        assert found.holds(Resource.CHUNK, mac(2000))
+    # The original rewrites the state of a snapshot that it copies again.
+    put(files, mac(1), packfile(3, 5, mac(1)))
+    with closing(index(files, tmp_path)) as found:
+        same(found, files)
 
 
 def test_a_state_that_disappeared_counts_no_more(tmp_path: Path) -> None:
@@ -158,8 +197,8 @@ def test_what_another_process_stores_during_a_look_is_not_taken_for_lost(tmp_pat
         reads = 0
         meanwhile = True
 
-        def keys(self, folder: Folder) -> dict[bytes, str]:
-            found = super().keys(folder)
+        def listed(self, folder: Folder) -> dict[bytes, Listed]:
+            found = super().listed(folder)
             if self.meanwhile:
                 self.meanwhile = False
                 other.add_state(mac(2), put(files, mac(2), packfile(2, 3, mac(2)), when=2))
@@ -175,7 +214,8 @@ def test_what_another_process_stores_during_a_look_is_not_taken_for_lost(tmp_pat
         slow = Slow(store)
         with closing(index(slow, tmp_path)) as found:
             same(found, files)
-            assert slow.reads == 1
+            # One is taken in, and two that nobody has listed since they were stored are looked at.
+            assert slow.reads == 3
 
 
 def test_what_was_just_stored_is_added(tmp_path: Path) -> None:

@@ -313,6 +313,22 @@ def test_defect_a_damaged_state_is_no_reason_to_do_nothing(bench: Bench) -> None
     assert bench.listed("b") == sorted(snapshots)
 
 
+def test_defect_a_state_that_the_peer_has_lost_since_is_not_remembered(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    snapshots = [bench.save("a", name) for name in ("one", "two")]
+    bench.run("at", "a", "sync", "to", "b")
+    state = next(path for path in (bench.root / "b/states").rglob("*") if path.is_file())
+    state.write_bytes(state.read_bytes()[:-40] + bytes(40))
+    counts = bench.counts(bench.run("at", "a", "sync", "to", "b"))
+    assert counts["copied"] > 0
+    assert counts["failed"] == 0
+    assert f"b: {state.relative_to(bench.root / 'b')} is damaged" in bench.err
+    state.unlink()
+    assert bench.listed("b") == sorted(snapshots)
+    bench.run("at", "b", "check")
+
+
 def test_defect_damage_is_not_laundered(bench: Bench) -> None:
     """Of a repository without compression and encryption, only identifiers tell that a bit was flipped."""
     bench.create("a", "--no-compression")

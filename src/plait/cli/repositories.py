@@ -220,9 +220,14 @@ class RepositoryCommand:
         """
         passphrase = of_entry(self.settings, self.values, self.environment)
         repository = self._closing.enter_context(open_at(self.place(), passphrase, self.cache_directory))
-        for key, reason in repository.reader.damaged_states.items():
-            self.output.warn(f"{key} is damaged, and what it names is read from the packfiles: {reason}")
+        self.warn_of_states(repository)
         return repository
+
+    def warn_of_states(self, repository: Repository, name: str = "") -> None:
+        """Says which states of a repository are damaged; `name` says which repository that is, where there are two."""
+        where = f"{name}: " if name else ""
+        for key, reason in repository.reader.damaged_states.items():
+            self.output.warn(f"{where}{key} is damaged, and what it names is read from the packfiles: {reason}")
 
     @cached_property
     def listener(self) -> Listener:

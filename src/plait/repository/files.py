@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from plait.model.errors import (
     AlreadyExistsError,
@@ -28,6 +28,13 @@ _MODE = 0o600
 _DIRECTORY_MODE = 0o700
 
 
+class Listed(NamedTuple):
+    """A file that a store lists. `stamp`: what changes where the file is replaced; "" where the store does not tell."""
+
+    key: str
+    stamp: str
+
+
 class RepositoryFiles(Protocol):
     """Where the files of a repository are read from. Raises the store's errors."""
 
@@ -42,6 +49,10 @@ class RepositoryFiles(Protocol):
 
     def keys(self, folder: Folder) -> dict[bytes, str]:
         """The files of a kind: their keys by name. What is no file of a repository is left out."""
+        ...
+
+    def listed(self, folder: Folder) -> dict[bytes, Listed]:
+        """As `keys`, with what the store says of each."""
         ...
 
     def packfile_sizes(self) -> dict[bytes, int]:
@@ -83,7 +94,11 @@ class StoredFiles:
 
     def keys(self, folder: Folder) -> dict[bytes, str]:
         """As in `RepositoryFiles`."""
-        found: dict[bytes, str] = {}
+        return {name: listed.key for name, listed in self.listed(folder).items()}
+
+    def listed(self, folder: Folder) -> dict[bytes, Listed]:
+        """As in `RepositoryFiles`."""
+        found: dict[bytes, Listed] = {}
         try:
             for page in self._store.list(folder.prefix):
                 if page.error is not None:
@@ -94,11 +109,11 @@ class StoredFiles:
                     key = page.prefix + name
                     identifier = name_of(key)
                     if identifier is not None:
-                        found[identifier] = key
+                        found[identifier] = Listed(key, _stamp(page.stat(index)))
         except DirectoryNotFoundError:
             # A copy made by a tool that leaves out empty directories.
             return {}
-        if folder is Folder.STATES and any(key.count("/") == 1 for key in found.values()):
+        if folder is Folder.STATES and any(listed.key.count("/") == 1 for listed in found.values()):
             self._layout = FLAT
         return found
 
@@ -225,7 +240,9 @@ class ArchivedFiles:
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
         self._key = key
-        size = store.stat(key).size or 0
+        stat = store.stat(key)
+        size = stat.size or 0
+        self._stamp = _stamp(stat)
         head = _read(store, key, 0, archives.HEADER_SIZE)
         tail = _read(store, key, max(0, size - archives.TRAILER_SIZE), archives.TRAILER_SIZE)
         self._layout = archives.read_layout(size, head, tail)
@@ -254,6 +271,10 @@ class ArchivedFiles:
         names = {Folder.PACKFILES: archives.PACKFILE_NAME, Folder.STATES: archives.STATE_NAME}
         return {names[folder]: folder.value} if folder in names else {}
 
+    def listed(self, folder: Folder) -> dict[bytes, Listed]:
+        """As in `RepositoryFiles`."""
+        return {name: Listed(key, self._stamp) for name, key in self.keys(folder).items()}
+
     def read(self, key: str) -> bytes:
         """As in `RepositoryFiles`."""
         extent = self._layout.packfile if key == Folder.PACKFILES.value else self._layout.state
@@ -263,6 +284,11 @@ class ArchivedFiles:
         """As in `RepositoryFiles`."""
         extent = self._layout.packfile
         return _read(self._store, self._key, extent.offset + offset, max(0, min(length, extent.length - offset)))
+
+
+def _stamp(stat: Stat) -> str:
+    facts = stat.size, stat.modified, stat.stored_at, stat.etag
+    return "" if facts == (None, None, None, None) else repr(facts)
 
 
 def _local(store: Store) -> LocalStore | None:

@@ -3,7 +3,7 @@
 The index of a store is a directory of sorted files (`segments`) and one small file, `summary`, that says which states
 they are made of. It holds nothing that the states do not say: whatever is missing, damaged or of another store is made
 again. It is verified against what the store lists each time it is opened: a state that is new is taken in, and where
-one has disappeared (a store rolled back, a copy), the index is made anew.
+one has disappeared (a store rolled back, a copy) or is another file than the one that was read, the index is made anew.
 
 Processes may share it. Who changes it holds a lock; files are written beside and renamed, and those in use elsewhere
 stay readable.
@@ -18,6 +18,7 @@ import shutil
 import tempfile
 import weakref
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -35,15 +36,15 @@ from plait.repository.parallel import in_parallel
 from plait.repository.segments import Gathering, Segment, SegmentError, Written, key_of, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from plait.repository.files import RepositoryFiles
+    from plait.repository.files import Listed, RepositoryFiles
     from plait.repository.format.codec import Codec
     from plait.repository.format.states import Record
 
 _SUMMARY: Final = "summary"
 _LOCK: Final = "lock"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _CHECKSUM: Final = 32
 _GATHERED: Final = 400_000
 """Records that are sorted in memory."""
@@ -86,6 +87,8 @@ class _Summary(msgspec.Struct, frozen=True, array_like=True):
     identity: bytes
     states: tuple[_State, ...]
     segments: tuple[_Segment, ...]
+    stamps: dict[bytes, str]
+    """What the store said of the states when they were read."""
 
 
 class _Part(NamedTuple):
@@ -123,6 +126,9 @@ class StoredIndex:
         self._lock = Lock()
         self._remove: Callable[[], object] = lambda: None
         self._states: dict[bytes, _State] = {}
+        self._stamps: dict[bytes, str] = {}
+        self._own: set[bytes] = set()
+        """States that this process stored, so that nobody needs to read what is in them."""
         self._segments: list[tuple[_Segment, Segment]] = []
         self._view = _View(Holdings(), frozenset(), ())
         self._seen: object = None
@@ -150,18 +156,33 @@ class StoredIndex:
 
     def refresh(self) -> None:
         """Takes in what the store lists now. Raises as the constructor."""
-        keys = self._files.keys(Folder.STATES)
-        self.damaged_states = {key: reason for key, reason in self.damaged_states.items() if key in keys.values()}
-        if {name for name, key in keys.items() if key not in self.damaged_states} == self._states.keys():
+        listed = self._files.listed(Folder.STATES)
+        there = {one.key for one in listed.values()}
+        self.damaged_states = {key: reason for key, reason in self.damaged_states.items() if key in there}
+        whole = {name: one.stamp for name, one in listed.items() if one.key not in self.damaged_states}
+        if whole.keys() == self._states.keys() and whole == self._stamps:
             return
         with self._lock, self._changing():
             self._catch_up()
-            if self._states.keys() - keys.keys():
+            if self._states.keys() - listed.keys():
                 # Another process may have stored more meanwhile, and taken it in.
-                keys = self._files.keys(Folder.STATES)
-            if self._states.keys() - keys.keys():
+                listed = self._files.listed(Folder.STATES)
+            if self._states.keys() - listed.keys() or not all(map(self._is_as_read, self._states, repeat(listed))):
                 self._forget()
-            self._take_in({name: key for name, key in keys.items() if name not in self._states})
+            self._stamps = {name: listed[name].stamp for name in self._states}
+            self._take_in({name: one for name, one in listed.items() if name not in self._states})
+
+    def _is_as_read(self, name: bytes, listed: Mapping[bytes, Listed]) -> bool:
+        """Whether the file of a state is the one that was read, or that was stored here."""
+        key, stamp = listed[name]
+        known = self._stamps.get(name)
+        if known is not None or name in self._own or not stamp:
+            return known in {None, stamp}
+        try:
+            self._codec.unwrap(self._files.read(key), Resource.STATE, STATE_VERSION)
+        except IntegrityError:
+            return False
+        return True
 
     def add_state(self, name: bytes, stream: bytes) -> None:
         """Takes in a state that was just stored, from its plain stream. Raises as `refresh`."""
@@ -174,10 +195,11 @@ class StoredIndex:
             self._catch_up()
             lost = known - self._states.keys()
             if lost:
-                keys = self._files.keys(Folder.STATES)
-                self._take_in({name: keys[name] for name in lost if name in keys})
+                listed = self._files.listed(Folder.STATES)
+                self._take_in({name: listed[name] for name in lost if name in listed})
             gathering = Gathering()
             for name, stream in added:
+                self._own.add(name)
                 # Another process may have taken it in from the store already, and would have its blobs twice.
                 if name not in self._states:
                     self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
@@ -313,17 +335,18 @@ class StoredIndex:
         self._view = _View(Holdings(), frozenset(), ())
         self._remove()
 
-    def _take_in(self, keys: dict[bytes, str]) -> None:
+    def _take_in(self, listed: Mapping[bytes, Listed]) -> None:
         try:
             gathering = Gathering()
-            for name, data in self._read_states(keys):
+            for name, data in self._read_states(listed):
                 try:
                     version, payload = self._codec.unwrap(data, Resource.STATE, STATE_VERSION)
                     read = states.read_runs(self._codec.decode(payload), version)
                     self._states[name] = _sorted_out(name, read, gathering)
+                    self._stamps[name] = listed[name].stamp
                 except IntegrityError as error:
                     # The blobs of a malformed one do not count, as no state that is known names their packfile.
-                    self.damaged_states[keys[name]] = str(error)
+                    self.damaged_states[listed[name].key] = str(error)
                 if len(gathering.records) >= _GATHERED:
                     self._append(gathering)
                     gathering = Gathering()
@@ -334,9 +357,9 @@ class StoredIndex:
             self._forget()
             raise
 
-    def _read_states(self, keys: dict[bytes, str]) -> Iterator[tuple[bytes, bytes]]:
+    def _read_states(self, listed: Mapping[bytes, Listed]) -> Iterator[tuple[bytes, bytes]]:
         """Names and bytes of states, several of them read at once."""
-        return in_parallel(lambda name: (name, self._files.read(keys[name])), keys, _READ_AT_ONCE)
+        return in_parallel(lambda name: (name, self._files.read(listed[name].key)), listed, _READ_AT_ONCE)
 
     def _append(self, gathering: Gathering) -> None:
         """Adds a segment, and merges the last ones while they are of like lengths."""
@@ -359,7 +382,8 @@ class StoredIndex:
         """Makes what is known the index of the directory."""
         self._settle()
         segments = tuple(described for described, _ in self._segments)
-        data = msgspec.msgpack.encode(_Summary(_VERSION, self._identity, tuple(self._states.values()), segments))
+        summary = _Summary(_VERSION, self._identity, tuple(self._states.values()), segments, self._stamps)
+        data = msgspec.msgpack.encode(summary)
         beside = self._directory / f"{secrets.token_hex(8)}.summary"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
@@ -403,6 +427,7 @@ class StoredIndex:
                 # Another process has just replaced it.
                 continue
             self._states = {state.name: state for state in summary.states}
+            self._stamps = summary.stamps
             self._settle()
             return
         self._forget()
@@ -434,6 +459,7 @@ class StoredIndex:
     def _forget(self) -> None:
         self._segments = []
         self._states = {}
+        self._stamps = {}
         self._settle()
 
     @contextmanager

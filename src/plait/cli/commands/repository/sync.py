@@ -58,6 +58,7 @@ class Syncing:
         self._planned = planned
         settings = _settings(command, dry_run=command.values.dry_run or planned is not None)
         peer, place = open_peer(command, peer_word)
+        command.warn_of_states(peer, place.location)
         local = command.place()
         self.local_name, self.peer_name = local.location, place.location
         names = shown_name(local, front=command.is_front), shown_name(place, front=command.is_front)
