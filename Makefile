@@ -11,7 +11,7 @@ NATIVE := $(wildcard src/plait/native/*.c src/plait/native/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-unit test-peers test-properties test-golden \
-	lint lint-style lint-types lint-layers lint-dependencies bench soak docs format lock clean
+	lint lint-style lint-types lint-layers lint-dependencies bench sanitize soak docs format lock clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -58,6 +58,9 @@ lint-dependencies: $(READY)
 
 bench: $(READY) ## measure against rclone, rsync, cp and s5cmd; BENCH="small big --rounds 3" chooses
 	$(PY) -m bench $(BENCH)
+
+sanitize: $(READY) ## test the C extension with the sanitizers of gcc
+	./scripts/sanitize.sh
 
 soak: $(READY) ## properties with many more examples, replication killed again and again; takes hours
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -n $(WORKERS) --timeout 0 tests/properties
