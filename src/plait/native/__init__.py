@@ -1,6 +1,7 @@
 """The few loops that pay in C, and the same in Python: reading directories, copying files, cutting content into
 chunks, the checksum of a write-ahead log, the MD5s of a file and its parts, the shape of a B-tree, a hash that no
-library has (Whirlpool), and the encryption of a repository, of which OpenSSL has a slow form only.
+library has (Whirlpool), the encryption of a repository, of which OpenSSL has a slow form only, and
+the way of small blobs from a packfile to files.
 
 The C extension `plait.native._native` is optional when the package is built; where it is missing, or was made for
 another system, `plait.native.pure` does the same with the same results. `IMPLEMENTATION` says which one runs: `"c"` or
@@ -30,6 +31,7 @@ try:
         entropy,
         md5_each_part,
         md5_parts,
+        open_blobs,
         open_stream,
         scan,
         scan_below,
@@ -39,6 +41,7 @@ try:
         wal_checksum,
         whirlpool,
         write_file,
+        write_files,
     )
 except ImportError:
     from plait.native.pure import (
@@ -49,6 +52,7 @@ except ImportError:
         entropy,
         md5_each_part,
         md5_parts,
+        open_blobs,
         open_stream,
         scan,
         scan_below,
@@ -58,6 +62,7 @@ except ImportError:
         wal_checksum,
         whirlpool,
         write_file,
+        write_files,
     )
 
     IMPLEMENTATION = "python"
@@ -65,7 +70,7 @@ else:
     IMPLEMENTATION = "c"
     if not SEALS:
         # The processor has no instructions for it.
-        from plait.native.pure import open_stream, seal_stream
+        from plait.native.pure import open_blobs, open_stream, seal_stream
 
 __all__ = [
     "IMPLEMENTATION",
@@ -78,6 +83,7 @@ __all__ = [
     "entropy",
     "md5_each_part",
     "md5_parts",
+    "open_blobs",
     "open_stream",
     "scan",
     "scan_below",
@@ -87,4 +93,5 @@ __all__ = [
     "wal_checksum",
     "whirlpool",
     "write_file",
+    "write_files",
 ]

@@ -381,6 +381,22 @@ records_in(size_t size, size_t record)
     return size / record + (size % record != 0);
 }
 
+size_t
+plait_opened_size(size_t size, size_t record)
+{
+    size_t body = size - WRAPPED, step = record + OVERHEAD;
+    if (size < WRAPPED || (body % step != 0 && body % step <= OVERHEAD)) {
+        return SIZE_MAX;
+    }
+    return body - records_in(body, step) * OVERHEAD;
+}
+
+int
+plait_unseal(const uint8_t *key, const uint8_t *stream, size_t size, size_t record, uint8_t *plain)
+{
+    return unseal(key, stream, size, record, plain) == OPENED;
+}
+
 static int
 is_usable(const Py_buffer *key, Py_ssize_t record)
 {

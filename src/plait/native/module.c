@@ -10,6 +10,7 @@ static PyMethodDef methods[] = {
     {"entropy", plait_entropy, METH_VARARGS, NULL},
     {"md5_each_part", plait_md5_each_part, METH_VARARGS, NULL},
     {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
+    {"open_blobs", plait_open_blobs, METH_VARARGS, NULL},
     {"open_stream", plait_open_stream, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
     {"scan_below", plait_scan_below, METH_VARARGS, NULL},
@@ -19,6 +20,7 @@ static PyMethodDef methods[] = {
     {"wal_checksum", plait_wal_checksum, METH_VARARGS, NULL},
     {"whirlpool", plait_whirlpool, METH_VARARGS, NULL},
     {"write_file", plait_write_file, METH_VARARGS, NULL},
+    {"write_files", plait_write_files, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -14,6 +14,7 @@
 
 #include <Python.h> /* first: it chooses what the system's headers declare */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -93,14 +94,24 @@ PyObject *plait_entropy(PyObject *module, PyObject *arguments);
 
 /* gcm_siv.c */
 int plait_seals(void); /* whether this processor has what the two functions need */
+size_t plait_opened_size(size_t size, size_t record); /* what is in a stream; SIZE_MAX: it is cut short */
+int plait_unseal(const uint8_t *key, const uint8_t *stream, size_t size, size_t record, uint8_t *plain);
 PyObject *plait_open_stream(PyObject *module, PyObject *arguments);
 PyObject *plait_seal_stream(PyObject *module, PyObject *arguments);
+
+/* lz4_frame.c */
+/* Decodes a frame that is all of `frame`; its length, or -1 where it is damaged, unusual, or longer than `room`. What is
+ * behind the decoded bytes, up to the end of the room, may be written over. */
+ptrdiff_t plait_lz4_frame(const uint8_t *frame, size_t size, uint8_t *plain, size_t room);
 
 /* md5_each_part.c */
 PyObject *plait_md5_each_part(PyObject *module, PyObject *arguments);
 
 /* md5_parts.c */
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
+
+/* open_blobs.c */
+PyObject *plait_open_blobs(PyObject *module, PyObject *arguments);
 
 /* tree_shape.c */
 PyObject *plait_tree_shape(PyObject *module, PyObject *arguments);
@@ -113,5 +124,8 @@ PyObject *plait_whirlpool(PyObject *module, PyObject *arguments);
 
 /* write_file.c */
 PyObject *plait_write_file(PyObject *module, PyObject *arguments);
+
+/* write_files.c */
+PyObject *plait_write_files(PyObject *module, PyObject *arguments);
 
 #endif

@@ -9,11 +9,13 @@ from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
+from plait.native.pure.open_blobs import open_blobs
 from plait.native.pure.scan import Scan, scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
 from plait.native.pure.whirlpool import whirlpool
 from plait.native.pure.write_file import write_file
+from plait.native.pure.write_files import write_files
 
 __all__ = [
     "Scan",
@@ -24,6 +26,7 @@ __all__ = [
     "entropy",
     "md5_each_part",
     "md5_parts",
+    "open_blobs",
     "open_stream",
     "scan",
     "scan_below",
@@ -33,4 +36,5 @@ __all__ = [
     "wal_checksum",
     "whirlpool",
     "write_file",
+    "write_files",
 ]

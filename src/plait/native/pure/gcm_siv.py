@@ -1,6 +1,6 @@
 """Encrypted streams: a key of their own, wrapped as in RFC 3394, then records of AES-256-GCM-SIV as in RFC 8452.
 
-Through OpenSSL, which `cryptography` brings; this is the only twin that needs a library.
+Through OpenSSL, which `cryptography` brings; this twin and `open_blobs` are the only ones that need a library.
 """
 
 from __future__ import annotations
