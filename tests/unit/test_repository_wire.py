@@ -14,6 +14,7 @@ import pytest
 from plait.cli.commands.repository.server import address as listening_address
 from plait.model.errors import (
     ConfigurationError,
+    IntegrityError,
     NotSupportedError,
     ObjectNotFoundError,
     PermissionDeniedError,
@@ -192,6 +193,63 @@ def test_a_server_that_hangs_is_told_of(said: bytes, key: str, monkeypatch: pyte
             thread.join(60)
 
 
+@contextmanager
+def saying(*parts: bytes, pause: float = 0) -> Iterator[WireStore]:
+    """A store at a server that answers a request with these bytes, whatever it is."""
+    over = Event()
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(10_000)
+            for part in parts:
+                connection.sendall(part)
+                if over.wait(pause):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, closing(WireStore(url(listener.getsockname()))) as store:
+        thread = Thread(target=answer)
+        thread.start()
+        try:
+            yield store
+        finally:
+            over.set()
+            thread.join(60)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("key", "length"), [("CONFIG", None), (f"packfiles/{'00' * 32}", 1000)])
+def test_a_server_that_says_more_than_can_be_is_not_listened_to(key: str, length: int | None, chunked: bool) -> None:
+    """Of what it announces nothing is allocated, of what it sends no more is kept than was asked for."""
+    block = bytes(1 << 16)
+    if chunked:
+        head, parts = b"Transfer-Encoding: chunked", [b"%x\r\n%b\r\n" % (len(block), block)] * 64
+    else:
+        head, parts = b"Content-Length: 999999999999999", [block] * 64
+    with (
+        saying(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n", *parts) as store,
+        pytest.raises(IntegrityError, match="more than can be"),
+    ):
+        store.read(key, 0, length)
+
+
+@pytest.mark.parametrize("status", [b"500 Internal Server Error", b"404 Not Found"])
+def test_a_server_whose_error_is_endless_is_not_listened_to(status: bytes) -> None:
+    head = b"HTTP/1.1 " + status + b"\r\nContent-Length: 999999999999999\r\n\r\n"
+    with saying(head, *[bytes(1 << 16)] * 8) as store, pytest.raises(IntegrityError, match="more than can be"):
+        store.read(f"states/{'00' * 32}")
+
+
+def test_a_server_that_trickles_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_store, "_PATIENCE", 0.05)
+    monkeypatch.setattr(wire_store, "_SLOWEST", 1 << 30)
+    with (
+        saying(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *[b"x"] * 1000, pause=0.02) as store,
+        pytest.raises(TemporaryError, match="too slowly"),
+    ):
+        store.read(f"states/{'00' * 32}")
+
+
 def test_who_has_not_the_token_is_told_nothing_and_changes_nothing() -> None:
     store = MemoryStore()
     Repository.create(store, None).close()
@@ -209,6 +267,38 @@ def test_who_has_not_the_token_is_told_nothing_and_changes_nothing() -> None:
         with closing(friend), Repository.open(friend) as opened:
             assert not opened.reader.snapshots()
     assert not StoredFiles(store).keys(Folder.STATES)
+
+
+def test_who_comes_when_too_many_are_there_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection takes a thread; when one ends, there is room for another."""
+    monkeypatch.setattr(WireServer, "most_connections", 2)
+    store = MemoryStore()
+    Repository.create(store, None).close()
+    with served(store) as address:
+        with socket.create_connection(address, 60) as first, closing(WireStore(url(address))) as second:
+            assert second.read("CONFIG").read()
+            with closing(WireStore(url(address))) as third, pytest.raises(TemporaryError):
+                third.read("CONFIG")
+            first.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while first.recv(1000):
+                pass
+        with closing(WireStore(url(address))) as again:
+            for _ in range(6000):
+                # The place is free when the thread has ended, which is a moment after its connection.
+                with suppress(TemporaryError):
+                    assert again.read("CONFIG").read()
+                    break
+                Event().wait(0.01)
+            else:
+                pytest.fail("no room was made")
+
+
+def test_who_sends_nothing_is_shut_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plait.repository.wire.server._Handler.timeout", 0.1)
+    store = MemoryStore()
+    Repository.create(store, None).close()
+    with served(store) as address, socket.create_connection(address, 60) as idle:
+        assert idle.recv(1) == b""
 
 
 def test_who_says_nothing_holds_up_nobody_and_who_breaks_off_is_not_told_of(

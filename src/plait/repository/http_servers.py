@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
-from typing import Any
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from http.server import BaseHTTPRequestHandler
+
+IDLE_SECONDS: Final = 120
+"""After which a connection ends on which nothing comes, or nothing can be sent."""
+_TOO_MANY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\n"
+    b"Retry-After: 1\r\nConnection: close\r\n\r\ntoo many connections\n"
+)
 
 
 class QuietServer(ThreadingHTTPServer):
-    """A thread for each connection, none of which holds the end of the process.
+    """A thread for each connection, none of which holds the end of the process; so many at once.
 
     A connection that breaks ends quietly: that is the other side's affair.
     """
 
     daemon_threads = True
     allow_reuse_address = True
+    most_connections = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._free = BoundedSemaphore(self.most_connections)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begins a thread for a connection, unless there are too many."""
+        if not self._free.acquire(blocking=False):
+            # A handshake would hold up everybody.
+            if not isinstance(request, ssl.SSLSocket):
+                request.setblocking(False)
+                with suppress(OSError):
+                    request.send(_TOO_MANY)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves a connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says what went wrong with a connection, unless it broke or its encryption was never agreed on."""

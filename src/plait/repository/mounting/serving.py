@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from plait.model.errors import IntegrityError, ObjectNotFoundError, PlaitError
-from plait.repository.http_servers import QuietServer
+from plait.repository.http_servers import IDLE_SECONDS, QuietServer
 
 if TYPE_CHECKING:
     from plait.repository.browsing import Browser, Node
 
-_SECONDS: Final = 300
 _BLOCK: Final = 1 << 20
 _BILLION: Final = 1_000_000_000
 _LONGEST_NUMBER: Final = 18
@@ -34,7 +33,7 @@ class PageServer(QuietServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = _SECONDS
+    timeout = IDLE_SECONDS
 
     @property
     def _browser(self) -> Browser:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, PlaitError
-from plait.repository.http_servers import QuietServer
+from plait.repository.http_servers import IDLE_SECONDS, QuietServer
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _NAME_DIGITS: Final = 64
 _CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 """Sizes come from outside: nothing but digits, and few of them."""
-_SECONDS: Final = 300
 _UNAUTHORIZED: Final = 401
 
 
@@ -75,7 +74,7 @@ class WireServer(QuietServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = _SECONDS
+    timeout = IDLE_SECONDS
 
     @property
     def _wire(self) -> WireServer:

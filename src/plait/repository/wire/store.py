@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import socket
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from functools import partial
+import time
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
@@ -23,7 +25,9 @@ from plait.model.errors import (
     TemporaryError,
 )
 from plait.model.items import Kind, Page, Stat
+from plait.repository.format.configuration import SIZE_LIMIT
 from plait.repository.layout import CONFIGURATION, Folder, name_of
+from plait.repository.wire.pace import LEAST, Paced
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
 from plait.stores.content import BytesReader, blocks
 
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 
 SCHEME: Final = "plakar-http"
 _SECONDS: Final = 30
-"""Without a byte from the server."""
+"""For each `LEAST` bytes from or to the server, and for the end of an answer."""
 _SECONDS_OPENING: Final = 10
 """The same for the first file, which is small: whether there is a server at all is to be known soon."""
 _OK: Final = 200
@@ -45,8 +49,16 @@ _MISSING: Final = ("no such file", "not found", "does not exist")
 """What the original's connectors say of a file that is not there; the status is 500 then."""
 _OF_PATHS: Final = "/%!$&'()*+,;=:@"
 """What a path has as it is (RFC 3986, section 3.3), what is escaped already among it."""
-_LARGEST_LIST: Final = 1 << 30
+_LARGEST: Final = 1 << 30
+"""Bytes of a list or of a file: what a server says of their lengths is believed up to here only."""
+_LARGEST_OTHER: Final = 64 << 10
+"""The same of an error, and of the answer to what changes something."""
+_BLOCK: Final = 1 << 20
 _LONGEST_ERROR: Final = 2000
+_PATIENCE: Final = 30
+_SLOWEST: Final = 1 << 10
+"""Bytes a second, in the mean, below which a server is taken for hanging after so many seconds."""
+_BUSY: Final = frozenset({429, 502, 503, 504})
 
 
 class WireStore:
@@ -95,7 +107,7 @@ class WireStore:
         kind = prefix.rstrip("/")
         if kind not in {folder.value for folder in Folder}:
             raise NotSupportedError(f"{self._text} lists packfiles, states and locks only", key=prefix)
-        data = self._ask("GET", f"/resources/{kind}", most=_LARGEST_LIST)
+        data = self._ask("GET", f"/resources/{kind}", most=_LARGEST)
         try:
             found = json.loads(data) or []
         except ValueError:
@@ -108,7 +120,7 @@ class WireStore:
 
     def stat(self, key: str) -> Stat:
         """As in `Store`. The file is read for that: the protocol knows no other way."""
-        return Stat(Kind.FILE, len(self._get(key, {})))
+        return Stat(Kind.FILE, len(self._get(key, {}, _LARGEST)))
 
     def read(
         self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
@@ -117,10 +129,11 @@ class WireStore:
         del expected
         if length == 0:
             return BytesReader(b"", Stat(Kind.FILE))
-        whole = key == CONFIGURATION or length is None
-        data = self._get(key, {} if whole else {"Range": f"bytes={offset}-{offset + (length or 0)}"})
-        if whole:
-            data = data[offset:] if length is None else data[offset : offset + length]
+        if key == CONFIGURATION or length is None:
+            data = self._get(key, {}, SIZE_LIMIT + 1 if key == CONFIGURATION else _LARGEST)
+            return BytesReader(data[offset:] if length is None else data[offset : offset + length], Stat(Kind.FILE))
+        # One more comes from who takes the end of a range for a part of it.
+        data = self._get(key, {"Range": f"bytes={offset}-{offset + length}"}, length + 1)
         return BytesReader(data[:length], Stat(Kind.FILE))
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
@@ -153,8 +166,8 @@ class WireStore:
     def _target(self, key: str) -> str:
         return "/" if key == CONFIGURATION else f"/resources/{key}"
 
-    def _get(self, key: str, headers: dict[str, str]) -> bytes:
-        return self._ask("GET", self._target(key), headers=headers, key=key)
+    def _get(self, key: str, headers: dict[str, str], most: int) -> bytes:
+        return self._ask("GET", self._target(key), headers=headers, key=key, most=most)
 
     def _ask(
         self,
@@ -164,18 +177,26 @@ class WireStore:
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
         key: str = "",
-        most: int | None = None,
+        most: int = _LARGEST_OTHER,
     ) -> bytes:
-        """The body of an answer. Raises ObjectNotFoundError, PermissionDeniedError, StoreError, TemporaryError."""
+        """The body of an answer of at most so many bytes.
+
+        Raises ObjectNotFoundError, PermissionDeniedError, StoreError, TemporaryError, IntegrityError for a longer one.
+        """
         connection = self._connection()
         try:
             if connection.sock is None:
                 connection.timeout = _SECONDS_OPENING
                 _connect(connection)
-            connection.sock.settimeout(_SECONDS_OPENING if key == CONFIGURATION else _SECONDS)
-            connection.request(method, self._path + target, body, {**self._headers, **(headers or {})})
+            seconds = _SECONDS_OPENING if key == CONFIGURATION else _SECONDS
+            connection.sock.settimeout(seconds)
+            connection.response_class = partial(_answer, seconds)  # type: ignore[assignment]  (called as that class is)
+            self._send(connection, method, target, headers or {}, body)
             answer = connection.getresponse()
-            data = _body(answer, most)
+            data = _body(answer, most if answer.status == _OK else _LARGEST_OTHER)
+        except _TooLongError:
+            connection.close()
+            raise IntegrityError(f"{self._text} answered with more than can be", key=key or None) from None
         except (OSError, HTTPException) as error:
             connection.close()
             reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
@@ -192,7 +213,20 @@ class WireStore:
             raise PermissionDeniedError(f"{self._text}: {text}", key=key or None, hint=hint)
         if answer.status == _FORBIDDEN:
             raise PermissionDeniedError(f"{self._text}: {text}", key=key or None)
+        if answer.status in _BUSY:
+            raise TemporaryError(f"{self._text}: {text}", key=key or None)
         raise StoreError(f"{self._text}: {text}", key=key or None)
+
+    def _send(
+        self, connection: HTTPConnection, method: str, target: str, headers: dict[str, str], body: bytes | None
+    ) -> None:
+        """Sends a request; the body block by block, as the deadline of a call that sends is for all that it sends."""
+        every = {**self._headers, **headers}
+        if body is None:
+            connection.request(method, self._path + target, headers=every)
+        else:
+            length = {"Content-Length": str(len(body))}
+            connection.request(method, self._path + target, BytesIO(body), every | length)
 
     def _connection(self) -> HTTPConnection:
         """One that nobody uses."""
@@ -200,7 +234,7 @@ class WireStore:
             if self._idle:
                 return self._idle.pop()
         kind = HTTPSConnection if self._tls else HTTPConnection
-        return kind(self._host, self._port)
+        return kind(self._host, self._port, blocksize=LEAST)
 
 
 def _unfit(url: str) -> ConfigurationError:
@@ -215,10 +249,27 @@ def _connect(connection: HTTPConnection) -> None:
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _body(answer: HTTPResponse, most: int | None) -> bytes:
-    if most is None:
-        return answer.read()
-    data = answer.read(most + 1)
-    if len(data) > most:
-        raise HTTPException("the answer is longer than any can be")
-    return data
+class _TooLongError(Exception):
+    """An answer that is longer than it may be."""
+
+
+def _answer(seconds: float, connection: socket.socket, method: str) -> HTTPResponse:
+    return HTTPResponse(Paced(connection, seconds), method=method)  # type: ignore[arg-type]  (all that it uses of one)
+
+
+def _body(answer: HTTPResponse, most: int) -> bytes:
+    """The body, read as it comes: nothing is allocated for what a server only says. Raises OSError for a slow one."""
+    parts: list[bytes] = []
+    size = 0
+    began = time.monotonic()
+    while data := answer.read1(_BLOCK):
+        parts.append(data)
+        size += len(data)
+        if size > most:
+            raise _TooLongError
+        if time.monotonic() - began > _PATIENCE + size / _SLOWEST:
+            raise TimeoutError("the answer comes too slowly")
+    if answer.length:
+        raise IncompleteRead(b"", answer.length)
+    answer.close()
+    return b"".join(parts)
