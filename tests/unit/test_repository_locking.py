@@ -216,3 +216,17 @@ def test_where_nothing_may_be_deleted_the_lock_ages(source: Path) -> None:
         # It is that of a finished snapshot now, and stands in nobody's way.
         peer.backup([source])
         assert len(peer.snapshots()) == 2
+
+
+def test_without_locks_nothing_is_locked_and_nobody_waited_for(repository: Repository, source: Path) -> None:
+    put(repository, exclusive=True)
+    repository.go_without_locks()
+    names = []
+
+    def listen(_: Event) -> None:
+        names.append(set(repository.files.keys(Folder.LOCKS)))
+
+    result = repository.backup([source], listener=listen)
+    assert [snapshot.header.identifier for snapshot in repository.snapshots()] == [result.snapshot]
+    assert names
+    assert all(found == {FOREIGN} for found in names)

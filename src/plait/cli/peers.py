@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.passphrases import Passphrase
-from plait.cli.repositories import RefusedError, open_at
+from plait.cli.repositories import RefusedError
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, PlaitError, SecretError
 from plait.repository.configured.catalogue import Section
 from plait.repository.configured.names import resolve
@@ -57,7 +57,7 @@ def place_name(word: str) -> str:
 def _open(command: RepositoryCommand, settings: Settings, place: Place, prompt: str) -> Repository:
     passphrase = _passphrase(command, settings, prompt)
     try:
-        return open_at(place, passphrase, command.cache_directory)
+        return command.open_at(place, passphrase)
     except DirectoryNotFoundError:
         raise DirectoryNotFoundError(_what_is_there(place)) from None
 

@@ -39,6 +39,7 @@ AT: Final = "at"
 _ATTEMPTS: Final = 10
 _ATTEMPTS_SERVED: Final = 3
 """At a server of a repository: one that hangs is told of within two minutes."""
+_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FUNCTIONS: Final = "plait.cli.commands.repository."
 COMMANDS: Final = {
     "archive": _FUNCTIONS + "archiving:archive",
@@ -219,9 +220,13 @@ class RepositoryCommand:
         Raises DirectoryNotFoundError, SecretError, IntegrityError, NotSupportedError, ConfigurationError.
         """
         passphrase = of_entry(self.settings, self.values, self.environment)
-        repository = self._closing.enter_context(open_at(self.place(), passphrase, self.cache_directory))
+        repository = self._closing.enter_context(self.open_at(self.place(), passphrase))
         self.warn_of_states(repository)
         return repository
+
+    def open_at(self, place: Place, passphrase: Passphrase) -> Repository:
+        """Opens a repository, as `open_at` of this module."""
+        return open_at(place, passphrase, self.cache_directory, self.environment)
 
     def warn_of_states(self, repository: Repository, name: str = "") -> None:
         """Says which states of a repository are damaged; `name` says which repository that is, where there are two."""
@@ -254,18 +259,25 @@ def run(invocation: Invocation) -> int:
         return int(function(command))
 
 
-def open_at(place: Place, passphrase: Passphrase, cache: Path) -> Repository:
-    """Opens the repository at a place; a person may try a passphrase again. Raises as `Repository.open`."""
+def open_at(place: Place, passphrase: Passphrase, cache: Path, environment: Mapping[str, str]) -> Repository:
+    """Opens the repository at a place; a person may try a passphrase again. Raises as `Repository.open`.
+
+    Where PLAKAR_LOCKLESS is true, locks are neither written nor looked at.
+    """
     from plait.repository.repository import Repository
 
     for left in reversed(range(passphrase.tries)):
         try:
             if place.archive is not None:
                 return Repository.open_archive(place.store, place.archive, passphrase)
-            return Repository.open(place.store, passphrase, cache=cache)
+            repository = Repository.open(place.store, passphrase, cache=cache)
         except SecretError:
             if not left or not passphrase.was_asked:
                 raise
+        else:
+            if environment.get("PLAKAR_LOCKLESS") in _TRUE:
+                repository.go_without_locks()
+            return repository
     raise SecretError("the passphrase is wrong")
 
 

@@ -32,7 +32,9 @@ def tree_opener(environment: Mapping[str, str]) -> Callable[[Location, Opening],
         catalogue = Catalogue(configuration_directory("", environment))
         settings = resolve(f"@{location.name}", catalogue.places(Section.STORES))
         place = open_place(settings, opening, os.getcwd())
-        repository = open_at(place, of_settings(settings, environment), cache_directory(environment) / "repositories")
+        repository = open_at(
+            place, of_settings(settings, environment), cache_directory(environment) / "repositories", environment
+        )
 
         def close() -> None:
             repository.close()

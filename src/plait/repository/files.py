@@ -74,6 +74,8 @@ class StoredFiles:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._layout = layout_of(store.features.scheme)
+        self.lockless = False
+        """Locks are neither written nor looked at: somebody else sees to it that nothing in work is removed."""
 
     @property
     def store(self) -> Store:

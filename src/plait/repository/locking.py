@@ -42,7 +42,7 @@ class HeldLock:
     locks are. `told` gets a line about what could not be removed. `refresh`: seconds between refreshes.
     Raises BusyError where another lock forbids this one (an exclusive lock any, a shared one an exclusive),
     PreconditionError where the repository was replaced since it was opened; then, as after any error, no lock is left
-    behind.
+    behind. Of `files` that are lockless nothing is taken and nobody is waited for.
     """
 
     def __init__(
@@ -64,10 +64,13 @@ class HeldLock:
         self._told = told
         self._every = refresh
         self._changed = Condition()
-        self._released = False
+        self._released = files.lockless
         self._lost = False
         self._stored: Stat
         self._refreshed: float
+        if files.lockless:
+            files.refuse_replaced()
+            return
         try:
             self._put()
             self._look_round()
@@ -81,6 +84,8 @@ class HeldLock:
     def check(self) -> None:
         """Raises LockLostError unless the lock is still held: to be called before anything is published."""
         with self._changed:
+            if self._files.lockless:
+                return
             if time.monotonic() - self._refreshed > self._every:
                 # The process or the machine slept: another may have thought the lock stale.
                 self._refresh()

@@ -141,6 +141,14 @@ class Repository:
             passphrase = passphrase() if configurations.read(data).encryption is not None else None
         return cls(files, configurations.unlock(data, passphrase, os.urandom), cache)
 
+    def go_without_locks(self) -> None:
+        """From now on writes without taking locks and whoever holds one: where others see to it that nobody else does.
+
+        An archive has none in any case.
+        """
+        if isinstance(self.files, StoredFiles):
+            self.files.lockless = True
+
     @property
     def identifier(self) -> bytes:
         """The RepositoryID: 16 bytes. Raw copies of a repository share it."""

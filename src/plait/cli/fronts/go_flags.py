@@ -41,9 +41,20 @@ def parse(arguments: Sequence[str], options: OptionSet) -> tuple[Values, Line]:
         raise FlagError(f'invalid {what} "{error.text}" for {flag}-{error.option.name}: {reason}') from None
 
 
-def defaults(options: OptionSet, types: Mapping[str, str], *, texts: Mapping[str, Any] | None = None) -> list[str]:
-    """The lines of `PrintDefaults`: by name. `types` names the type of a flag; `texts` its default where it differs."""
+def defaults(
+    options: OptionSet,
+    types: Mapping[str, str],
+    *,
+    texts: Mapping[str, Any] | None = None,
+    says: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The lines of `PrintDefaults`: by name.
+
+    `types` names the type of a flag, `texts` its default and `says` what it is for where they differ from its
+    declaration.
+    """
     texts = texts or {}
+    says = says or {}
     lines = []
     for option in sorted(options.options, key=lambda one: one.name):
         if option.hidden:
@@ -51,7 +62,8 @@ def defaults(options: OptionSet, types: Mapping[str, str], *, texts: Mapping[str
         kind = types.get(option.name, _type_name(option))
         lines.append(f"  -{option.name} {kind}".rstrip())
         default = _default(option, texts)
-        lines.append(f"    \t{option.help[:1].lower()}{option.help[1:]}{default}")
+        purpose = says.get(option.name) or option.help[:1].lower() + option.help[1:]
+        lines.append(f"    \t{purpose}{default}")
     return lines
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from plait.cli.forms import Form, Invocation, load
 from plait.cli.fronts.go_flags import FlagError, defaults, parse
-from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, HIDDEN, Needs
+from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, HELP, HIDDEN, Needs
+from plait.cli.fronts.plakar_words import flag_words
 from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configuration_directory
 from plait.model.errors import (
     CancelledError,
@@ -18,7 +19,7 @@ from plait.model.errors import (
     PlaitError,
     SecretError,
 )
-from plait.model.options import OptionSet, Values
+from plait.model.options import Values
 from plait.repository.format.frames import NewerVersionError
 
 if TYPE_CHECKING:
@@ -138,9 +139,7 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         own, line = parse(rest, front.options)
         _refuse_second_tag(command.invocation.command, own)
     except FlagError as error:
-        lines = _command_usage(front)
-        _complain("\n".join(lines if error.wants_help else [error.message, *lines]))
-        return 0 if error.wants_help else _USAGE
+        return _show_usage(front, command.invocation.command, "" if error.wants_help else error.message)
     least, most = front.takes
     if not least <= len(line.words) <= most:
         _refuse(front.few if len(line.words) < least else front.many)
@@ -248,10 +247,10 @@ def _lookup(words: list[str]) -> tuple[str, list[str]]:
     if actions and len(words) == 1:
         _refuse("no action specified")
     if actions and words[1].startswith("-"):
-        _, *lines = _command_usage(FRONT[f"{words[0]} {actions[0]}"])
         flag = words[1].lstrip("-").partition("=")[0]
         wrong = [] if flag in _HELP_FLAGS else [f"flag provided but not defined: -{flag}"]
-        _complain("\n".join([*wrong, f"Usage: {words[0]}", *lines]))
+        lines = FRONT[f"{words[0]} {actions[0]}"].group
+        _complain("\n".join([*wrong, f"Usage: {words[0]}", *(f"       {line}" for line in lines)]))
         raise Stop(_USAGE if wrong else 0)
     if actions:
         print(f"{_NAME}: usage: plakar {words[0]} [{'|'.join(actions)}]")
@@ -263,15 +262,23 @@ def _lookup(words: list[str]) -> tuple[str, list[str]]:
 
 
 def _help(words: list[str]) -> int:
-    if not words:
-        print("\n".join(["Usage: plakar [OPTIONS] [at REPOSITORY] COMMAND [COMMAND_OPTIONS]...", "", *_listing()]))
-        return 0
-    found = [name for name in FRONT if name == words[0] or name.startswith(words[0] + " ")]
-    if not found:
-        _complain(f"unknown command: {words[0]}")
-        print(f"{_NAME}: open docs/plakar-{words[0]}.md: file does not exist")
+    from plait.cli.fronts.plakar_manual import manual
+
+    try:
+        _, line = parse(words, HELP)
+    except FlagError as error:
+        wrong = [] if error.wants_help else [error.message]
+        flags = defaults(HELP, {}, says={})
+        more = "To view the man page for a specific command, run 'plakar help SUBCOMMAND'."
+        _complain("\n".join([*wrong, "Usage: help [OPTIONS]", "", "OPTIONS:", *flags, "", more]))
+        return 0 if error.wants_help else _USAGE
+    name = "-".join(line.texts)
+    page = manual(name)
+    if page is None:
+        _complain(f"unknown command: {name}")
+        print(f"{_NAME}: open docs/plakar-{name}.md: file does not exist")
         return 1
-    print("\n".join(_command_usage(FRONT[found[0]])))
+    print(page)
     return 0
 
 
@@ -297,12 +304,23 @@ def _listing() -> list[str]:
     return [f"  {name} " for name in sorted(names)]
 
 
-def _command_usage(front: FrontCommand) -> list[str]:
+def _show_usage(front: FrontCommand, name: str, wrong: str) -> int:
+    """Says how a command is used, after what is `wrong` with its flags, if anything. Returns the exit code."""
     first, *others = front.usage
-    lines = [f"Usage: {first}", *(f"       {line}" for line in others)]
-    options: OptionSet = front.options
-    listed = bool(options.options) if front.lists_options is None else front.lists_options
-    return [*lines, "", "OPTIONS:", *defaults(options, front.types)] if listed else lines
+    usage = [f"Usage: {first}", *(f"       {line}" for line in others)]
+    flags = defaults(front.options, {"group-by": "value", **front.types}, says=flag_words(name))
+    if wrong:
+        _complain(wrong)
+    if front.group:
+        print("\n".join(usage), flush=True)
+        usage = []
+    elif front.lists_options or (front.lists_options is None and front.options.options):
+        flags = ["", "OPTIONS:", *flags]
+    else:
+        flags = []
+    if usage or flags:
+        _complain("\n".join([*usage, *flags]))
+    return _USAGE if wrong else 0
 
 
 def _refuse(text: str) -> NoReturn:

@@ -28,6 +28,7 @@ class FrontCommand:
     `usage` are the lines of its usage, without the word `Usage`; `few` and `many` what is said of too few words or too
     many. `types` names the type of a flag where Go would name another than its value has here.
     `lists_options`: whether the usage has a list of its flags; None: where there are any.
+    `group`: the usage of the actions of which this is one; its own usage goes to standard output then.
     """
 
     function: str
@@ -39,6 +40,7 @@ class FrontCommand:
     many: str = "too many arguments"
     types: dict[str, str] = field(default_factory=dict)
     lists_options: bool | None = None
+    group: tuple[str, ...] = ()
 
 
 def _global(name: str, kind: object, default: object, says: str) -> Option:
@@ -66,6 +68,7 @@ GLOBAL: Final = OptionSet(
         _global("profile-mem", TEXT, "", "Profile MEM usage"),
     )
 )
+HELP: Final = OptionSet((_global("style", TEXT, "auto", "Style to use"),))
 _MANY: Final = 10_000
 _ENTRY_ACTIONS: Final = (
     ("add", "<name> <location> [<option>=<value>]..."),
@@ -78,35 +81,52 @@ _ENTRY_ACTIONS: Final = (
     ("unset", "<name> <option>..."),
 )
 _ENTRY_OPTIONS: Final = {"import": options.IMPORT, "show": options.SHOW}
-_LOCATION_TYPES: Final = {"name": "string", "group-by": "value"}
+_ACTION_USAGE: Final = {
+    "add": "<name> <location> [<key>=<value>...]",
+    "import": "[OPTIONS] <section>...",
+    "set": "<name> <key>=<value>...",
+    "unset": "<name> <key>...",
+}
+"""How an action by itself is used, where that is said differently."""
 
 
 def _entry_commands(word: str) -> dict[str, FrontCommand]:
-    usage = ("", *(f"{word} {action} {words}" for action, words in _ENTRY_ACTIONS))
-    function = "plait.cli.commands.repository.places:entries"
+    group = tuple(f"{word} {action} {words}" for action, words in _ENTRY_ACTIONS)
     return {
         f"{word} {action}": FrontCommand(
-            function, _ENTRY_OPTIONS.get(action, OptionSet(())), usage, Needs.NOTHING, (0, _MANY)
+            "plait.cli.commands.repository.places:entries",
+            _ENTRY_OPTIONS.get(action, OptionSet(())),
+            (f"plakar {word} {action} {_ACTION_USAGE.get(action, words)}",),
+            Needs.NOTHING,
+            (0, _MANY),
+            group=group,
         )
-        for action, _ in _ENTRY_ACTIONS
+        for action, words in _ENTRY_ACTIONS
     }
 
 
+_POLICY_USAGE: Final = {**_ACTION_USAGE, "add": "<name> [<key>=<value>...]"}
+_POLICY_ACTIONS: Final = (
+    ("add", "<name> [<key>=<value>]..."),
+    ("rm", "<name>"),
+    ("set", "<name> [<option>=<value>...]"),
+    ("show", "[<name>...]"),
+    ("unset", "<name> <option>..."),
+)
+
+
 def _policy_commands() -> dict[str, FrontCommand]:
-    usage = (
-        "",
-        "policy add <name> [<key>=<value>]...",
-        "policy rm <name>",
-        "policy set <name> [<option>=<value>...]",
-        "policy show [<name>...]",
-        "policy unset <name> <option>...",
-    )
-    own = {"show": options.SHOW_POLICY}
+    group = tuple(f"policy {action} {words}" for action, words in _POLICY_ACTIONS)
     return {
         f"policy {action}": FrontCommand(
-            COMMANDS["policy"], own.get(action, OptionSet(())), usage, Needs.NOTHING, (0, _MANY)
+            COMMANDS["policy"],
+            options.SHOW_POLICY if action == "show" else OptionSet(()),
+            (f"plakar policy {action} {_POLICY_USAGE.get(action, words)}",),
+            Needs.NOTHING,
+            (0, _MANY),
+            group=group,
         )
-        for action in ("add", "rm", "set", "show", "unset")
+        for action, words in _POLICY_ACTIONS
     }
 
 
@@ -158,7 +178,7 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "archive": FrontCommand(
         COMMANDS["archive"],
         options.ARCHIVE,
-        ("archive [OPTIONS] SNAPSHOT[:PATH]...",),
+        ("archive [OPTIONS] [SNAPSHOT[:PATH]]",),
         takes=(1, _MANY),
         few="need at least one snapshot ID to pull",
     ),
@@ -190,7 +210,9 @@ FRONT: Final[dict[str, FrontCommand]] = {
     "dup": FrontCommand(
         COMMANDS["dup"], OptionSet(()), ("dup [OPTIONS] [SNAPSHOT[:PATH]]...",), takes=(1, _MANY), lists_options=True
     ),
-    "info": FrontCommand(COMMANDS["info"], options.INFO, ("info [-errors] [SNAPSHOT]",), takes=(0, 1)),
+    "info": FrontCommand(
+        COMMANDS["info"], options.INFO, ("info [-errors] [SNAPSHOT]",), takes=(0, 1), lists_options=False
+    ),
     "locate": FrontCommand(
         COMMANDS["locate"], options.LOCATE | options.LOCATION, ("locate [OPTIONS] PATTERN...",), takes=(0, _MANY)
     ),
@@ -206,7 +228,6 @@ FRONT: Final[dict[str, FrontCommand]] = {
         options.APPLY | upkeep_options.PRUNE | options.LOCATION,
         ("prune [OPTIONS] SNAPSHOT...",),
         takes=(0, _MANY),
-        types=_LOCATION_TYPES,
     ),
     "mount": FrontCommand(
         COMMANDS["mount"],

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.passphrases import Passphrase, ask_new, from_key_file
-from plait.cli.repositories import RefusedError, open_at
+from plait.cli.repositories import RefusedError
 from plait.model.errors import (
     AlreadyExistsError,
     ConfigurationError,
@@ -155,7 +155,7 @@ def _made(command: RepositoryCommand, place: Place, old: Repository, new: bytes)
     from plait.repository.repository import NewRepository, Repository
 
     try:
-        return command.keep_open(open_at(place, _given(new), command.cache_directory))
+        return command.keep_open(command.open_at(place, _given(new)))
     except DirectoryNotFoundError:
         pass
     except SecretError:
