@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 from contextlib import closing, contextmanager, suppress
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from plait.model.errors import (
     PermissionDeniedError,
     TemporaryError,
 )
+from plait.model.items import Kind, Stat
 from plait.repository.files import StoredFiles
 from plait.repository.layout import Folder
 from plait.repository.repository import Repository
@@ -27,8 +29,10 @@ from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
 from plait.repository.wire import store as wire_store
+from plait.repository.wire.pace import LEAST
 from plait.repository.wire.server import WireServer
 from plait.repository.wire.store import WireStore
+from plait.stores.content import BytesReader
 from plait.stores.memory import MemoryStore
 from plait.testing.s3_stub import certificate
 
@@ -240,14 +244,40 @@ def test_a_server_whose_error_is_endless_is_not_listened_to(status: bytes) -> No
         store.read(f"states/{'00' * 32}")
 
 
-def test_a_server_that_trickles_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire_store, "_PATIENCE", 0.05)
-    monkeypatch.setattr(wire_store, "_SLOWEST", 1 << 30)
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+def test_a_server_that_trickles_is_told_of(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the answer, or its head, never."""
+    monkeypatch.setattr(wire_store, "_SECONDS", 0.5)
     with (
-        saying(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *[b"x"] * 1000, pause=0.02) as store,
-        pytest.raises(TemporaryError, match="too slowly"),
+        saying(head, *[b"x"] * 5000, pause=0.02) as store,
+        pytest.raises(TemporaryError, match="timed out"),
     ):
         store.read(f"states/{'00' * 32}")
+
+
+def test_what_comes_and_goes_slowly_but_steadily_has_all_the_time_that_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The deadline is one for each part: a large file over a slow line takes longer than any deadline."""
+    taken: list[int] = []
+
+    class Watched(socket.socket):
+        def sendall(self, data: Any, flags: int = 0, /) -> None:
+            taken.append(len(data))
+            super().sendall(data, flags)
+
+    def connect(connection: http.client.HTTPConnection) -> None:
+        connection.sock = Watched()
+        connection.sock.connect((connection.host, connection.port))
+
+    monkeypatch.setattr(wire_store, "_connect", connect)
+    held = MemoryStore()
+    Repository.create(held, None).close()
+    with served(held) as address, closing(WireStore(url(address))) as store:
+        data = os.urandom(1 << 20)
+        store.write(f"states/{'00' * 32}", BytesReader(data, Stat(Kind.FILE)), len(data))
+        assert store.read(f"states/{'00' * 32}").read() == data
+    assert max(taken) <= LEAST
 
 
 def test_who_has_not_the_token_is_told_nothing_and_changes_nothing() -> None:
