@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat as stat_module
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from blake3 import blake3
 
+from plait.cli.main import main
 from plait.engine.expectations import difference
 from plait.engine.planfile import Header, PlanReader, PlanWriter, Totals, write_plan
 from plait.model.actions import Action, Verb
@@ -110,6 +112,14 @@ def test_other_files_and_newer_formats_are_refused(tmp_path: Path) -> None:
         assert list(reader.actions()) == ACTIONS
     with pytest.raises(ObjectNotFoundError):
         PlanReader(tmp_path / "missing")
+
+
+def test_a_pipe_is_refused_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigurationError, match="is a pipe or a device"):
+        PlanReader(pipe)
+    assert main(["apply", str(pipe)]) == ConfigurationError("").exit_code
 
 
 def test_a_plan_that_could_not_be_made_leaves_the_old_one(plan: Path) -> None:

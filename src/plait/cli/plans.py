@@ -82,9 +82,12 @@ def decide_plan(situation: Situation) -> Choice:
 
 def _is_of_repositories(words: Sequence[str]) -> bool:
     for word in words:
-        with suppress(OSError, ValueError), open(word, "rb") as file:
-            # What is wrong with a file is said by whoever reads all of it.
-            return _OF_REPOSITORIES.search(file.readline(_LONGEST_HEADER)) is not None
+        # What is wrong with a file is said by whoever reads all of it.
+        with suppress(OSError, ValueError):
+            if not os.path.isfile(word):
+                return False
+            with open(word, "rb") as file:
+                return _OF_REPOSITORIES.search(file.readline(_LONGEST_HEADER)) is not None
     return False
 
 

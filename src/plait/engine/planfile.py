@@ -169,6 +169,11 @@ class PlanReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigurationError(
+                f"the plan {path} is a pipe or a device: a plan is verified to its last line before it is executed",
+                hint="write it to a file first",
+            )
         try:
             self._file = path.open("rb")
         except OSError as error:
