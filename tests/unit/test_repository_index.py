@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import threading
 from contextlib import closing
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plait.repository import segments
 from plait.repository.files import Listed, StoredFiles
 from plait.repository.format import states
 from plait.repository.format.codec import Codec
@@ -25,7 +27,7 @@ from plait.repository.segments import Gathering, Segment, SegmentError, Written,
 from plait.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from plait.repository.format.states import Writable
@@ -254,6 +256,42 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     put(files, mac(1), packfile(1, 5, mac(1)))
     with closing(index(files, tmp_path / "cache")) as found:
         same(found, files)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_full_disk_below_the_cache_stops_nothing_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """Whether it is full at first, or when the process has used the cache for a while."""
+    cache = tmp_path / "cache"
+    is_full = not late
+    writing = segments.write
+
+    def write(path: Path, records: Iterable[bytes], count: int, packfiles: Sequence[bytes]) -> Written:
+        if is_full and cache in path.parents:
+            path.write_bytes(b"what there was room for")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return writing(path, records, count, packfiles)
+
+    monkeypatch.setattr(segments, "write", write)
+    told: list[str] = []
+    files = StoredFiles(MemoryStore())
+    for number in range(3):
+        put(files, mac(number), packfile(number + 1, 5, mac(number)), when=number)
+    with closing(StoredIndex(files, CODEC, IDENTITY, cache, told.append)) as found:
+        same(found, files)
+        is_full = True
+        if late:
+            assert not told
+        # Both ways in which more becomes known.
+        found.add_state(mac(7), put(files, mac(7), packfile(7, 5, mac(7)), when=7))
+        same(found, files)
+        put(files, mac(8), packfile(8, 5, mac(8)), when=8)
+        found.refresh()
+        same(found, files)
+    (line,) = told
+    assert "without a cache" in line
+    assert "no space left on device" in line
 
 
 def test_another_store_has_another_index(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from plait.repository.configured.catalogue import Catalogue, Section
 from plait.repository.configured.names import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from plait.cli.forms import Invocation
     from plait.cli.passphrases import Passphrase
@@ -226,7 +226,7 @@ class RepositoryCommand:
 
     def open_at(self, place: Place, passphrase: Passphrase) -> Repository:
         """Opens a repository, as `open_at` of this module."""
-        return open_at(place, passphrase, self.cache_directory, self.environment)
+        return open_at(place, passphrase, self.cache_directory, self.environment, self.output.warn)
 
     def warn_of_states(self, repository: Repository, name: str = "") -> None:
         """Says which states of a repository are damaged; `name` says which repository that is, where there are two."""
@@ -259,8 +259,14 @@ def run(invocation: Invocation) -> int:
         return int(function(command))
 
 
-def open_at(place: Place, passphrase: Passphrase, cache: Path, environment: Mapping[str, str]) -> Repository:
-    """Opens the repository at a place; a person may try a passphrase again. Raises as `Repository.open`.
+def open_at(
+    place: Place,
+    passphrase: Passphrase,
+    cache: Path,
+    environment: Mapping[str, str],
+    told: Callable[[str], None] = lambda _: None,
+) -> Repository:
+    """Opens the repository at a place; a person may try a passphrase again. `told` and errors as in `Repository.open`.
 
     Where PLAKAR_LOCKLESS is true, locks are neither written nor looked at.
     """
@@ -270,7 +276,7 @@ def open_at(place: Place, passphrase: Passphrase, cache: Path, environment: Mapp
         try:
             if place.archive is not None:
                 return Repository.open_archive(place.store, place.archive, passphrase)
-            repository = Repository.open(place.store, passphrase, cache=cache)
+            repository = Repository.open(place.store, passphrase, cache=cache, told=told)
         except SecretError:
             if not left or not passphrase.was_asked:
                 raise

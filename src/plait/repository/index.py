@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import blake3
 import msgspec
 
-from plait.model.errors import IntegrityError, from_os_error
+from plait.model.errors import IntegrityError, StoreError, from_os_error
 from plait.repository.format import states
 from plait.repository.format.merging import Holdings, Lineage, Place, order
 from plait.repository.format.resources import STATE_VERSION, Resource
@@ -38,6 +38,7 @@ from plait.repository.segments import Gathering, Segment, SegmentError, Written,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from plait.model.errors import PlaitError
     from plait.repository.files import Listed, RepositoryFiles
     from plait.repository.format.codec import Codec
     from plait.repository.format.states import Record
@@ -54,6 +55,8 @@ _RANDOM: Final = int(Resource.RANDOM)
 _IN_SUMMARY: Final = frozenset({int(Resource.SNAPSHOT), int(Resource.SIGNATURE)})
 """Few, and all of them are wanted at once."""
 
+_IN_MEMORY: Final = ("/dev/shm",)  # noqa: S108  (a directory of its own is made in it)
+"""Where the index is kept when no disk has room for it."""
 _READ_AT_ONCE: Final = 8
 _ATTEMPTS: Final = 8
 
@@ -113,18 +116,28 @@ class StoredIndex:
     `damaged_states`: keys of states that cannot be read, and why; what only they know is missing here.
     """
 
-    def __init__(self, files: RepositoryFiles, codec: Codec, identity: bytes, cache: Path | None) -> None:
+    def __init__(
+        self,
+        files: RepositoryFiles,
+        codec: Codec,
+        identity: bytes,
+        cache: Path | None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """`identity`: of the store, and of the repository in it. `cache`: a directory; None for one of its own.
 
-        Raises NotSupportedError for a state of a newer version, NoSpaceError and the like where no directory can be
-        written, and the store's errors.
+        `told` gets a line where the cache cannot be written, and a directory of its own is used instead. Raises
+        NotSupportedError for a state of a newer version, NoSpaceError and the like where no directory can be written,
+        and the store's errors.
         """
         self.damaged_states: dict[str, str] = {}
         self._files = files
         self._codec = codec
         self._identity = identity
         self._lock = Lock()
+        self._told = told
         self._remove: Callable[[], object] = lambda: None
+        self._elsewhere: list[str | None] = [None, *_IN_MEMORY]
         self._states: dict[bytes, _State] = {}
         self._stamps: dict[bytes, str] = {}
         self._own: set[bytes] = set()
@@ -138,21 +151,38 @@ class StoredIndex:
         self.refresh()
 
     def _make_directory(self, cache: Path | None) -> Path:
-        if cache is not None:
-            directory = cache / "index" / self._identity.hex()[:32]
-            try:
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with (directory / _LOCK).open("ab"):
-                    return directory
-            except OSError:
-                # A cache is a help only: without one everything is read from the store.
-                pass
+        if cache is None:
+            return self._other_directory()
+        directory = cache / "index" / self._identity.hex()[:32]
         try:
-            own = tempfile.mkdtemp(prefix="plait-index-")
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with (directory / _LOCK).open("ab"):
+                return directory
         except OSError as error:
-            raise from_os_error(error, "failed to make a temporary directory for the index") from None
-        self._remove = weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
-        return Path(own)
+            return self._instead_of(directory, error)
+
+    def _instead_of(self, directory: Path, error: OSError) -> Path:
+        """A directory that this process alone uses, in place of one that cannot be written.
+
+        A cache is a help only: without one everything is read from the store. Raises the catalogue's error where there
+        is no other place.
+        """
+        trouble = from_os_error(error, f"failed to write the index in {directory}")
+        if len(self._elsewhere) > len(_IN_MEMORY):
+            self._told(f"going on without a cache: {trouble}")
+        return self._other_directory(trouble)
+
+    def _other_directory(self, trouble: PlaitError | None = None) -> Path:
+        self._remove()
+        while self._elsewhere:
+            try:
+                own = tempfile.mkdtemp(prefix="plait-index-", dir=self._elsewhere.pop(0))
+            except OSError as error:
+                trouble = trouble or from_os_error(error, "failed to make a temporary directory for the index")
+                continue
+            self._remove = weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
+            return Path(own)
+        raise trouble or StoreError("there is no place for the index")
 
     def refresh(self) -> None:
         """Takes in what the store lists now. Raises as the constructor."""
@@ -162,15 +192,18 @@ class StoredIndex:
         whole = {name: one.stamp for name, one in listed.items() if one.key not in self.damaged_states}
         if whole.keys() == self._states.keys() and whole == self._stamps:
             return
-        with self._lock, self._changing():
-            self._catch_up()
-            if self._states.keys() - listed.keys():
-                # Another process may have stored more meanwhile, and taken it in.
-                listed = self._files.listed(Folder.STATES)
-            if self._states.keys() - listed.keys() or not all(map(self._is_as_read, self._states, repeat(listed))):
-                self._forget()
-            self._stamps = {name: listed[name].stamp for name in self._states}
-            self._take_in({name: one for name, one in listed.items() if name not in self._states})
+        with self._lock:
+            self._change(lambda: self._take_in_new(listed))
+
+    def _take_in_new(self, listed: Mapping[bytes, Listed]) -> None:
+        self._catch_up()
+        if self._states.keys() - listed.keys():
+            # Another process may have stored more meanwhile, and taken it in.
+            listed = self._files.listed(Folder.STATES)
+        if self._states.keys() - listed.keys() or not all(map(self._is_as_read, self._states, repeat(listed))):
+            self._forget()
+        self._stamps = {name: listed[name].stamp for name in self._states}
+        self._take_in({name: one for name, one in listed.items() if name not in self._states})
 
     def _is_as_read(self, name: bytes, listed: Mapping[bytes, Listed]) -> bool:
         """Whether the file of a state is the one that was read, or that was stored here."""
@@ -190,21 +223,24 @@ class StoredIndex:
 
     def add_states(self, added: Sequence[tuple[bytes, bytes]]) -> None:
         """As `add_state` for several, given by name and stream: far cheaper than one by one."""
-        with self._lock, self._changing():
-            known = self._states.keys()
-            self._catch_up()
-            lost = known - self._states.keys()
-            if lost:
-                listed = self._files.listed(Folder.STATES)
-                self._take_in({name: listed[name] for name in lost if name in listed})
-            gathering = Gathering()
-            for name, stream in added:
-                self._own.add(name)
-                # Another process may have taken it in from the store already, and would have its blobs twice.
-                if name not in self._states:
-                    self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
-            self._append(gathering)
-            self._save()
+        with self._lock:
+            self._change(lambda: self._add_stored(added))
+
+    def _add_stored(self, added: Sequence[tuple[bytes, bytes]]) -> None:
+        known = self._states.keys()
+        self._catch_up()
+        lost = known - self._states.keys()
+        if lost:
+            listed = self._files.listed(Folder.STATES)
+            self._take_in({name: listed[name] for name in lost if name in listed})
+        gathering = Gathering()
+        for name, stream in added:
+            self._own.add(name)
+            # Another process may have taken it in from the store already, and would have its blobs twice.
+            if name not in self._states:
+                self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
+        self._append(gathering)
+        self._save()
 
     def places(self, resource: int, mac: bytes) -> Sequence[Place]:
         """Every place where a blob can be read, that of the lowest packfile name first, as the original takes it."""
@@ -352,6 +388,9 @@ class StoredIndex:
                     gathering = Gathering()
             self._append(gathering)
             self._save()
+        except OSError:
+            # All is taken in anew elsewhere; until then, look-ups go by what was known.
+            raise
         except BaseException:
             # What was gathered is lost, so that the states it came from are not known after all.
             self._forget()
@@ -462,19 +501,32 @@ class StoredIndex:
         self._stamps = {}
         self._settle()
 
+    def _change(self, work: Callable[[], None]) -> None:
+        """Does what changes the directory; where it cannot be written, everything is taken in anew in another one."""
+        while True:
+            try:
+                with self._changing():
+                    work()
+            except OSError as error:
+                self._directory = self._instead_of(self._directory, error)
+                work = self._take_in_all
+            else:
+                return
+
+    def _take_in_all(self) -> None:
+        self._segments, self._states, self._stamps = [], {}, {}
+        self._take_in(self._files.listed(Folder.STATES))
+
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Keeps other processes from changing the directory. Raises the catalogue's error for an OSError inside."""
-        try:
-            # A cache may be deleted at any time.
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with (self._directory / _LOCK).open("ab") as lock:
-                with suppress(OSError):
-                    # A file system without locks: files are renamed into place all the same; a lost one is made again.
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-                yield
-        except OSError as error:
-            raise from_os_error(error, f"failed to write the index in {self._directory}") from None
+        """Keeps other processes from changing the directory. Raises OSError."""
+        # A cache may be deleted at any time.
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._directory / _LOCK).open("ab") as lock:
+            with suppress(OSError):
+                # A file system without locks: files are renamed into place all the same; a lost one is made again.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def _sorted_out(name: bytes, read: tuple[bytes, Iterator[Record | memoryview]], gathering: Gathering) -> _State:

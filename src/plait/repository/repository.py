@@ -67,8 +67,14 @@ class Repository:
     `index`: what it holds, as known since it was opened or last refreshed.
     """
 
-    def __init__(self, files: StoredFiles | ArchivedFiles, unlocked: Unlocked, cache: Path | None = None) -> None:
-        """Reads what the repository holds; see `open` for `cache` and errors."""
+    def __init__(
+        self,
+        files: StoredFiles | ArchivedFiles,
+        unlocked: Unlocked,
+        cache: Path | None = None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Reads what the repository holds; see `open` for `cache`, `told` and errors."""
         self.files = files
         self.configuration: Configuration = unlocked.configuration
         self.codec: Codec = unlocked.codec
@@ -78,7 +84,7 @@ class Repository:
             # Archives share the name of their only state, so that nothing could be known of them again.
             self.index = StoredIndex(files, self.codec, self.identifier + bytes(16), None)
         else:
-            self.index = StoredIndex(files, self.codec, self.place, cache)
+            self.index = StoredIndex(files, self.codec, self.place, cache, told)
         self.reader = RepositoryReader(files, unlocked=unlocked, index=self.index)
 
     @classmethod
@@ -116,18 +122,25 @@ class Repository:
         return cls(files, configurations.make_unlocked(config, key, os.urandom), cache)
 
     @classmethod
-    def open(cls, store: Store, passphrase: Passphrase = None, *, cache: Path | None = None) -> Self:
+    def open(
+        cls,
+        store: Store,
+        passphrase: Passphrase = None,
+        *,
+        cache: Path | None = None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Self:
         """Opens the repository at the root of a store.
 
         `passphrase` is used where the repository is encrypted, asked for only then if it is a function. `cache` is a
         directory for what can be known again: the index is kept there, so that opening does not read every state. It
-        may be deleted at any time.
+        may be deleted at any time. `told` gets a line where it cannot be written and the work goes on without it.
 
         Raises DirectoryNotFoundError where there is no repository, SecretError where the passphrase is missing or
         wrong, IntegrityError where CONFIG or a state is damaged, NotSupportedError for what is newer than known, and
         the store's errors.
         """
-        return cls._open(StoredFiles(store), passphrase, cache)
+        return cls._open(StoredFiles(store), passphrase, cache, told)
 
     @classmethod
     def open_archive(cls, store: Store, key: str, passphrase: Passphrase = None) -> Self:
@@ -135,11 +148,17 @@ class Repository:
         return cls._open(ArchivedFiles(store, key), passphrase, None)
 
     @classmethod
-    def _open(cls, files: StoredFiles | ArchivedFiles, passphrase: Passphrase, cache: Path | None) -> Self:
+    def _open(
+        cls,
+        files: StoredFiles | ArchivedFiles,
+        passphrase: Passphrase,
+        cache: Path | None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Self:
         data = files.configuration()
         if callable(passphrase):
             passphrase = passphrase() if configurations.read(data).encryption is not None else None
-        return cls(files, configurations.unlock(data, passphrase, os.urandom), cache)
+        return cls(files, configurations.unlock(data, passphrase, os.urandom), cache, told)
 
     def go_without_locks(self) -> None:
         """From now on writes without taking locks and whoever holds one: where others see to it that nobody else does.
