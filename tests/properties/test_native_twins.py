@@ -93,7 +93,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, int, bytes | None]]:
     files=st.dictionaries(NAMES, st.tuples(KINDS, TIMES, SIZES), max_size=6),
     present=st.dictionaries(NAMES, KINDS, max_size=4),
     also=st.data(),
-    options=st.integers(0, 7),
+    options=st.sampled_from([*range(8), 9, 13]),
     mode=st.sampled_from([-1, 0o600, 0o644, 0o755]),
 )
 def test_copy_files(
@@ -121,7 +121,8 @@ def test_copy_files(
             destination.mkdir()
             for name, kind in (present | over).items():
                 make(destination / os.fsdecode(name), kind, 0, b"old")
-            partials = [] if options & stages.IN_PLACE else [b"~%d" % index for index in range(len(names))]
+            unnamed = options & (stages.IN_PLACE | stages.UNNAMED)
+            partials = [] if unnamed else [b"~%d" % index for index in range(len(names))]
             partials = [partial + b"~" * (partial in names or partial in present) * 20 for partial in partials]
             with opened(source, destination) as (reading, writing):
                 result = implementation.copy_files(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,3 +122,24 @@ def test_a_directory_that_is_gone_or_cannot_be_made_leaves_all(source: LocalStor
 def test_wrappers_that_see_each_file_are_not_passed_by(destination: LocalStore) -> None:
     assert isinstance(destination, CopiesPages)
     assert not issubclass(FaultStore, CopiesPages)
+
+
+WITHOUT_LINKS = """
+import errno, os, sys
+from plait.model.items import Kind
+from plait.stores.base import Outgoing
+from plait.stores.local import LocalStore
+source, destination = map(LocalStore, sys.argv[1:])
+[listed] = [page for page in source.list() if page.prefix == "d/" and Kind.DIRECTORY not in page.kinds]
+syscalls.fail({"linkat": errno.EPERM})
+left = destination.copy_page(source, listed, "to/", Outgoing(), lambda: False)
+os.write(1, repr((left, destination.unnamed_files)).encode())
+"""
+
+
+def test_files_that_cannot_be_named_later_are_written_beside(source: LocalStore, destination: LocalStore) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LINKS, source.path, destination.path], capture_output=True, check=True
+    )
+    assert run.stdout == b"([], False)"
+    assert contents(destination) == {key.replace("d/", "to/"): held for key, held in contents(source).items()}

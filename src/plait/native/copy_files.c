@@ -33,7 +33,7 @@ enum stage {
     CLOSE,
     RENAME,
 };
-enum option { EXCLUSIVE = 1, IN_PLACE = 2, DURABLE = 4 };
+enum option { EXCLUSIVE = 1, IN_PLACE = 2, DURABLE = 4, UNNAMED = 8 };
 
 /* Up to this size a file is read at once, before anything is created; it fits the buffer with a byte to spare. */
 enum { SMALL = 128 * 1024 };
@@ -50,6 +50,7 @@ typedef struct {
 
 typedef struct {
     int source, destination, options, mode;
+    int by_path; /* an open file is linked by its path below /proc, not by its descriptor */
     char *buffer;
     const volatile uint8_t *cancel;
 } Batch;
@@ -155,6 +156,20 @@ create_beside(const Batch *batch, const char *partial, mode_t mode)
         return -1;
     }
     return descriptor;
+}
+
+/* A file that has no name yet: nobody meets it, and nothing is left of it when this process dies. */
+static int
+create_unnamed(const Batch *batch, mode_t mode)
+{
+#ifdef O_TMPFILE
+    return open_retrying(batch->destination, ".", O_WRONLY | O_TMPFILE, mode);
+#else
+    (void)batch;
+    (void)mode;
+    errno = EOPNOTSUPP;
+    return -1;
+#endif
 }
 
 static int
@@ -287,6 +302,26 @@ rename_exclusively(int directory, const char *partial, const char *name)
     return 0;
 }
 
+/* Gives an unnamed file its name, if that is free. */
+static int
+name_exclusively(Batch *batch, int descriptor, const char *name)
+{
+#if defined(O_TMPFILE) && defined(AT_EMPTY_PATH)
+    if (!batch->by_path) {
+        if (linkat(descriptor, "", batch->destination, name, AT_EMPTY_PATH) == 0) {
+            return 0;
+        }
+        if (errno != ENOENT) {
+            return -1;
+        }
+        batch->by_path = 1; /* older kernels let only the privileged do so */
+    }
+#endif
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    return linkat(AT_FDCWD, path, batch->destination, name, AT_SYMLINK_FOLLOW);
+}
+
 static int
 publish(const Batch *batch, const char *partial, const char *name)
 {
@@ -294,12 +329,21 @@ publish(const Batch *batch, const char *partial, const char *name)
                                       : renameat(batch->destination, partial, batch->destination, name);
 }
 
-static void
-copy_one(const Batch *batch, const char *name, const char *partial, const Expected *expected, Outcome *result)
+static int
+create(const Batch *batch, const char *name, const char *partial, const struct stat *source)
 {
-    int in_place = batch->options & IN_PLACE;
-    const char *written = in_place ? name : partial;
     mode_t mode = batch->mode < 0 ? 0666 : 0600; /* what is to be closed is never open meanwhile */
+    if (batch->options & UNNAMED) {
+        return create_unnamed(batch, mode);
+    }
+    return batch->options & IN_PLACE ? create_in_place(batch, name, mode, source) : create_beside(batch, partial, mode);
+}
+
+static void
+copy_one(Batch *batch, const char *name, const char *partial, const Expected *expected, Outcome *result)
+{
+    int unnamed = batch->options & UNNAMED, in_place = batch->options & IN_PLACE;
+    const char *written = unnamed ? NULL : in_place ? name : partial; /* the name of what is not done yet */
     struct stat st;
     *result = (Outcome){0};
     int source = open_source(batch, name, expected, &st, result);
@@ -310,8 +354,7 @@ copy_one(const Batch *batch, const char *name, const char *partial, const Expect
         close(source);
         return;
     }
-    int destination =
-        in_place ? create_in_place(batch, name, mode, &st) : create_beside(batch, partial, mode);
+    int destination = create(batch, name, partial, &st);
     if (destination < 0) {
         outcome(result, CREATE, errno);
         close(source);
@@ -319,15 +362,23 @@ copy_one(const Batch *batch, const char *name, const char *partial, const Expect
     }
     int good = fill(batch, source, destination, &st, expected, result) && finish(batch, destination, &st, result);
     close(source);
+    if (good && unnamed) {
+        good = name_exclusively(batch, destination, name) == 0;
+        if (good) {
+            written = name;
+        } else {
+            outcome(result, RENAME, errno);
+        }
+    }
     if (close(destination) != 0 && errno != EINTR && good) {
         outcome(result, CLOSE, errno);
         good = 0;
     }
-    if (good && !in_place && publish(batch, partial, name) != 0) {
+    if (good && partial != NULL && publish(batch, partial, name) != 0) {
         outcome(result, RENAME, errno);
         good = 0;
     }
-    if (!good) {
+    if (!good && written != NULL) {
         unlinkat(batch->destination, written, 0);
     }
 }
@@ -382,12 +433,16 @@ fitting(const char **names, const char **partials, const Py_buffer *expected, in
         PyErr_SetString(PyExc_ValueError, "expected holds five int64 for each name");
         return 0;
     }
-    if (options & ~(EXCLUSIVE | IN_PLACE | DURABLE)) {
+    if (options & ~(EXCLUSIVE | IN_PLACE | DURABLE | UNNAMED)) {
         PyErr_SetString(PyExc_ValueError, "unknown options");
         return 0;
     }
-    if (others != (options & IN_PLACE ? 0 : count)) {
-        PyErr_SetString(PyExc_ValueError, "there is one partial name for each name, none in place");
+    if (options & UNNAMED && (options & (EXCLUSIVE | IN_PLACE)) != EXCLUSIVE) {
+        PyErr_SetString(PyExc_ValueError, "what has no name yet replaces nothing");
+        return 0;
+    }
+    if (others != (options & (IN_PLACE | UNNAMED) ? 0 : count)) {
+        PyErr_SetString(PyExc_ValueError, "there is one partial name for each name, none in place or without names");
         return 0;
     }
     for (Py_ssize_t i = 0; i < others; i++) {
@@ -402,15 +457,17 @@ fitting(const char **names, const char **partials, const Py_buffer *expected, in
 static PyObject *
 outcome_list(const Outcome *outcomes, Py_ssize_t count)
 {
-    PyObject *list = PyList_New(count);
+    PyObject *done = Py_BuildValue("(ii)", DONE, 0), *list = done == NULL ? NULL : PyList_New(count);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *row = Py_BuildValue("(ii)", outcomes[i].stage, outcomes[i].error);
+        PyObject *row = outcomes[i].stage == DONE ? Py_NewRef(done)
+                                                  : Py_BuildValue("(ii)", outcomes[i].stage, outcomes[i].error);
         if (row == NULL) {
             Py_CLEAR(list);
             break;
         }
         PyList_SetItem(list, i, row);
     }
+    Py_XDECREF(done);
     return list;
 }
 

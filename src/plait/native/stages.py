@@ -26,3 +26,7 @@ IN_PLACE: Final = 2
 """Write the name itself, without a partial: not atomic, and a file that failed half-way is removed."""
 DURABLE: Final = 4
 """Bring each file's data to the disk before it gets its name. The names are the caller's, by syncing the directory."""
+UNNAMED: Final = 8
+"""Write files that have no name before they are done (Linux, with `EXCLUSIVE`): there are no partials, nobody meets
+them half-way, and a process that dies leaves nothing. Where the file system has no such files, CREATE fails with
+EOPNOTSUPP, with older kernels EISDIR; where it does not let them be named, RENAME fails."""

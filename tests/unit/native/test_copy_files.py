@@ -57,7 +57,7 @@ class Folders:
         source = os.open(self.source, os.O_RDONLY)
         destination = os.open(self.destination, os.O_RDONLY)
         plain = [os.fsencode(name) for name in names]
-        partials = [] if options & stages.IN_PLACE else [name + b".partial" for name in plain]
+        partials = [] if options & (stages.IN_PLACE | stages.UNNAMED) else [name + b".partial" for name in plain]
         expected = expectation(self.source, names) if expected is None else expected
         try:
             if user is not None:
@@ -88,7 +88,10 @@ def folders(implementation: ModuleType, tmp_path: Path) -> Folders:
     return Folders(implementation, tmp_path)
 
 
-@pytest.mark.parametrize("options", range(8))
+UNNAMED = stages.UNNAMED | stages.EXCLUSIVE
+
+
+@pytest.mark.parametrize("options", [*range(8), UNNAMED, UNNAMED | stages.DURABLE])
 def test_contents_and_times_arrive(folders: Folders, options: int) -> None:
     names = [f"é {size}" for size in SIZES]
     for name, size in zip(names, SIZES, strict=True):
@@ -132,6 +135,10 @@ def test_modes(folders: Folders) -> None:
         assert (folders.destination / "a").stat().st_mode & 0o7777 == 0o640
         folders.copy("a", mode=0o604)
         assert (folders.destination / "a").stat().st_mode & 0o7777 == 0o604
+        for mode, wanted in ((-1, 0o640), (0o604, 0o604)):
+            (folders.destination / "a").unlink()
+            folders.copy("a", options=UNNAMED, mode=mode)
+            assert (folders.destination / "a").stat().st_mode & 0o7777 == wanted
         folders.copy("a", options=stages.IN_PLACE)
         assert (folders.destination / "a").stat().st_mode & 0o7777 == 0o604
         folders.copy("a", options=stages.IN_PLACE, mode=0o600)
@@ -243,11 +250,12 @@ def test_destinations_that_cannot_be_replaced(folders: Folders, size: int) -> No
 
 
 @pytest.mark.parametrize("size", [3, LARGE])
-def test_exclusively_nothing_is_replaced(folders: Folders, size: int) -> None:
+@pytest.mark.parametrize("options", [stages.EXCLUSIVE, UNNAMED])
+def test_exclusively_nothing_is_replaced(folders: Folders, size: int, options: int) -> None:
     folders.put("a", size)
     folders.put("b", size)
     (folders.destination / "a").write_bytes(b"old")
-    outcomes = folders.copy("a", "b", options=stages.EXCLUSIVE)
+    outcomes = folders.copy("a", "b", options=options)
     assert outcomes == [(stages.RENAME, errno.EEXIST), (0, 0)]
     (folders.destination / "b").write_bytes(b"old")
     outcomes = folders.copy("b", options=stages.EXCLUSIVE | stages.IN_PLACE)
@@ -349,7 +357,10 @@ def test_a_source_that_changes_under_way(folders: Folders) -> None:
         ([b"a"], [b"p"], bytes(32), stages.IN_PLACE, None),
         ([b"a"], [b"p"], bytes(31), 0, None),
         ([b"a"], [b"p"], bytes(64), 0, None),
-        ([b"a"], [b"p"], bytes(32), 8, None),
+        ([b"a"], [b"p"], bytes(40), 16, None),
+        ([b"a"], [b"p"], bytes(40), UNNAMED, None),
+        ([b"a"], [], bytes(40), stages.UNNAMED, None),
+        ([b"a"], [], bytes(40), UNNAMED | stages.IN_PLACE, None),
         ([b"a"], [b"p"], bytes(32), 0, b""),
         ([b"good", b"a/b"], [b"p", b"q"], bytes(64), 0, None),
     ],
@@ -392,7 +403,7 @@ from plait.testing import syscalls
 implementation = importlib.import_module(sys.argv[1])
 source, destination = int(sys.argv[2]), int(sys.argv[3])
 options, mode = int(sys.argv[5]), int(sys.argv[6])
-partials = [] if options & 2 else [b"a.partial"]
+partials = [] if options & 10 else [b"a.partial"]
 arguments = source, destination, [b"a"], partials, bytes.fromhex(sys.argv[4]), options, mode, None
 faults = dict(pair.split("=") for pair in sys.argv[7:])
 syscalls.fail({name: int(error) for name, error in faults.items()})
@@ -444,10 +455,15 @@ FAULTS: list[tuple[dict[str, int], int, int, int, int]] = [
     ({"close": errno.EDQUOT}, 0, -1, 3, stages.CLOSE),
     ({"renameat": errno.EIO}, 0, -1, 3, stages.RENAME),
     ({"renameat2": errno.ENOSYS, "linkat": errno.EPERM}, stages.EXCLUSIVE, -1, 3, stages.RENAME),
+    ({"read": errno.EIO}, UNNAMED, -1, 3, stages.READ),
+    ({"pwrite64": errno.ENOSPC}, UNNAMED, -1, 3, stages.WRITE),
+    ({"linkat": errno.ENOENT}, UNNAMED, -1, 3, stages.RENAME),
+    ({"linkat": errno.EPERM}, UNNAMED, -1, LARGE, stages.RENAME),
+    ({"close": errno.EDQUOT}, UNNAMED, -1, 3, stages.CLOSE),
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "+".join(fault[0]))
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "+".join(fault[0]) + "-unnamed" * bool(fault[1] & 8))
 def test_whatever_fails_the_old_file_stays(folders: Folders, fault: tuple[dict[str, int], int, int, int, int]) -> None:
     faults, options, mode, size, stage = fault
     folders.put("a", size)
@@ -533,3 +549,27 @@ def test_killed_at_any_call_the_old_file_stays_and_what_is_left_over_is_unlocked
     assert folders.copy("a")[0][0] == stages.DONE
     assert folders.present() == ["a"]
     assert (folders.destination / "a").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("call", ["read", "pwrite64", "utimensat", "linkat"])
+def test_of_a_file_without_a_name_nothing_is_left_over(folders: Folders, call: str) -> None:
+    path = folders.put("a", b"new")
+    status, outcome = copy_with_faults(folders, options=UNNAMED, **{call: syscalls.KILL})
+    assert status < 0
+    assert outcome is None
+    assert folders.present() == []
+    assert folders.copy("a", options=UNNAMED) == [(stages.DONE, 0)]
+    assert (folders.destination / "a").read_bytes() == path.read_bytes()
+
+
+def test_a_file_system_without_unnamed_files_says_so(implementation: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    source, destination = os.open(tmp_path, os.O_RDONLY), os.open("/proc", os.O_RDONLY)
+    try:
+        outcomes = implementation.copy_files(
+            source, destination, [b"a"], [], expectation(tmp_path, ["a"]), UNNAMED, -1, None
+        )
+    finally:
+        os.close(source)
+        os.close(destination)
+    assert outcomes == [(stages.CREATE, errno.EOPNOTSUPP)]

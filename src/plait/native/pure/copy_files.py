@@ -7,7 +7,7 @@ import os
 import stat as modes
 import sys
 from contextlib import suppress
-from errno import EEXIST
+from errno import EEXIST, EOPNOTSUPP
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -29,6 +29,7 @@ from plait.native.stages import (
     SET_TIMES,
     SOURCE_CHANGED,
     SYNC,
+    UNNAMED,
     WRITE,
 )
 
@@ -90,7 +91,8 @@ def copy_files(  # noqa: PLR0917  (positional in C)
     larger than 128 KiB stay holes. Links are not followed. After any failure the partial is gone and the old file is
     as it was, unless `IN_PLACE`.
 
-    `options` is a sum of `EXCLUSIVE`, `IN_PLACE` and `DURABLE` (`plait.native.stages`); in place there are no partials.
+    `options` is a sum of `EXCLUSIVE`, `IN_PLACE`, `DURABLE` and `UNNAMED` (`plait.native.stages`); in place, and where
+    files have no name before they are done, there are no partials.
     `mode` is given to every file, or -1 for what the umask leaves of 0666; in place, -1 leaves an existing file's.
     `cancel` is a buffer whose first byte another thread may set to end the work: after the file under way, or amidst
     it where that is large.
@@ -107,10 +109,12 @@ def copy_files(  # noqa: PLR0917  (positional in C)
     refuse_paths(partials)
     if len(expected) != len(names) * _EXPECTED.size:
         raise ValueError("expected holds five int64 for each name")
-    if options & ~(EXCLUSIVE | IN_PLACE | DURABLE):
+    if options & ~(EXCLUSIVE | IN_PLACE | DURABLE | UNNAMED):
         raise ValueError("unknown options")
-    if len(partials) != (0 if options & IN_PLACE else len(names)):
-        raise ValueError("there is one partial name for each name, none in place")
+    if options & UNNAMED and options & (EXCLUSIVE | IN_PLACE) != EXCLUSIVE:
+        raise ValueError("what has no name yet replaces nothing")
+    if len(partials) != (0 if options & (IN_PLACE | UNNAMED) else len(names)):
+        raise ValueError("there is one partial name for each name, none in place or without names")
     if any(map(bytes.__eq__, names, partials)):
         raise ValueError("a partial has a name of its own")
     batch = _Batch(source, destination, options, mode, cancel)
@@ -119,7 +123,7 @@ def copy_files(  # noqa: PLR0917  (positional in C)
         if cancel is not None and cancel[0]:
             outcomes.append((CANCELLED, 0))
             continue
-        partial = None if options & IN_PLACE else partials[index]
+        partial = partials[index] if partials else None
         outcomes.append(_Copy(batch, names[index], partial, _Expected(*row)).outcome())
     return outcomes
 
@@ -157,6 +161,8 @@ class _Copy:
         data = self._read_small(source) if self.expected.size <= _SMALL else None
         self.stage = CREATE
         destination = self._create(st)
+        unnamed = self.batch.options & UNNAMED
+        written = None if unnamed else self.partial or self.name
         try:
             try:
                 if data is None:
@@ -165,6 +171,10 @@ class _Copy:
                     self.stage = WRITE
                     write_all(destination, data, 0)
                 self._finish(destination, st)
+                if unnamed:
+                    self.stage = RENAME
+                    os.link(f"/proc/self/fd/{destination}", self.name, dst_dir_fd=self.batch.destination)
+                    written = self.name
             except BaseException:
                 _close(destination)
                 raise
@@ -173,8 +183,9 @@ class _Copy:
             self.stage = RENAME
             self._publish()
         except BaseException:
-            with suppress(OSError):
-                os.unlink(self.partial or self.name, dir_fd=self.batch.destination)
+            if written is not None:
+                with suppress(OSError):
+                    os.unlink(written, dir_fd=self.batch.destination)
             raise
 
     def _read_small(self, source: int) -> bytes:
@@ -200,6 +211,10 @@ class _Copy:
     def _create(self, source: os.stat_result) -> int:
         mode = 0o666 if self.batch.mode < 0 else 0o600
         directory = self.batch.destination
+        if self.batch.options & UNNAMED:
+            if sys.platform != "linux":
+                raise OSError(EOPNOTSUPP, os.strerror(EOPNOTSUPP))
+            return os.open(".", os.O_WRONLY | os.O_TMPFILE | _safely(), mode, dir_fd=directory)
         if self.partial is None:
             return self._create_in_place(mode, source)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _safely()

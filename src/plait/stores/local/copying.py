@@ -7,6 +7,7 @@ Large files are copied range by range, so that a person sees them move and can s
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from array import array
@@ -25,9 +26,9 @@ from plait.model.errors import (
     StoreError,
     from_os_error,
 )
-from plait.model.items import POSIX_FIELDS, Kind, Posix, Stat
+from plait.model.items import POSIX_FIELDS, Kind, Posix, Stat, order_bytes
 from plait.native import copy_files, copy_range
-from plait.native.stages import DONE, DURABLE, EXCLUSIVE
+from plait.native.stages import CREATE, DONE, DURABLE, EXCLUSIVE, RENAME, UNNAMED
 from plait.stores.base import CopyResult
 from plait.stores.content import check_expected
 from plait.stores.local.attributes import kind_of, read_metadata, stat_of
@@ -53,6 +54,7 @@ GROUP_FILES = 256
 GROUP_BYTES = 32 << 20
 """How much one native call copies; between two of them the cancellation is looked at."""
 _EXPECTED = struct.Struct("=5q")
+_DONE = (DONE, 0)
 _CHANGED, _INODE, _DEVICE = map(Posix.__struct_fields__.index, ("changed", "inode", "device"))
 
 
@@ -94,6 +96,7 @@ class Batch:
             or (source.options.metadata and destination.options.metadata)
             or destination.options.no_set_modtime
         )
+        self._mode = -1 if how.mode is None else how.mode
         # Two processes that write to one place do not get into each other's way.
         self._number = os.getpid() % WRITERS
 
@@ -119,10 +122,11 @@ class Batch:
                 stop = min(start + GROUP_FILES, len(files))
                 if self._cancelled():
                     return [*left, *range(start, len(files))]
-                names = list(map(os.fsencode, files.names[start:stop]))
+                names = _in_bytes(files.names[start:stop])
                 rows = expected[start * _EXPECTED.size : stop * _EXPECTED.size]
-                outcomes = self._copy_group(source, destination, names, rows, EXCLUSIVE)
-                left += [row for row, outcome in enumerate(outcomes, start) if outcome[0] != DONE]
+                outcomes = self._copy_new(source, destination, names, rows)
+                if outcomes.count(_DONE) < len(outcomes):
+                    left += [row for row, outcome in enumerate(outcomes, start) if outcome != _DONE]
         return left
 
     def _run_directory(self, works: Sequence[_Work]) -> list[CopyResult]:
@@ -150,14 +154,14 @@ class Batch:
         small = [work for work in works if self._is_small(work)]
         new = [work for work in small if work.request.replaces is None]
         known = [work for work in small if work.request.replaces is not None and self._as_expected(destination, work)]
-        for some, options in ((new, EXCLUSIVE), (known, 0)):
+        for some, copy in ((new, self._copy_new), (known, self._copy_over)):
             for group in _groups(some):
                 if self._cancelled():
                     return
-                names = [os.fsencode(work.leaf) for work in group]
-                outcomes = self._copy_group(source, destination, names, b"".join(map(_expected, group)), options)
+                names = _in_bytes([work.leaf for work in group])
+                outcomes = copy(source, destination, names, b"".join(map(_expected, group)))
                 for work, outcome in zip(group, outcomes, strict=True):
-                    if outcome[0] == DONE:
+                    if outcome == _DONE:
                         stat = work.request.item.stat
                         work.copied = CopyResult(work.request, None, Stat(Kind.FILE, stat.size, stat.modified))
 
@@ -179,14 +183,30 @@ class Batch:
             return False  # it is found again, and told, when the file is copied alone
         return True
 
-    def _copy_group(
+    def _copy_new(self, source: int, destination: int, names: Sequence[bytes], expected: bytes) -> list[Outcome]:
+        """Copies files whose names are free, where the file system can without a name before they are done."""
+        store = self._destination
+        if self._durable or not store.unnamed_files:
+            return self._copy_beside(source, destination, names, expected, EXCLUSIVE)
+        outcomes = copy_files(source, destination, names, (), expected, EXCLUSIVE | UNNAMED, self._mode, None)
+        if any(map(_not_unnamed, outcomes)):
+            # What was done meanwhile is in its own way now, and stays done.
+            again = self._copy_beside(source, destination, names, expected, EXCLUSIVE)
+            store.unnamed_files = not any(map(_DONE.__eq__, again))
+            outcomes = [first if first == _DONE else second for first, second in zip(outcomes, again, strict=True)]
+        return outcomes
+
+    def _copy_over(self, source: int, destination: int, names: Sequence[bytes], expected: bytes) -> list[Outcome]:
+        """Copies files that replace others."""
+        return self._copy_beside(source, destination, names, expected, 0)
+
+    def _copy_beside(
         self, source: int, destination: int, names: Sequence[bytes], expected: bytes, options: int
     ) -> list[Outcome]:
         suffix = os.fsencode(self._destination.options.partial_suffix)
         partials = [partial_bytes(name, suffix, self._number) for name in names]
         options |= DURABLE if self._durable else 0
-        mode = -1 if self._how.mode is None else self._how.mode
-        return copy_files(source, destination, names, partials, expected, options, mode, None)
+        return copy_files(source, destination, names, partials, expected, options, self._mode, None)
 
     def _copy_alone(self, source: int, destination: int, work: _Work) -> CopyResult:
         try:
@@ -309,6 +329,16 @@ class Batch:
         if position < size or not self._source.options.no_check_updated:
             check_expected(stat_of(found), stat_of(now), request.item.key)
             check_length(source, size, position, request.item.key)
+
+
+def _not_unnamed(outcome: Outcome) -> bool:
+    """True where a file could not be without a name, or not get one, though none was in the way."""
+    return outcome[0] in {CREATE, RENAME} and outcome[1] != errno.EEXIST
+
+
+def _in_bytes(names: Sequence[str]) -> list[bytes]:
+    """All names as the file system has them, at the price of one."""
+    return order_bytes("/".join(names)).split(b"/")
 
 
 def _groups(works: Sequence[_Work]) -> Iterator[Sequence[_Work]]:

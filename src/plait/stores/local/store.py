@@ -66,7 +66,8 @@ class LocalStore:
     """A directory and what is below it.
 
     `path` is the root; it need not exist before the first write. `notice(key, text)` is told what a listing leaves out
-    and what could not be set, in rclone's words; of a listing, only the keys that `notices` holds for.
+    and what could not be set, in rclone's words; of a listing, only the keys that `notices` holds for. `unnamed_files`:
+    new files have no name before they are done; cleared by the first copy that finds the file system without such.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class LocalStore:
         self.root = Root(self.path, follow=self.options.links is Links.FOLLOW)
         self._notice = _no_notice if notice is None else notice
         self._notices = notices
+        self.unnamed_files = True
         self._left_over: dict[str, None] = {}
         self._lock = Lock()
 
