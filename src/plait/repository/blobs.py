@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
 from plait.model.errors import IntegrityError, ObjectNotFoundError
 from plait.repository.format import wire
 from plait.repository.format.chunking import LARGEST_CHUNK
+from plait.repository.format.codec import structure_limit
 from plait.repository.format.objects import Object
 from plait.repository.format.packfiles import file_offset
 from plait.repository.format.resources import Resource
+from plait.repository.opening import Opener, Sealed
 from plait.repository.windows import Windows
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from plait.repository.format.codec import Codec
     from plait.repository.format.merging import Place
     from plait.repository.format.states import Packfile
+    from plait.repository.opening import Opened
 
 T = TypeVar("T")
 
@@ -122,6 +125,7 @@ class Blobs:
         self._files = files
         self._windows = Windows(self._range)
         self._lock = Lock()
+        self._opener = Opener(codec)
         self.codec = codec
         self.index = index
         self.received = 0
@@ -150,18 +154,33 @@ class Blobs:
             else:
                 yield item, _not_held(resource, mac)
         for region in regions(located):
-            stored = self.stored_region(region)
-            for place, (item, mac, places) in region.items:
-                start = place.offset - region.offset
-                try:
-                    yield item, self.decode(resource, mac, place, stored[start : start + place.length])
+            limits = ((wanted[1], structure_limit(place.length)) for place, wanted in region.items)
+            for (_, (item, mac, places)), plain in zip(region.items, self.opened(region, limits), strict=True):
+                if plain is not None:
+                    yield item, bytes(plain)
                     continue
-                except IntegrityError:
-                    pass
                 try:
                     yield item, self.read_at(resource, mac, places)
                 except IntegrityError as error:
                     yield item, error
+
+    def opened(self, region: Region[T], wanted: Iterable[tuple[bytes, int]]) -> Iterator[memoryview | None]:
+        """The plain bytes of blobs that lie together, each good until the next; None for one that is not whole there.
+
+        `wanted`: the identifiers, and how many bytes each may have inside. Raises the store's errors.
+        """
+        for opened in self.opened_together(region, wanted):
+            for span in opened.spans:
+                yield None if span is None else opened.room[span[0] : span[1]]
+
+    def opened_together(self, region: Region[T], wanted: Iterable[tuple[bytes, int]]) -> Iterator[Opened]:
+        """As `opened`, as many at a time as there is room for."""
+        stored = self.stored_region(region)
+        sealed = [
+            Sealed(item.place.offset - region.offset, item.place.length, mac, limit)
+            for item, (mac, limit) in zip(region.items, wanted, strict=True)
+        ]
+        return self._opener.open(stored, sealed)
 
     def read_at(self, resource: Resource, mac: bytes, places: Sequence[Place], limit: int | None = None) -> bytes:
         """As `read`, where the places of the blob are known."""
@@ -246,8 +265,12 @@ class Blobs:
         if hasher.digest() != item.content_mac:
             raise IntegrityError("the content of an object is not the one that it names")
 
+    def note_received(self, size: int) -> None:
+        """Counts bytes that another process has read with this."""
+        with self._lock:
+            self.received += size
+
     def _range(self, packfile: bytes, offset: int, length: int) -> bytes:
         data = self._files.read_packfile(packfile, offset, length)
-        with self._lock:
-            self.received += len(data)
+        self.note_received(len(data))
         return data

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from plait.model.errors import IntegrityError
 from plait.repository.blobs import Located, Region, regions
 from plait.repository.format import wire
+from plait.repository.format.chunking import LARGEST_CHUNK
 from plait.repository.format.objects import Object
 from plait.repository.format.resources import Resource
 
@@ -87,23 +87,30 @@ def read(blobs: Blobs, group: Group[T]) -> Iterator[Content[T]]:
     if isinstance(group, Wanted):
         yield Content(group.file, group.object.size, blobs.content(group.object))
         return
-    for wanted, data in decoded(blobs, group):
-        chunks = blobs.content(wanted.object) if data is None else (data,)
+    for (_, wanted), data in zip(group.items, blobs.opened(group, identifiers(group)), strict=True):
+        whole = data is not None and is_whole(wanted, len(data))
+        chunks = (bytes(data),) if whole and data is not None else blobs.content(wanted.object)
         yield Content(wanted.file, wanted.object.size, chunks)
 
 
-def decoded(blobs: Blobs, region: Region[Wanted[T]]) -> Iterator[tuple[Wanted[T], bytes | None]]:
-    """Small contents that lie together; None for one that is not whole there: `Blobs.content` tries its other places.
+def damaged(blobs: Blobs, region: Region[Wanted[T]]) -> Iterator[Wanted[T]]:
+    """Those of small contents that are not whole where they lie together; another copy may be.
 
     Raises the store's errors.
     """
-    stored = blobs.stored_region(region)
-    for place, wanted in region.items:
-        (chunk,) = wanted.object.chunks or ()
-        start = place.offset - region.offset
-        data = None
-        if chunk.content_mac == wanted.object.content_mac:
-            with suppress(IntegrityError):
-                found = stored[start : start + place.length]
-                data = blobs.decode(Resource.CHUNK, chunk.content_mac, place, found, chunk.length)
-        yield wanted, data if data is not None and len(data) == chunk.length else None
+    for (_, wanted), data in zip(region.items, blobs.opened(region, identifiers(region)), strict=True):
+        if data is None or not is_whole(wanted, len(data)):
+            yield wanted
+
+
+def identifiers(region: Region[Wanted[T]]) -> Iterator[tuple[bytes, int]]:
+    """Of small contents that lie together, what `Blobs.opened` takes."""
+    for _, (_, item) in region.items:
+        (chunk,) = item.chunks or ()
+        yield chunk.content_mac, min(chunk.length, LARGEST_CHUNK)
+
+
+def is_whole(wanted: Wanted[T], length: int) -> bool:
+    """Whether the only chunk of a small content, which is the one that it names and so long, is all of it."""
+    (chunk,) = wanted.object.chunks or ()
+    return length == chunk.length and chunk.content_mac == wanted.object.content_mac

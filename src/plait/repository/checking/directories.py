@@ -9,7 +9,7 @@ import msgspec
 from plait.model.errors import IntegrityError, ObjectNotFoundError
 from plait.model.items import Kind
 from plait.repository import contents
-from plait.repository.blobs import DamagedBlobError
+from plait.repository.blobs import DamagedBlobError, Region
 from plait.repository.format import btrees
 from plait.repository.format.resources import Resource
 
@@ -130,12 +130,12 @@ class DirectoryCheck:
             if isinstance(group, contents.Unreadable):
                 yield group.file, group.error
                 continue
-            for content in contents.read(self._blobs, group):
+            for file, item in contents.damaged(self._blobs, group) if isinstance(group, Region) else (group,):
                 try:
-                    for _ in content.chunks:
+                    for _ in self._blobs.content(item):
                         pass
                 except IntegrityError as error:
-                    yield content.file, error
+                    yield file, error
 
     def _missing(self, wanted: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, IntegrityError]]:
         for mac, item in contents.objects(self._blobs, wanted):

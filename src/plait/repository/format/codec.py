@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from plait.native import open_blobs
 from plait.repository.format import frames
 from plait.repository.format.compression import Compression, compress, decompress
 from plait.repository.format.encryption import Cipher
 from plait.repository.format.hashing import Authenticator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plait.repository.format.hashing import Data
     from plait.repository.format.resources import Resource
 
 _LEAST_LIMIT: Final = 16 << 20
 _GREATEST_RATIO: Final = 16
+_SPAN: Final = 3 * 8
 
 
 def structure_limit(stored: int) -> int:
@@ -53,6 +58,17 @@ class Codec(msgspec.Struct, frozen=True):
         if self.compression is None:
             return stream
         return decompress(self.compression, stream, structure_limit(len(stored)) if limit is None else limit)
+
+    def decode_all(self, stored: bytes, spans: bytes, place: memoryview) -> Sequence[int]:
+        """Decodes many blobs of `stored` into `place`, as `native.open_blobs` does.
+
+        A negative length may mean anything: `decode` says what is the matter. It decodes what is unusual, too.
+        """
+        stream_key = (None, 0) if self.cipher is None else self.cipher.stream_key
+        if stream_key is None or self.compression not in {None, Compression.LZ4}:
+            return [-1] * (len(spans) // _SPAN)
+        key, record_size = stream_key
+        return array("q", open_blobs(key, record_size, self.compression is not None, stored, spans, place))
 
     def wrap(self, resource: Resource, version: int, payload: bytes) -> bytes:
         """A stored file with `payload` in it, which is encoded already."""

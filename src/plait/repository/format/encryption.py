@@ -44,6 +44,11 @@ class Cipher:
         self._record_size = record_size
         self._random = random_bytes
 
+    @property
+    def stream_key(self) -> tuple[bytes, int] | None:
+        """The key and the record size that `native.open_stream` takes; None where subkeys are not wrapped."""
+        return (self._key, self._record_size) if self._wraps else None
+
     def encrypt(self, plain: bytes) -> bytes:
         """The encrypted stream of `plain`, under a fresh key."""
         secret = self._random(KEY_SIZE + _NONCE_SIZE * -(-len(plain) // self._record_size))

@@ -24,6 +24,7 @@ _SPECIAL: Final = (
 _PRIVATE: Final = 0o600
 _YEAR_1: Final = -62_135_596_800 * 10**9
 _YEAR_10000: Final = 253_402_300_800 * 10**9
+_MOST_TIME: Final = 1 << 63
 _GREATEST_ID: Final = 2**32 - 2
 """The one after it stands for "leave as it is"."""
 
@@ -69,6 +70,20 @@ class Dresser:
         """The mode that a file may have from the beginning: its own where everybody may read it, else a private one."""
         mode = self._mode(info)
         return mode if mode & stat.S_IROTH and not mode & ~0o777 else _PRIVATE
+
+    def numbers(self, info: FileInfo) -> tuple[int, int, int, int, int] | None:
+        """What `native.write_files` is told of a file: first mode, mode, owner, group, time.
+
+        None where it cannot be told so: names and numbers that no system has.
+        """
+        if not -_MOST_TIME <= info.mod_time < _MOST_TIME or "\0" in info.name:
+            return None
+        owner = group = -1
+        if self.restores_owners:
+            owner, group = info.uid, info.gid
+            if not (0 <= owner <= _GREATEST_ID and 0 <= group <= _GREATEST_ID):
+                return None
+        return self.first_mode(info), self._mode(info), owner, group, info.mod_time
 
     def dress(self, descriptor: int, info: FileInfo, attributes: Attributes) -> str | None:
         """Gives an open file or directory everything; what could not be set, for people, None where all was."""

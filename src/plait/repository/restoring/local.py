@@ -6,6 +6,7 @@ import os
 import stat
 from collections import OrderedDict
 from contextlib import contextmanager, suppress
+from struct import Struct
 from threading import Lock, local
 from typing import TYPE_CHECKING, Final
 
@@ -17,16 +18,18 @@ from plait.model.errors import (
     UnsafeNameError,
     from_os_error,
 )
+from plait.model.items import order_bytes
+from plait.native import write_files
 from plait.repository.format import entries
 from plait.repository.restoring.attributes import Dresser
 from plait.repository.restoring.target import IncompleteError
 from plait.stores.local.options import LocalOptions
-from plait.stores.local.partials import WRITERS, partial_name
+from plait.stores.local.partials import WRITERS, partial_bytes, partial_name
 from plait.stores.local.paths import NO_FOLLOW, Root
 from plait.stores.local.writing import create_partial, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from plait.repository.restoring.settings import RestoreSettings
     from plait.repository.restoring.target import Folder, Item
@@ -38,6 +41,8 @@ _HELD: Final = 48
 _HOLE: Final = 64 << 10
 """Bytes of zeros, at a multiple of this offset, that become a hole of the file."""
 _ZEROS: Final = bytes(_HOLE)
+_ROW: Final = Struct("=7q")
+"""What `native.write_files` takes of each file."""
 
 
 class LocalTarget:
@@ -50,6 +55,7 @@ class LocalTarget:
         self.workers = max(os.cpu_count() or 1, 2)
         self._root = Root(self.path, follow=False)
         self._suffix = LocalOptions().partial_suffix
+        self._suffix_bytes = order_bytes(self._suffix)
         self._dresser = Dresser(permissions=settings.permissions)
         self._threads = local()
         self._lock = Lock()
@@ -97,6 +103,23 @@ class LocalTarget:
             raise _catalogued(error, "failed to write", item.key) from None
         if trouble is not None:
             _tell(trouble, item.key)
+
+    def write_together(self, files: Sequence[tuple[Item, int, int]], data: memoryview) -> Sequence[bool]:
+        """As in `Target`: in one native call, whatever is not plain about a file aside."""
+        rows, names, plain = bytearray(), [], []
+        for item, start, end in files:
+            numbers = None if item.attributes else self._dresser.numbers(item.entry.file_info)
+            plain.append(numbers is not None)
+            if numbers is not None:
+                rows += _ROW.pack(start, end - start, *numbers)
+                names.append(order_bytes(item.name))
+        try:
+            directory = self._descriptors().get(files[0][0].folder)
+        except (OSError, UnsafeNameError):
+            return [False] * len(files)
+        partials = [partial_bytes(name, self._suffix_bytes) for name in names]
+        written = iter(write_files(directory, names, partials, data, rows))
+        return [is_plain and bool(next(written)) for is_plain in plain]
 
     def link(self, item: Item, first: Item) -> None:
         """As in `Target`."""
@@ -180,10 +203,21 @@ class _Descriptors:
         if found is not None:
             self._held.move_to_end(folder.parts)
             return found
-        above = self._held.get(folder.parent.parts)
-        if above is not None:
+        missing = [folder]
+        above = folder.parent
+        while above.parent is not None and above.parts not in self._held:
+            missing.append(above)
+            above = above.parent
+        found = self._root.descriptor() if above.parent is None else self._held[above.parts]
+        while missing:
+            found = self._enter(found, missing.pop())
+        return found
+
+    def _enter(self, above: int, folder: Folder) -> int:
+        try:
             found = os.open(folder.name, NO_FOLLOW, dir_fd=above)
-        else:
+        except OSError:
+            # Step by step from the root, which tells a link from what else may be in the way.
             found = self._root.open_to_write(folder.parts, folder.key, make=False)
         self._held[folder.parts] = found
         if len(self._held) > _HELD:

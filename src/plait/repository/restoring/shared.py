@@ -27,14 +27,20 @@ _TOGETHER: Final = 8
 _Parts: TypeAlias = tuple[str, ...]
 
 
-class _Outcome(msgspec.Struct, kw_only=True):
-    """What a process did with a directory: the directories that it made in it, and the files with several names."""
+class _Found(msgspec.Struct, kw_only=True):
+    """What a process found in a directory: the directories that it made in it, and the files with several names."""
 
     parts: _Parts
-    result: Restored
-    events: list[Event] = []
     below: list[tuple[Entry, Attributes]] = []
     linked: list[tuple[Entry, Attributes]] = []
+
+
+class _Outcome(msgspec.Struct, kw_only=True):
+    """What a process did with some directories."""
+
+    directories: list[_Found] = []
+    result: Restored
+    events: list[Event] = []
     received: int = 0
     full: NoSpaceError | None = None
 
@@ -56,7 +62,7 @@ class SharedRestoring(Restoring):
         super().__init__(snapshot, target, settings, listener, cancellation)
         self._outcome: _Outcome | None = None
         features = snapshot.repository.files.store.features
-        self._crew: Crew[list[_Parts], list[_Outcome]] = crew_for(features, self._restore_some, self._cancellation)
+        self._crew: Crew[list[_Parts], _Outcome] = crew_for(features, self._restore_some, self._cancellation)
 
     def _restore_below(self, root: Folder) -> None:
         if not self._make(root):
@@ -70,59 +76,66 @@ class SharedRestoring(Restoring):
                     some, waiting = waiting[-many:], waiting[:-many]
                     under_way.update((folder.parts, folder) for folder in some)
                     crew.submit([folder.parts for folder in some])
-                for outcome in crew.take() or ():
-                    self._add(under_way.pop(outcome.parts), outcome, waiting)
+                outcome = crew.take()
+                if outcome is not None:
+                    self._add(outcome)
+                    for found in outcome.directories:
+                        self._go_on(under_way.pop(found.parts), found, waiting)
 
-    def _add(self, folder: Folder, outcome: _Outcome, waiting: list[Folder]) -> None:
-        """Takes in what a process did with a directory."""
+    def _add(self, outcome: _Outcome) -> None:
+        """Takes in what a process did."""
         self._received += outcome.received
         _merge(self._result, outcome.result)
         for event in outcome.events:
             self._tell(event)
         if outcome.full is not None:
             self._cancellation.cancel(outcome.full)
-        for entry, attributes in outcome.below:
+
+    def _go_on(self, folder: Folder, found: _Found, waiting: list[Folder]) -> None:
+        """Sees to what a process found in a directory, whose own files it has written."""
+        for entry, attributes in found.below:
             folder.pending += 1
             waiting.append(Folder(folder, entry.file_info.name, entry, attributes))
-        for entry, attributes in outcome.linked:
+        for entry, attributes in found.linked:
             folder.pending += 1
             self._restore_linked(Item(folder, entry, attributes))
         self._release(folder)
 
-    def _restore_some(self, task: list[_Parts]) -> list[_Outcome]:
+    def _restore_some(self, task: list[_Parts]) -> _Outcome:
         """What a process does."""
-        outcomes = []
         own = self._result
+        outcome = self._outcome = _Outcome(result=Restored())
+        self._result = outcome.result
+        before = self._blobs.received
         try:
             for parts in task:
-                outcome = self._outcome = _Outcome(parts=parts, result=Restored())
-                self._result = outcome.result
-                before = self._blobs.received
-                self._restore_directory(Folder.at(parts), outcome)
-                outcome.received = self._blobs.received - before
-                outcomes.append(outcome)
+                found = _Found(parts=parts)
+                outcome.directories.append(found)
+                self._restore_directory(Folder.at(parts), found)
+            # What lies together is read together, whichever of the directories it is of.
+            self._flush()
         finally:
             self._result = own
             self._outcome = None
-        return outcomes
+        outcome.received = self._blobs.received - before
+        return outcome
 
-    def _restore_directory(self, folder: Folder, outcome: _Outcome) -> None:
+    def _restore_directory(self, folder: Folder, found: _Found) -> None:
         for entry in self._children(folder):
             if self._stopping():
                 return
             if entry.file_info.is_directory:
                 attributes = self._attributes(entry)
                 if self._make(Folder(folder, entry.file_info.name, entry, attributes)):
-                    outcome.below.append((entry, attributes))
+                    found.below.append((entry, attributes))
             else:
                 self._restore_item(folder, entry)
-        self._flush()
 
     def _restore_linked(self, item: Item) -> None:
         if self._outcome is None:
             super()._restore_linked(item)
         else:
-            self._outcome.linked.append((item.entry, item.attributes))
+            self._outcome.directories[-1].linked.append((item.entry, item.attributes))
 
     def _dispatch(self, group: Group[Item]) -> None:
         self._work(group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +18,9 @@ from plait.repository.restoring.settings import Failure, Restored, RestoreSettin
 from plait.repository.restoring.target import Folder, IncompleteError, Item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from plait.repository.contents import Content, Group
+    from plait.repository.contents import Content, Group, Wanted
     from plait.repository.events import Event, Listener
     from plait.repository.format.entries import Entry
     from plait.repository.restoring.target import Attributes, Target
@@ -232,22 +233,51 @@ class Restoring:
 
     def _work(self, group: Group[Item]) -> None:
         """A worker's share: some files, of which those of one folder are told together."""
-        together: list[Item] = []
-        size = 0
-        for content in contents.read(self._blobs, group):
-            if self._stopping():
-                return
-            item = content.file
-            if together and together[-1].folder is not item.folder:
-                self._close(together, size)
-                together, size = [], 0
-            if self._write(content):
-                together.append(item)
-                size += content.size
+        if isinstance(group, Region):
+            self._work_together(group)
+        elif not self._stopping():
+            item, found = group
+            if self._write(contents.Content(item, found.size, self._blobs.content(found))):
+                self._close([item], found.size)
             else:
                 self._release(item.folder)
-        if together:
-            self._close(together, size)
+
+    def _work_together(self, region: Region[Wanted[Item]]) -> None:
+        begun = 0
+        for opened in self._blobs.opened_together(region, contents.identifiers(region)):
+            files = [located.wanted for located in region.items[begun : begun + len(opened.spans)]]
+            begun += len(files)
+            for _, share in groupby(zip(files, opened.spans, strict=True), key=_folder_of):
+                if self._stopping():
+                    return
+                self._write_together(list(share), opened.room)
+
+    def _write_together(self, files: Sequence[tuple[Wanted[Item], tuple[int, int] | None]], data: memoryview) -> None:
+        """Writes files of one folder, given with where in `data` their contents are, if they are whole there."""
+        whole = [
+            (wanted.file, *span)
+            for wanted, span in files
+            if span is not None and contents.is_whole(wanted, span[1] - span[0])
+        ]
+        flags = self._target.write_together(whole, data) if whole else ()
+        written = {item: flag for (item, _, _), flag in zip(whole, flags, strict=True)}
+        done: list[Item] = []
+        size = 0
+        for (item, found), span in files:
+            if written.get(item):
+                self._count(found.size)
+                is_done = self._finish(item, None)
+            elif item in written and span is not None:
+                is_done = self._write(contents.Content(item, found.size, (bytes(data[span[0] : span[1]]),)))
+            else:
+                is_done = self._write(contents.Content(item, found.size, self._blobs.content(found)))
+            if is_done:
+                done.append(item)
+                size += found.size
+            else:
+                self._release(item.folder)
+        if done:
+            self._close(done, size)
 
     def _close(self, items: list[Item], size: int) -> None:
         self._tell_done(items[0].folder, items, size)
@@ -266,10 +296,13 @@ class Restoring:
         except PlaitError as trouble:
             error = trouble
         if error is None or isinstance(error, IncompleteError):
-            with self._lock:
-                self._result.files += 1
-                self._result.size += content.size
+            self._count(content.size)
         return self._finish(content.file, error)
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self._result.files += 1
+            self._result.size += size
 
     def _until_cancelled(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
         """The same, but for a long content that nobody waits for any more: raises CancelledError then."""
@@ -388,6 +421,10 @@ class Restoring:
     def _tell(self, event: Event) -> None:
         with self._telling:
             self._listener(event)
+
+
+def _folder_of(pair: tuple[Wanted[Item], object]) -> Folder:
+    return pair[0].file.folder
 
 
 def _kind(entry: Entry) -> Kind:

@@ -10,7 +10,7 @@ from plait.repository.restoring.attributes import permission_bits, posix_metadat
 from plait.stores.base import Directories, Outgoing, SetsAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from plait.repository.restoring.settings import RestoreSettings
     from plait.repository.restoring.target import Folder, Item
@@ -46,6 +46,10 @@ class StoreTarget:
             content_type=item.entry.content_type or None,
         )
         self._store.write(item.key, ChunkSource(iter(chunks)), size, how)
+
+    def write_together(self, files: Sequence[tuple[Item, int, int]], data: memoryview) -> Sequence[bool]:  # noqa: ARG002
+        """As in `Target`; stores take one object after the other."""
+        return [False] * len(files)
 
     def link(self, item: Item, first: Item) -> None:
         """As in `Target`."""

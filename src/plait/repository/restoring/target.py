@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from plait.model.errors import PlaitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from plait.repository.format.entries import Entry
 
@@ -90,6 +90,13 @@ class Target(Protocol):
 
     def write(self, item: Item, size: int, chunks: Iterable[bytes]) -> None:
         """Writes a regular file of so many bytes; in several threads. Raises what taking the chunks raises."""
+        ...
+
+    def write_together(self, files: Sequence[tuple[Item, int, int]], data: memoryview) -> Sequence[bool]:
+        """Writes regular files of one folder, given with where in `data` the content of each begins and ends.
+
+        False for those of which nothing was done, and which `write` is to do; in several threads.
+        """
         ...
 
     def link(self, item: Item, first: Item) -> None:
