@@ -129,6 +129,15 @@ def test_where_every_name_can_be_kept_keys_are_what_they_are() -> None:
     assert directories == ["../", "./", "/", "//", "a/", "a/../", "a//", "dir/"]
 
 
+def test_markers_are_items_of_their_own_only_where_asked_for() -> None:
+    store = objects("a/", "a/x", "empty/", "b", size=0)
+    plain = TreeListing(store, Side.SOURCE, any_name=True)
+    assert keys(plain.pages()) == ["a/", "a/x", "b", "empty/"]
+    every = TreeListing(store, Side.SOURCE, any_name=True, markers=True)
+    items = [item for page in every.pages() if isinstance(page, Page) for item in page.items()]
+    assert [item.key for item in items if item.kind is Kind.FILE] == ["a/", "a/x", "b", "empty/"]
+
+
 def test_every_page_holds_one_directory_and_keeps_its_columns() -> None:
     store = objects("a/1", "a/2", "b/c/1", "f")
     for part in TreeListing(store, Side.SOURCE).pages():

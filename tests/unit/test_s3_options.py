@@ -136,8 +136,10 @@ def test_options_are_parsed_as_rclone_does() -> None:
         ({"secret_access_key": "a"}, "access_key_id not found"),
         ({"sse_customer_key": "a", "sse_customer_key_base64": "b"}, "sse_customer_key"),
         ({"encoding": "Slash,Colon"}, "encoding Colon"),
-        ({"versions": "true"}, "versions"),
-        ({"directory_markers": "true"}, "directory_markers"),
+        ({"versions": "true", "version_at": "1d"}, "at the same time"),
+        ({"version_at": "yesterday"}, "version_at"),
+        ({"ibm_api_key": "x"}, "ibm_api_key"),
+        ({"download_url": "ftp://host/"}, "download_url"),
         ({"role_arn": "arn:aws:iam::1:role/x", "role_session_duration": "soon", **KEYS}, "role_session_duration"),
     ],
 )

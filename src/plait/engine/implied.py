@@ -15,17 +15,21 @@ _DIRECTORY = Stat(Kind.DIRECTORY)
 _NO_PATH = frozenset(("", ".", ".."))
 
 
-def imply_directories(pages: Iterable[Page], prefix: str, *, any_name: bool = False) -> Iterator[Page | EntryFailed]:
+def imply_directories(
+    pages: Iterable[Page], prefix: str, *, any_name: bool = False, markers: bool = False
+) -> Iterator[Page | EntryFailed]:
     """The pages of a tree below `prefix`, from the pages of a flat listing in the total order.
 
     A key that ends with "/" stands for the directory itself, unless it has content. A key that is no path (an empty
     component, `.`, `..`, a NUL) is left out and reported as `EntryFailed` in the deepest directory that it begins with.
-    With `any_name`, every key is what it is: names may be empty, `.` and `..`.
+    With `any_name`, every key is what it is: names may be empty, `.` and `..`. With `markers` as well, what stands for
+    a directory is an item, too, with an empty name.
     """
+    kept_empty = any_name and markers
     current = prefix
     for page in pages:
         if page.names:
-            current = yield from _divide(page, current, prefix, any_name=any_name)
+            current = yield from _divide(page, current, prefix, any_name=any_name, markers=kept_empty)
         if page.error is not None:
             yield Page.failed(page.prefix[:-1], page.error)
 
@@ -45,7 +49,9 @@ def unsafe(key: str) -> UnsafeNameError:
     )
 
 
-def _divide(page: Page, current: str, root: str, *, any_name: bool) -> Generator[Page | EntryFailed, None, str]:
+def _divide(
+    page: Page, current: str, root: str, *, any_name: bool, markers: bool
+) -> Generator[Page | EntryFailed, None, str]:
     """Yields a flat page by directory, beginning in directory `current`; returns the one it ends in."""
     trusted = any_name or is_path(page.names)
     base, start = page.prefix, 0
@@ -67,7 +73,8 @@ def _divide(page: Page, current: str, root: str, *, any_name: bool) -> Generator
             current += component + "/"
         if safe != key or (cut == len(key) and not any_name and page.stat(position).size):
             yield EntryFailed(current[:-1], None, unsafe(key))
-        kept = safe == key and (cut < len(key) or (any_name and len(key) > len(root)))
+        named = cut < len(key) or (any_name and len(key) > len(root) and (markers or bool(page.stat(position).size)))
+        kept = safe == key and named
         leaves, start = ([key[cut:]], position) if kept else ([], position + 1)
     if leaves:
         yield _rows(page, start, current, leaves)

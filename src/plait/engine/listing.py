@@ -40,7 +40,8 @@ class TreeListing:
 
     `missing_is_empty`: a root that does not exist is an empty listing (a destination before the first sync). Any other
     failure of the listing is a page with an error, after which the listing goes on or ends. `any_name`: a store without
-    directories shows every key as it is, also those that are no paths (see `imply_directories`).
+    directories shows every key as it is, also those that are no paths, and with `markers` also those that stand for a
+    directory (see `imply_directories`).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class TreeListing:
         events: EventStream | None = None,
         missing_is_empty: bool = False,
         any_name: bool = False,
+        markers: bool = False,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
@@ -60,6 +62,7 @@ class TreeListing:
         self._events = events
         self._missing_is_empty = missing_is_empty
         self._any_name = any_name
+        self._markers = markers
         self._cancelled = cancelled
 
     def pages(self, prefix: str = "", descend: Callable[[str], bool] | None = None) -> Iterator[Page | EntryFailed]:
@@ -72,7 +75,11 @@ class TreeListing:
             return
         has_directories = self._store.features.directories
         raw = _in_order(self._raw(prefix, selector.enters), prefix)
-        tree = _readable(raw) if has_directories else imply_directories(raw, prefix, any_name=self._any_name)
+        tree = (
+            _readable(raw)
+            if has_directories
+            else imply_directories(raw, prefix, any_name=self._any_name, markers=self._markers)
+        )
         pages = self._counted(tree)
         yield from pages if self._selection is None and has_directories else selector.pages(pages)
 

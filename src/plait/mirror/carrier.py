@@ -64,6 +64,7 @@ MOVED = "Moved (server-side)"
 KEPT = "Moved into backup dir"
 WENT_ON = "Went on with an interrupted transfer"
 MADE_DIRECTORY = "Made directory"
+MADE_WITHOUT_TIME = "Making directory"
 REMOVED_DIRECTORY = "Removing directory"
 
 RESPELLED = "Fixed case by renaming to:"
@@ -397,7 +398,8 @@ class MirrorCarrier:
     def _make_directory(self, action: Action) -> Outcome:
         if isinstance(self._destination, Directories):
             self._destination.make_directory(action.key)
-        return Outcome(action, Status.DONE, MADE_DIRECTORY)
+        timed = self._destination.features.directory_times
+        return Outcome(action, Status.DONE, MADE_DIRECTORY if timed else MADE_WITHOUT_TIME)
 
     def _remove_directory(self, action: Action) -> Outcome:
         return _remove_empty(self._destination, action)

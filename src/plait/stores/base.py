@@ -43,6 +43,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     `times_in_listing`: a listing carries `modified`; else `stat` does, at the price of a request an item.
     `set_times`: `SetsAttributes.set_attributes(modified=…)` works without carrying the content again.
     `directories`: directories exist by themselves (and may be empty).
+    `directory_markers`: they do not, but an object stands for each, so that they may be empty.
     `directory_times`: `set_attributes` works for directories.
     `case_sensitive`, `keeps_unicode`: as probed at the root; `keeps_unicode` is False where the store normalises names.
     `conditional_writes`: `if_absent` and `if_match` are atomic. Where False, each of them is either honoured atomically
@@ -86,6 +87,12 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     parts_hash: str | None = None
     depends_on_network: bool = False
     tiers: bool = False
+    directory_markers: bool = False
+
+    @property
+    def makes_directories(self) -> bool:
+        """True where directories are made and removed (`Directories`)."""
+        return self.directories or self.directory_markers
 
 
 class Reader(Protocol):
@@ -305,8 +312,17 @@ class SetsAttributes(Protocol):
 
 
 @runtime_checkable
+class KeepsVersions(Protocol):
+    """Stores that may keep what is deleted and overwritten as old versions."""
+
+    def every_version(self) -> Store | None:
+        """A store of the same root that lists every version, and deletes it for good; None where none are kept."""
+        ...
+
+
+@runtime_checkable
 class Directories(Protocol):
-    """Stores in which directories exist by themselves."""
+    """Stores in which directories exist by themselves, or in which objects stand for them."""
 
     def make_directory(self, key: str) -> None:
         """Makes the directory and its parents; one that exists is a success. "" makes the root."""

@@ -80,7 +80,7 @@ class StoreConformance(OptionalConformance):
 
     def test_offers_what_it_declares(self, store: Store) -> None:
         features = store.features
-        assert isinstance(store, Directories) == features.directories
+        assert isinstance(store, Directories) == features.makes_directories
         assert isinstance(store, SetsAttributes) or not (features.set_times or features.directory_times)
         assert isinstance(store, Parts) == (features.part_cutoff > 0)
         assert (features.part_size > 0) == (features.part_cutoff > 0)

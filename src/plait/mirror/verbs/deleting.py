@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from plait.stores.registry import Opened
 
 
-def delete(task: Task, chosen: Chosen) -> None:
-    """Deletes the files that count; directories stay.
+def delete(task: Task, chosen: Chosen, *, markers: bool = False) -> None:
+    """Deletes the files that count, with `markers` also those that only stand for a directory; directories stay.
 
     Nothing is deleted before everything was listed. What lies in directories that can be listed is deleted although
     others cannot. Raises the error that decides.
@@ -35,7 +35,7 @@ def delete(task: Task, chosen: Chosen) -> None:
 
     def files() -> Iterator[Item]:
         try:
-            yield from (item for item in task.items(chosen) if item.kind is not Kind.DIRECTORY)
+            yield from (item for item in task.items(chosen, markers=markers) if item.kind is not Kind.DIRECTORY)
         except Told as told:
             unlisted.append(told)
 

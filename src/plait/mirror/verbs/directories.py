@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from plait.engine.events import Level
 from plait.mirror.verbs.deleting import delete
 from plait.mirror.verbs.task import Chosen, Told
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, PlaitError, StoreError
-from plait.stores.base import Containers, Directories, Purges
+from plait.stores.base import Containers, Directories, KeepsVersions, Purges
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def make_directory(task: Task, opened: Opened) -> None:
         return
     task.say("Making directory", opened.text)
     store = opened.store
-    if store.features.directories and isinstance(store, Directories):
+    if isinstance(store, Directories):
         store.make_directory("")
         return
     container = offered(store, Containers)
@@ -35,7 +37,7 @@ def make_directory(task: Task, opened: Opened) -> None:
 
 def warn_of_no_directories(task: Task, opened: Opened) -> None:
     """Says that only a bucket can be made where a location names more."""
-    if not opened.store.features.directories and "/" in opened.root:
+    if not opened.store.features.makes_directories and "/" in opened.root:
         task.say(NO_EMPTY_DIRECTORIES, opened.text, Level.NOTICE)
 
 
@@ -46,7 +48,7 @@ def remove_directory(task: Task, opened: Opened, key: str = "") -> None:
         return
     task.say("Removing directory", subject)
     store = opened.store
-    if store.features.directories and isinstance(store, Directories):
+    if isinstance(store, Directories):
         try:
             if not key:
                 store.stat("")
@@ -75,10 +77,10 @@ def remove_empty_directories(task: Task, opened: Opened, *, leave_root: bool) ->
             if item.is_directory:
                 found.append(item.key)
                 continue
-            parent = item.key
-            while parent and parent not in full:
-                parent = parent.rpartition("/")[0]
+            parent = item.key.rpartition("/")[0]
+            while parent not in full:
                 full.add(parent)
+                parent = parent.rpartition("/")[0]
     except Told:
         # Counted; what could be listed is still tidied up, but not what may hold something unseen.
         full |= _ancestors(task.unlisted)
@@ -105,7 +107,10 @@ def purge(task: Task, opened: Opened) -> None:
     container = None if opened.store.features.directories else offered(opened.store, Containers)
     if container is not None:
         if task.allows("purge directory", opened.text):
-            delete(task, Chosen(opened, task.filters))
+            versioned = offered(opened.store, KeepsVersions)
+            store = None if versioned is None else versioned.every_version()
+            everything = opened if store is None else msgspec.structs.replace(opened, store=task.wrapped(store))
+            delete(task, Chosen(everything, task.filters), markers=True)
             container.remove_container()
         return
     at_once = offered(opened.store, Purges)

@@ -80,7 +80,7 @@ def features(opened: Opened) -> dict[str, Any]:
         "Features": {
             "About": offered(store, TellsUsage) is not None,
             "BucketBased": not found.directories,
-            "CanHaveEmptyDirectories": found.directories,
+            "CanHaveEmptyDirectories": found.makes_directories,
             "CaseInsensitive": not found.case_sensitive,
             "CleanUp": offered(store, CleansUp) is not None,
             "Copy": isinstance(store, Copies),

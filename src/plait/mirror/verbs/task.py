@@ -107,6 +107,10 @@ class Task:
             raise ConfigurationError(NOT_A_DIRECTORY, key=typed(location))
         return opened
 
+    def wrapped(self, store: Store) -> Store:
+        """A store that another one gave, with what every store is opened with."""
+        return self._opening.wrap(store)
+
     def either(self, location: Location) -> Opened:
         """Opens a location that may be one file; filters do not count."""
         return self._open(location)
@@ -141,11 +145,19 @@ class Task:
     # Listing
 
     def items(
-        self, chosen: Chosen, prefix: str = "", words: str = LISTING_FAILED, subject: str = "", *, twice: bool = True
+        self,
+        chosen: Chosen,
+        prefix: str = "",
+        words: str = LISTING_FAILED,
+        subject: str = "",
+        *,
+        twice: bool = True,
+        markers: bool = False,
     ) -> Iterator[Item]:
         """What counts of a location, in the total order; at the end, `Told` is raised of what cannot be listed.
 
         `words` begin what is told, of `subject`. `twice`: what ends the listing counts as two errors, as with rclone.
+        `markers`: what only stands for a directory is an item, too.
         """
         listing = TreeListing(
             chosen.store,
@@ -153,6 +165,7 @@ class Task:
             selection=chosen.selection,
             events=self.around.events,
             any_name=not chosen.store.features.directories,
+            markers=markers,
             cancelled=self.around.cancellation.cancelled,
         )
         failed: PlaitError | None = None

@@ -16,6 +16,7 @@ from plait.stores.location import clean_local_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from plait.stores.base import Store
     from plait.stores.registry import Opening
 
 SWITCHES = {
@@ -31,13 +32,21 @@ SWITCHES = {
 LINK_MODES = {"links": Links.TRANSLATE, "copy_links": Links.FOLLOW}
 KEPT_AS_THEY_ARE = frozenset({"slash", "dot", "none", "raw"})
 """Encodings that change no name which a local file can have."""
+TIMES = ("mtime", "atime", "btime", "ctime")
 CASES = {"case_sensitive": True, "case_insensitive": False}
 
 
-def open_local(path: str, options: Mapping[str, str], opening: Opening) -> tuple[LocalStore, str]:
+def open_local(path: str, options: Mapping[str, str], opening: Opening) -> tuple[Store, str]:
     """Opens a local path, which need not exist; see `plait.stores.registry.Opener`."""
     store = LocalStore(clean_local_path(path), local_options(options, opening.local), opening.notice, opening.notices)
-    return store, store.path
+    wanted = options.get("time_type") or TIMES[0]
+    if wanted.lower() not in TIMES:
+        raise ConfigurationError(f"local: time_type cannot be {wanted!r}", hint=f"one of {', '.join(TIMES)}")
+    if wanted.lower() == TIMES[0]:
+        return store, store.path
+    from plait.stores.local.other_times import with_times
+
+    return with_times(store, wanted.lower()), store.path
 
 
 def local_options(options: Mapping[str, str], base: LocalOptions) -> LocalOptions:
@@ -54,8 +63,6 @@ def local_options(options: Mapping[str, str], base: LocalOptions) -> LocalOption
             changes["links"] = LINK_MODES[name]
         elif name in CASES and _switch(name, value):
             changes["case_sensitive"] = CASES[name]
-        elif name == "time_type" and value != "mtime":
-            raise ConfigurationError(f"local: time_type {value!r} is not supported", hint="leave it out: mtime")
         elif name == "hashes":
             changes["hashes"] = _hashes(value)
         elif name == "encoding":

@@ -8,13 +8,16 @@ from plait.model.errors import DirectoryNotFoundError, NotSupportedError, StoreE
 from plait.model.items import Kind, Page, Stat
 from plait.stores.objects.commands import NAMES, end_uploads, run, seconds_of
 from plait.stores.objects.request import Request
+from plait.stores.objects.versioning import READ_ONLY, is_versioned
 from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import parse_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from plait.stores.base import Store
     from plait.stores.objects.listing import Lister
+    from plait.stores.objects.options import S3Options
     from plait.stores.objects.request import Client
 
 LONGEST_LINK: Final = 7 * 86400
@@ -27,10 +30,13 @@ class Bucketed(Protocol):
     _client: Client
     _lister: Lister
     _root: str
+    _options: S3Options
 
     def stat(self, key: str) -> Stat: ...
 
     def _readable(self, key: str) -> str: ...
+
+    def _with_versions(self) -> Store: ...
 
     def _has_bucket(self) -> bool: ...
 
@@ -40,9 +46,20 @@ class Bucketed(Protocol):
 class BucketMethods:
     """The optional protocols of a store that lies in a bucket: `Containers`, `ListsLevels`, `Shares`, `CleansUp`."""
 
+    @property
+    def below_bucket(self: Bucketed) -> bool:
+        """True where the root is a directory of the bucket and not the bucket itself."""
+        return bool(self._root)
+
     def list_level(self: Bucketed, prefix: str = "") -> Iterator[Page]:
         """The items directly below a prefix; see `plait.stores.base.ListsLevels`."""
         return self._lister.level(prefix)
+
+    def every_version(self: Bucketed) -> Store | None:
+        """See `plait.stores.base.KeepsVersions`. Raises NotSupportedError where what is shown is the past."""
+        if self._options.version_at is not None:
+            raise StoreError(READ_ONLY)
+        return self._with_versions() if self._options.versions or is_versioned(self._client) else None
 
     def make_container(self: Bucketed) -> None:
         """Makes the bucket; one that exists is a success."""

@@ -34,13 +34,16 @@ ARCHIVED: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 class Original(msgspec.Struct, frozen=True):
-    """What is copied: bucket and full key, size in bytes, the etag it must still have, and the key as it is known."""
+    """What is copied: bucket and full key, size in bytes, the etag it must still have, the key as it is known, and the
+    version that is meant (None: the newest).
+    """
 
     bucket: str
     key: str
     size: int
     etag: str | None
     shown: str
+    version: str | None = None
 
 
 class Copying(msgspec.Struct, frozen=True):
@@ -97,7 +100,9 @@ def copy_in_parts(client: Client, copying: Copying, part_size: int) -> str | Non
 
 def _source(copying: Copying) -> dict[str, str]:
     original = copying.original
-    headers = {"x-amz-copy-source": escape_path(f"/{original.bucket}/{original.key}"), **copying.secrets}
+    place = escape_path(f"/{original.bucket}/{original.key}")
+    version = "" if original.version is None else f"?versionId={original.version}"
+    headers = {"x-amz-copy-source": place + version, **copying.secrets}
     if original.etag is not None:
         headers["x-amz-copy-source-if-match"] = quoted_etag(original.etag)
     for name, value in copying.secrets.items():

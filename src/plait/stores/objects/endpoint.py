@@ -49,6 +49,12 @@ def endpoint_of(options: S3Options, quirks: Quirks, bucket: str, region: str) ->
     return Endpoint(Address(f"{bucket}.{host}", port, tls), f"{prefix}/")
 
 
+def download_endpoint(url: str) -> Endpoint:
+    """The place that keys follow directly. Raises ConfigurationError for what is no URL."""
+    tls, host, port, prefix = _split(url, "download_url")
+    return Endpoint(Address(host, port, tls), f"{prefix}/")
+
+
 def identity_of(options: S3Options) -> str:
     """The server as one text without secrets, the same for every bucket and region of it."""
     if not options.endpoint:
@@ -63,13 +69,17 @@ def _base(options: S3Options, region: str) -> tuple[bool, str, int, str]:
             raise ConfigurationError(f"s3: provider {options.provider} needs an endpoint")
         return True, _amazon_host(options, region), 443, ""
     text = options.endpoint if "://" in options.endpoint else f"https://{options.endpoint}"
+    return _split(text, "endpoint")
+
+
+def _split(text: str, name: str) -> tuple[bool, str, int, str]:
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        raise ConfigurationError("s3: the endpoint is no URL") from None
+        raise ConfigurationError(f"s3: the {name} is no URL") from None
     if url.scheme not in {"http", "https"} or not url.hostname or url.username is not None or url.query:
-        raise ConfigurationError("s3: the endpoint must be http://HOST[:PORT] or https://HOST[:PORT]")
+        raise ConfigurationError(f"s3: the {name} must be http://HOST[:PORT] or https://HOST[:PORT]")
     tls = url.scheme == "https"
     return tls, url.hostname, port or (443 if tls else 80), url.path.rstrip("/")
 

@@ -145,7 +145,7 @@ class Lister:
                     if before != count:
                         raise StoreError(_DISORDER)
                     wanted.append(entry)
-            yield from self._shown(prefix, _page(wanted))
+            yield from self._shown(prefix, page_of(wanted))
         if before != count:
             raise StoreError(_DISORDER)
 
@@ -189,15 +189,14 @@ class _Stats(Sequence[Stat]):
     def __getitem__(self, index: int | slice) -> Stat | Sequence[Stat]:
         if isinstance(index, slice):
             return _Stats(self._sizes[index], self._etags[index], self._stored[index], etag_is_md5=self._etag_is_md5)
-        etag = plain_etag(self._etags[index])
-        md5 = md5_of_etag(etag) if self._etag_is_md5 else None
-        return Stat(
-            Kind.FILE,
-            self._sizes[index],
-            stored_at=parse_stamp(self._stored[index]),
-            etag=etag,
-            hashes={} if md5 is None else {"md5": md5},
-        )
+        return listed_stat(self._sizes[index], self._etags[index], self._stored[index], etag_is_md5=self._etag_is_md5)
+
+
+def listed_stat(size: int, etag: str, stored: str, *, etag_is_md5: bool) -> Stat:
+    """What an entry of a listing tells of an object; etag and time as the server wrote them."""
+    plain = plain_etag(etag)
+    md5 = md5_of_etag(plain) if etag_is_md5 else None
+    return Stat(Kind.FILE, size, stored_at=parse_stamp(stored), etag=plain, hashes={} if md5 is None else {"md5": md5})
 
 
 def _ascending(last: bytes, keys: Sequence[bytes]) -> bool:
@@ -209,6 +208,7 @@ def _entries(pages: Iterable[Listed]) -> Iterator[Entry]:
         yield from zip(map(order_bytes, page.keys), page.sizes, page.etags, page.stored, strict=True)
 
 
-def _page(entries: Sequence[Entry]) -> Listed:
+def page_of(entries: Sequence[Entry]) -> Listed:
+    """Sorted entries as a page."""
     keys = [entry[0].decode("utf-8", "surrogateescape") for entry in entries]
     return Listed(keys, [e[1] for e in entries], [e[2] for e in entries], [e[3] for e in entries], None)

@@ -11,6 +11,8 @@ from binascii import Error as Base64Error
 from calendar import timegm
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from plait.model.errors import ConfigurationError, NotSupportedError
 from plait.model.items import Kind, Stat
 
@@ -136,8 +138,11 @@ def metadata_headers(
     content_type: str,
     key: str,
     dropped: Callable[[str, str], None] | None = None,
+    system: bool = True,
 ) -> dict[str, str]:
     """The headers that make an object carry all this; `md5` (hex) only where the etag will not be it.
+
+    `system`: names such as Cache-Control become headers of their own; else they are user metadata like any other.
 
     Metadata that a header cannot hold is left out, and `dropped` is told, with the key. Without it, raises
     NotSupportedError.
@@ -151,9 +156,9 @@ def metadata_headers(
             part = "key" if _NAME.fullmatch(lower) is None else "value for key"
             dropped(key, f'Dropping invalid metadata {part} "{name}"')
             continue
-        if lower == "content-type":
+        if system and lower == "content-type":
             headers["content-type"] = value
-        elif lower in SYSTEM or lower == TAGGING:
+        elif system and (lower in SYSTEM or lower == TAGGING):
             headers[lower] = value
         elif lower not in _NOT_SET:
             headers[PREFIX + lower] = value
@@ -175,6 +180,12 @@ def upload_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise ConfigurationError(f"s3: the header {name} cannot be stored with an object")
         found[lower] = value
     return found
+
+
+def without_system(stat: Stat) -> Stat:
+    """The stat without the metadata that are headers of their own."""
+    metadata = {name: value for name, value in (stat.metadata or {}).items() if name not in SYSTEM}
+    return msgspec.structs.replace(stat, metadata=metadata)
 
 
 def without_chunked(coding: str) -> str:

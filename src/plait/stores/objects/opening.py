@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from plait.stores.base import Deadlines
+    from plait.stores.base import Deadlines, Store
     from plait.stores.network import Network
     from plait.stores.objects.account import S3Account
     from plait.stores.objects.store import S3Store
     from plait.stores.registry import Opening
 
 
-def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) -> tuple[S3Store | S3Account, str]:
+def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) -> tuple[Store, str]:
     """Opens `BUCKET/PREFIX` on a remote of type s3; see `plait.stores.registry.Opener`."""
     root = path.strip("/")
     bucket, _, prefix = root.partition("/")
@@ -36,7 +36,24 @@ def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) ->
         notes=notes,
         notice=opening.notice,
     )
-    return store, root
+    return _as_wanted(store, options), root
+
+
+def _as_wanted(store: S3Store, options: Mapping[str, str]) -> Store:
+    """The store, with what options put round it."""
+    from plait.stores.objects.options import parse_options
+
+    parsed = parse_options(options)
+    shown: Store = store
+    if parsed.decompress:
+        from plait.stores.objects.decompress import decompressed
+
+        shown = decompressed(shown)
+    if parsed.directory_markers:
+        from plait.stores.objects.markers import marked
+
+        shown = marked(shown, store)
+    return shown
 
 
 def _open_account(options: Mapping[str, str], opening: Opening) -> S3Account:
@@ -99,7 +116,7 @@ def _store(
     from plait.stores.base import Deadlines
     from plait.stores.network import Network, tls_context
     from plait.stores.objects.credentials import completed, key_source
-    from plait.stores.objects.endpoint import identity_of, region_of
+    from plait.stores.objects.endpoint import download_endpoint, identity_of, region_of
     from plait.stores.objects.metadata import upload_headers
     from plait.stores.objects.options import parse_options, quirks_of
     from plait.stores.objects.request import Client
@@ -119,6 +136,21 @@ def _store(
     client = Client(parsed, quirks, bucket, keys, deadlines or Deadlines(), network=network)
     root = f"{prefix}/" if prefix else ""
     shown = description or f"s3://{bucket}/{prefix}".rstrip("/")
+    downloads = None
+    if parsed.download_url:
+        public = msgspec.structs.replace(parsed, requester_pays=False)
+        place = download_endpoint(parsed.download_url)
+        downloads = Client(
+            public, quirks, bucket, lambda: None, deadlines or Deadlines(), network=network, endpoint=place
+        )
     return S3Store(
-        client, parsed, quirks, root, identity=identity_of(parsed), description=shown, notes=notes, notice=notice
+        client,
+        parsed,
+        quirks,
+        root,
+        identity=identity_of(parsed),
+        description=shown,
+        notes=notes,
+        notice=notice,
+        downloads=downloads,
     )

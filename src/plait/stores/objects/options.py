@@ -28,7 +28,7 @@ NEVER: Final = 1 << 62
 
 
 class S3Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of a remote, parsed. Sizes in bytes; the names are rclone's."""
+    """Options of a remote, parsed; the names are rclone's. Sizes in bytes, `version_at` in nanoseconds since 1970."""
 
     provider: str = ""
     access_key_id: str = ""
@@ -81,6 +81,13 @@ class S3Options(msgspec.Struct, frozen=True, kw_only=True):
     sts_endpoint: str = ""
     encoding: str = ""
     v2_auth: bool = False
+    versions: bool = False
+    version_at: int | None = None
+    version_deleted: bool = False
+    decompress: bool = False
+    directory_markers: bool = False
+    download_url: str = ""
+    no_system_metadata: bool = False
 
     def __repr__(self) -> str:
         return f"S3Options(provider={self.provider!r}, endpoint={self.endpoint!r}, …)"
@@ -188,7 +195,7 @@ WITHOUT_EFFECT: Final[Mapping[str, str]] = {
     "use_presigned_request": "requests are signed in their header",
     "use_unsigned_payload": "uploads carry Content-MD5",
     "use_x_id": "that parameter is never sent",
-    "list_versions_oldest_first": "old versions are not listed",
+    "list_versions_oldest_first": "versions are put in order here",
     "object_lock_set_after_upload": "object locks go with the upload, which comes to the same",
     "object_lock_supported": "object locks are set where options ask for them",
 }
@@ -198,22 +205,25 @@ KEPT_AS_THEY_ARE: Final = frozenset({"", "slash", "invalidutf8", "dot", "none", 
 """Encodings under which rclone, too, stores every name of a tree that Plait can store here under itself."""
 
 REFUSED: Final[Mapping[str, str]] = {
-    "decompress": "content is taken as it is stored",
-    "directory_markers": "directories are implied by keys",
-    "download_url": "content comes from the endpoint",
     "ibm_api_key": "IBM's tokens are not spoken",
     "ibm_iam_endpoint": "IBM's tokens are not spoken",
     "ibm_resource_instance_id": "IBM's tokens are not spoken",
-    "no_system_metadata": "headers such as Cache-Control are kept as such",
-    "version_at": "the newest version is what there is",
-    "version_deleted": "the newest version is what there is",
-    "versions": "the newest version is what there is",
 }
 """Options that would change what is stored or shown and are not supported: a value other than off is refused."""
 
 
 def _tristate(text: str) -> bool | None:
     return None if text in {"", "unset"} else parse_bool(text)
+
+
+def _moment(text: str) -> int | None:
+    """A time, or how long ago it was; None for `off`, which is also what nothing means."""
+    from time import time_ns
+
+    from plait.model.values.durations import parse_age
+
+    age = parse_age(text) if text else None
+    return None if age is None else age.moment(time_ns())
 
 
 def _size(text: str) -> int:
@@ -225,6 +235,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "bool": parse_bool,
     "int": parse_int,
     "bool | None": _tristate,
+    "int | None": _moment,
     "str": str,
 }
 _SIZES: Final = frozenset({"upload_cutoff", "chunk_size", "copy_cutoff"})
@@ -302,5 +313,7 @@ def _check(options: S3Options) -> None:
     ):
         if value == "copy":
             raise ConfigurationError("s3: object locks of the source are not copied")
+    if options.versions and options.version_at is not None:
+        raise ConfigurationError("s3: can't use --s3-versions and --s3-version-at at the same time")
     if options.sse_customer_key and options.sse_customer_key_base64:
         raise ConfigurationError("s3: can't use sse_customer_key and sse_customer_key_base64 at the same time")

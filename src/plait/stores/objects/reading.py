@@ -34,7 +34,7 @@ _NO_SUCH_RANGE: Final = 416
 
 class Wanted(msgspec.Struct, frozen=True):
     """A range of an object: its full key, the key as the caller knows it, where to begin, how long (None: to the end),
-    and what the object is expected to be.
+    what the object is expected to be, and which version of it is meant (None: the newest).
     """
 
     key: str
@@ -42,6 +42,7 @@ class Wanted(msgspec.Struct, frozen=True):
     offset: int = 0
     length: int | None = None
     expected: Stat | None = None
+    version: str | None = None
 
 
 class ObjectReader:
@@ -110,18 +111,26 @@ class ObjectReader:
         return nothing
 
 
-def head(client: Client, key: str, shown: str, headers: Mapping[str, str], *, etag_is_md5: bool) -> Stat:
+def version_query(version: str | None) -> tuple[tuple[str, str], ...]:
+    """The query that asks for a version of an object, none for the newest."""
+    return () if version is None else (("versionId", version),)
+
+
+def head(
+    client: Client, key: str, shown: str, headers: Mapping[str, str], *, etag_is_md5: bool, version: str | None = None
+) -> Stat:
     """The stat of an object. Raises ObjectNotFoundError, and the catalogue's other errors."""
-    return stat_of_head(head_of(client, key, shown, headers), etag_is_md5=etag_is_md5)
+    return stat_of_head(head_of(client, key, shown, headers, version), etag_is_md5=etag_is_md5)
 
 
-def head_of(client: Client, key: str, shown: str, headers: Mapping[str, str]) -> Answer:
+def head_of(client: Client, key: str, shown: str, headers: Mapping[str, str], version: str | None = None) -> Answer:
     """The answer to HEAD for an object. Raises ObjectNotFoundError, and the catalogue's other errors."""
     request = Request(
         method="HEAD",
         what="failed to read metadata",
         key=key,
         shown=shown,
+        query=version_query(version),
         headers=headers,
         harmless=True,
         accepted=(405,),
@@ -154,6 +163,7 @@ def open_reader(client: Client, wanted: Wanted, headers: Mapping[str, str], *, e
         what=WHAT,
         key=wanted.key,
         shown=wanted.shown,
+        query=version_query(wanted.version),
         headers=asked,
         harmless=True,
         content=True,
@@ -206,7 +216,7 @@ def _size(exchange: Exchange, wanted: Wanted) -> int | None:
 
 
 def _empty(client: Client, wanted: Wanted, headers: Mapping[str, str], *, etag_is_md5: bool) -> ObjectReader:
-    stat = head(client, wanted.key, wanted.shown, headers, etag_is_md5=etag_is_md5)
+    stat = head(client, wanted.key, wanted.shown, headers, etag_is_md5=etag_is_md5, version=wanted.version)
     check_expected(wanted.expected, stat, wanted.shown)
     if wanted.length != 0 and stat.size is not None and stat.size > wanted.offset:
         raise TemporaryError(f"{WHAT}: the server has no such range of the object", key=wanted.shown)

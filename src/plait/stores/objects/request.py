@@ -177,7 +177,7 @@ class Pool:
 
 
 class Client:
-    """Sends requests to one bucket; used by any number of threads."""
+    """Sends requests to one bucket, at `endpoint` where the options do not say where; used by any number of threads."""
 
     def __init__(
         self,
@@ -188,6 +188,7 @@ class Client:
         deadlines: Deadlines,
         *,
         network: Network | None = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
         self.bucket = bucket
         self.network = network or Network()
@@ -197,7 +198,8 @@ class Client:
         self._quirks = quirks
         self._keys = keys
         self._region = region_of(options)
-        self._endpoint = endpoint_of(options, quirks, bucket, self._region)
+        self._moves = endpoint is None
+        self._endpoint = endpoint or endpoint_of(options, quirks, bucket, self._region)
         self._payer = {"x-amz-request-payer": "requester"} if options.requester_pays else {}
 
     @property
@@ -226,7 +228,7 @@ class Client:
         if _succeeded(exchange, request):
             return exchange
         refusal = _refusal(exchange)
-        if refusal.region and refusal.region != self._region and request.stream is None:
+        if self._moves and refusal.region and refusal.region != self._region and request.stream is None:
             self._move(refusal.region)
             exchange = self._exchanged(request)
             if _succeeded(exchange, request):

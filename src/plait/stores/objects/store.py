@@ -23,7 +23,6 @@ from plait.stores.objects.combined import combined_hash
 from plait.stores.objects.content_types import content_type_of
 from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
 from plait.stores.objects.failures import Refusal, error_of
-from plait.stores.objects.listing import Lister
 from plait.stores.objects.locks import deletion_headers, lock_headers
 from plait.stores.objects.metadata import (
     MD5,
@@ -33,12 +32,21 @@ from plait.stores.objects.metadata import (
     metadata_headers,
     parse_time,
     upload_headers,
+    without_system,
 )
 from plait.stores.objects.multipart import PartialUpload, part_size_for, put_in_parts, uploads_under_way
 from plait.stores.objects.notes import take
 from plait.stores.objects.options import NEVER
 from plait.stores.objects.probes import Probes, oddities
-from plait.stores.objects.reading import ObjectReader, Wanted, head, head_of, open_reader, stat_of_head
+from plait.stores.objects.reading import (
+    ObjectReader,
+    Wanted,
+    head,
+    head_of,
+    open_reader,
+    stat_of_head,
+    version_query,
+)
 from plait.stores.objects.request import Request
 from plait.stores.objects.upload import (
     HELD,
@@ -48,6 +56,8 @@ from plait.stores.objects.upload import (
     put_small,
     put_streamed,
 )
+from plait.stores.objects.versioning import READ_ONLY
+from plait.stores.objects.versions import VersionLister, lister_of
 from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import can_hold, deletion, location, parse_deletion
 from plait.stores.wrappers.base import unwrapped
@@ -61,7 +71,7 @@ if TYPE_CHECKING:
     from plait.stores.objects.notes import HeldNote
     from plait.stores.objects.options import Quirks, S3Options
     from plait.stores.objects.request import Answer, Client
-    from plait.stores.objects.xml import Upload
+    from plait.stores.objects.xml import Upload, Version
 
 DELETE_BATCH: Final = 1000
 LARGEST_PUT: Final = 5 << 30
@@ -76,7 +86,7 @@ _UNSUPPORTED: Final = "the server does not keep this key exactly"
 class S3Store(BucketMethods):
     """The objects of a bucket whose key begins with `root` ("" or a prefix that ends with `/`)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a remote's options make of it)
         self,
         client: Client,
         options: S3Options,
@@ -87,22 +97,17 @@ class S3Store(BucketMethods):
         description: str,
         notes: Path | None = None,
         notice: Callable[[str, str], None] | None = None,
+        downloads: Client | None = None,
     ) -> None:
         self._client = client
+        self._downloads = downloads
         self._options = options
         self._quirks = quirks
         self._root = root
         self._description = description
         self._notes = notes
         self._notice = notice
-        self._lister = Lister(
-            client,
-            root,
-            version=quirks.list_version,
-            url_encode=quirks.url_encode,
-            chunk=options.list_chunk,
-            etag_is_md5=quirks.etag_is_md5,
-        )
+        self._lister = lister_of(client, root, options, quirks)
         self._probes = Probes(client, self._lister, root)
         self._manner = _manner(options, quirks)
         self._cutoff = options.upload_cutoff if quirks.multipart else NEVER
@@ -140,13 +145,33 @@ class S3Store(BucketMethods):
             if not self._has_bucket():
                 raise ObjectNotFoundError(f"the bucket {self._client.bucket} does not exist")
             return Stat(Kind.DIRECTORY)
-        return head(self._client, self._readable(key), key, self._manner.secrets, etag_is_md5=self._quirks.etag_is_md5)
+        full, version = self._located(key)
+        if version is not None and version.deletion and isinstance(self._lister, VersionLister):
+            return self._lister.stat_of(version)
+        return self._seen(
+            head(
+                self._client,
+                full,
+                key,
+                self._manner.secrets,
+                etag_is_md5=self._quirks.etag_is_md5,
+                version=None if version is None else version.identifier,
+            )
+        )
 
     def read(
         self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None
     ) -> ObjectReader:
-        wanted = Wanted(self._readable(key), key, offset, length, expected)
-        return open_reader(self._client, wanted, self._manner.secrets, etag_is_md5=self._quirks.etag_is_md5)
+        full, version = self._located(key)
+        wanted = Wanted(full, key, offset, length, expected, None if version is None else version.identifier)
+        if self._downloads is None:
+            reader = open_reader(self._client, wanted, self._manner.secrets, etag_is_md5=self._quirks.etag_is_md5)
+        else:
+            # What stands between has etags and times of its own.
+            wanted = msgspec.structs.replace(wanted, expected=_size_of(expected))
+            reader = open_reader(self._downloads, wanted, {}, etag_is_md5=self._quirks.etag_is_md5)
+        reader.stat = self._seen(reader.stat)
+        return reader
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
         conditional = how.if_absent or how.if_match is not None
@@ -169,6 +194,8 @@ class S3Store(BucketMethods):
             full = self._root + key
             if not key:
                 yield Deleted(key, StoreError("the root is no object", key=key))
+            elif isinstance(self._lister, VersionLister):
+                yield self._delete_version(self._lister, key)
             elif oddities(full) or not can_hold(full):
                 yield self._delete_odd(key)
             else:
@@ -180,9 +207,13 @@ class S3Store(BucketMethods):
 
     def close(self) -> None:
         self._client.close()
+        if self._downloads is not None:
+            self._downloads.close()
 
     def interrupt(self) -> None:
         self._client.interrupt()
+        if self._downloads is not None:
+            self._downloads.interrupt()
 
     # What it can do beside
 
@@ -202,14 +233,16 @@ class S3Store(BucketMethods):
         if how.if_absent or how.if_match is not None:
             return self._copy_through_here(inner, item, key, how)
         full = self._writable(key)
-        answer = head_of(inner._client, inner._readable(item.key), item.key, self._manner.secrets)  # noqa: SLF001
+        place, found = inner._located(item.key)  # noqa: SLF001
+        version = None if found is None else found.identifier
+        answer = head_of(inner._client, place, item.key, self._manner.secrets, version)  # noqa: SLF001
         stat = stat_of_head(answer, etag_is_md5=self._quirks.etag_is_md5)
         check_expected(item.stat, stat, item.key)
         for name, value in how.hashes.items():
             if stat.hashes.get(name, value) != value:
                 raise IntegrityError(f"corrupted on transfer: {name} hashes differ", key=key)
         self._ensure_bucket()
-        original = Original(inner._client.bucket, inner._root + item.key, stat.size or 0, stat.etag, item.key)  # noqa: SLF001
+        original = Original(inner._client.bucket, place, stat.size or 0, stat.etag, item.key, version)  # noqa: SLF001
         return self._copied(original, answer, stat, full, key, how)
 
     def set_attributes(
@@ -217,11 +250,13 @@ class S3Store(BucketMethods):
     ) -> None:
         if not self._quirks.copies:
             raise NotSupportedError("this server cannot change metadata without a new upload", key=key)
-        full = self._readable(key)
-        answer = head_of(self._client, full, key, self._manner.secrets)
+        self._refuse_the_past(key)
+        full, found = self._located(key)
+        version = None if found is None else found.identifier
+        answer = head_of(self._client, full, key, self._manner.secrets, version)
         refuse_archived(answer.headers, key)
         stat = stat_of_head(answer, etag_is_md5=self._quirks.etag_is_md5)
-        original = Original(self._client.bucket, full, stat.size or 0, stat.etag, key)
+        original = Original(self._client.bucket, full, stat.size or 0, stat.etag, key, version)
         # A copy onto itself must replace something; what is not given stays as it was.
         self._copied(original, answer, stat, full, key, Outgoing(modified=modified, metadata=metadata), replaces=True)
 
@@ -235,7 +270,7 @@ class S3Store(BucketMethods):
 
     def combined_hash(self, key: str, stat: Stat) -> CombinedHash | None:
         """The hash of the parts' MD5s, from the etag of an object that was written in parts."""
-        if not self._quirks.etag_is_md5:
+        if not self._quirks.etag_is_md5 or isinstance(self._lister, VersionLister):
             return None
         return combined_hash(self._client, self._readable(key), key, stat, self._manner.secrets)
 
@@ -279,6 +314,14 @@ class S3Store(BucketMethods):
             raise NotSupportedError("an object needs a name", key=key)
         return self._root + key
 
+    def _located(self, key: str) -> tuple[str, Version | None]:
+        """The full key, and the version of it that is meant."""
+        if isinstance(self._lister, VersionLister):
+            version = self._lister.version_of(self._full(key), key)
+            if version is not None:
+                return version.key, version
+        return self._readable(key), None
+
     def _readable(self, key: str) -> str:
         full = self._full(key)
         if oddities(full) and not self._probes.holds_exactly(full):
@@ -287,13 +330,56 @@ class S3Store(BucketMethods):
 
     def _writable(self, key: str) -> str:
         full = self._full(key)
+        if isinstance(self._lister, VersionLister):
+            self._refuse_the_past(key)
+            self._lister.forget(full)
         if oddities(full):
             self._ensure_bucket()
             if not self._probes.keeps(full):
                 raise NotSupportedError(_UNSUPPORTED, key=key)
         return full
 
+    def _with_versions(self) -> S3Store:
+        return S3Store(
+            self._client,
+            msgspec.structs.replace(self._options, versions=True, version_deleted=True),
+            self._quirks,
+            self._root,
+            identity=self._features.identity,
+            description=self._description,
+        )
+
+    def _refuse_the_past(self, key: str) -> None:
+        if isinstance(self._lister, VersionLister) and self._lister.refuses_changes:
+            raise StoreError(READ_ONLY, key=key)
+
+    def _seen(self, stat: Stat) -> Stat:
+        """The stat as the options want it shown."""
+        return without_system(stat) if self._options.no_system_metadata else stat
+
     # Writing
+
+    def make_marker(self, key: str, modified: int) -> None:
+        """Writes the empty object that stands for a directory; `key` ends with `/`, "" is the root's own."""
+        self._refuse_the_past(key)
+        headers = metadata_headers(None, modified=modified, md5=None, content_type=content_type_of(key), key=key)
+        self._ensure_bucket()
+        target = Target(self._root + key, key, {**self._manner.headers, **headers}, PLAIN)
+        put_small(self._client, self._manner, target, [])
+
+    def has_marker(self, key: str) -> bool:
+        """True where there is an object for a directory; `key` as above."""
+        try:
+            head_of(self._client, self._root + key, key, self._manner.secrets)
+        except ObjectNotFoundError:
+            return False
+        return True
+
+    def remove_marker(self, key: str) -> None:
+        """Deletes the object for a directory; one that is missing is a success."""
+        self._refuse_the_past(key)
+        if (error := self._delete_one(key).error) is not None:
+            raise error
 
     def _target(self, key: str, how: Outgoing, *, in_parts: bool) -> Target:
         full = self._writable(key)
@@ -305,6 +391,7 @@ class S3Store(BucketMethods):
             content_type=how.content_type or content_type_of(key),
             key=key,
             dropped=self._notice,
+            system=not self._options.no_system_metadata,
         )
         headers |= upload_headers(self._client.network.upload_headers)
         self._ensure_bucket()
@@ -442,14 +529,29 @@ class S3Store(BucketMethods):
             refused = code not in {"", "NoSuchKey"}
             yield Deleted(key, error_of(Refusal(400, code, message), "failed to delete", key) if refused else None)
 
-    def _delete_one(self, key: str) -> Deleted:
+    def _delete_version(self, lister: VersionLister, key: str) -> Deleted:
+        """Deletes a version for good; where it was not listed, the newest is hidden behind a mark, as always."""
+        try:
+            self._refuse_the_past(key)
+            version = lister.version_of(self._full(key), key)
+        except ObjectNotFoundError:
+            return Deleted(key)
+        except PlaitError as error:
+            return Deleted(key, error)
+        if version is None:
+            return self._delete_one(key) if not oddities(self._full(key)) else self._delete_odd(key)
+        lister.forget(self._full(key))
+        return self._delete_one(key, version)
+
+    def _delete_one(self, key: str, version: Version | None = None) -> Deleted:
         try:
             self._client.call(
                 Request(
                     method="DELETE",
                     what="failed to delete",
-                    key=self._root + key,
+                    key=self._root + key if version is None else version.key,
                     shown=key,
+                    query=version_query(None if version is None else version.identifier),
                     headers=deletion_headers(self._options),
                     accepted=(404,),
                 )
@@ -464,6 +566,10 @@ class S3Store(BucketMethods):
         except PlaitError as error:
             return Deleted(key, error)
         return self._delete_one(key) if held else Deleted(key)
+
+
+def _size_of(expected: Stat | None) -> Stat | None:
+    return None if expected is None else Stat(expected.kind, expected.size)
 
 
 def _features(options: S3Options, quirks: Quirks, identity: str, manner: Manner, cutoff: int) -> Features:

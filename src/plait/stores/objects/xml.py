@@ -35,6 +35,18 @@ class Listed(msgspec.Struct, frozen=True):
     """What continues the listing; None at its end."""
 
 
+class Version(msgspec.Struct, frozen=True):
+    """A version of an object, or (`deletion`) what marks that it was deleted; etag and time are the server's."""
+
+    key: str
+    identifier: str
+    size: int
+    etag: str
+    stored: str
+    newest: bool
+    deletion: bool
+
+
 class Upload(msgspec.Struct, frozen=True):
     """A multipart upload under way: the full key, its identifier, and when it began (the server's text)."""
 
@@ -117,6 +129,33 @@ def parse_prefixes(document: bytes) -> list[str]:
     return [_decoded(text(element, "Prefix"), encoded=encoded) for element in root.iterfind("CommonPrefixes")]
 
 
+def parse_versions(document: bytes) -> tuple[list[Version], tuple[str, str] | None]:
+    """A page of ListObjectVersions, and the two markers of the next one. Raises ProtocolError."""
+    root = parse(document)
+    if root.tag != "ListVersionsResult":
+        raise ProtocolError("the answer is no listing of versions")
+    encoded = text(root, "EncodingType").lower() == "url"
+    versions = [
+        Version(
+            key=_decoded(text(element, "Key"), encoded=encoded),
+            identifier=text(element, "VersionId"),
+            size=_whole(text(element, "Size")) if element.tag == "Version" else 0,
+            etag=text(element, "ETag"),
+            stored=text(element, "LastModified"),
+            newest=text(element, "IsLatest").lower() == "true",
+            deletion=element.tag == "DeleteMarker",
+        )
+        for element in root
+        if element.tag in {"Version", "DeleteMarker"}
+    ]
+    if text(root, "IsTruncated").lower() != "true":
+        return versions, None
+    marker = text(root, "NextKeyMarker")
+    if not marker:
+        raise ProtocolError("the listing is cut off without saying where it goes on")
+    return versions, (_decoded(marker, encoded=encoded), text(root, "NextVersionIdMarker"))
+
+
 def parse_buckets(document: bytes) -> list[tuple[str, str]]:
     """The names of an account's buckets and when they were made. Raises ProtocolError."""
     root = parse(document)
@@ -181,6 +220,13 @@ def location(constraint: str) -> bytes:
     return (
         f'<CreateBucketConfiguration xmlns="{_NAMESPACE}"><LocationConstraint>{_escaped(constraint)}'
         "</LocationConstraint></CreateBucketConfiguration>"
+    ).encode()
+
+
+def versioning(state: str) -> bytes:
+    """The body of PutBucketVersioning."""
+    return (
+        f'<VersioningConfiguration xmlns="{_NAMESPACE}"><Status>{_escaped(state)}</Status></VersioningConfiguration>'
     ).encode()
 
 
