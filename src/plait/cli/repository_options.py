@@ -42,6 +42,11 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
+def _plain_setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    return key, value if equals else "true"
+
+
 def _show_moment(moment: int | None) -> str:
     from plait.model.values.times import show_rfc3339
 
@@ -188,7 +193,7 @@ SOURCE_OPTION: Final = Option(
 )
 FRONT_SOURCE_OPTION: Final = Option(
     "o",
-    SETTING,
+    ValueType("KEY=VALUE", _plain_setting),
     default=(),
     help="Specify extra options of the place",
     section=Section.MAIN,

@@ -199,9 +199,10 @@ class StoredFiles:
         """
         self.refuse_what_is_there()
         if isinstance(self._store, Directories):
+            own = _is_missing(self._store)
             for directory in ("", *self._layout.directories()):
                 self._store.make_directory(directory)
-            _protect(self._store, self._layout.directories())
+            _protect(self._store, self._layout.directories(), own=own)
         self._put(CONFIGURATION, config, if_absent=True)
 
     def refuse_what_is_there(self) -> None:
@@ -302,15 +303,25 @@ def _local(store: Store) -> LocalStore | None:
     return found if isinstance(found, LocalStore) else None
 
 
-def _protect(store: Store, directories: Iterable[str]) -> None:
-    """Shuts out other users, and syncs what was made, where the store is a local directory."""
+def _is_missing(store: Store) -> bool:
+    """Whether a store is a local directory that is not there yet."""
+    local = _local(store)
+    return local is not None and not os.path.lexists(local.root.path)
+
+
+def _protect(store: Store, directories: Iterable[str], *, own: bool) -> None:
+    """Shuts out other users, and syncs what was made, where the store is a local directory.
+
+    The directory itself is shut only where it is `own`; one that was there stays as open as its owner has it.
+    """
     local = _local(store)
     if local is None:
         return
     root = local.root.descriptor()
     for directory in directories:
         os.chmod(directory, _DIRECTORY_MODE, dir_fd=root)
-    os.fchmod(root, _DIRECTORY_MODE)
+    if own:
+        os.fchmod(root, _DIRECTORY_MODE)
     for name in [folder.value for folder in Folder]:
         with local.root.directory((name,)) as descriptor:
             os.fsync(descriptor)

@@ -6,10 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from plait.cli.directories import cache_directory
 from plait.cli.forms import Form, Invocation, load
 from plait.cli.fronts.go_flags import FlagError, defaults, parse
 from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, HELP, HIDDEN, Needs
-from plait.cli.fronts.plakar_words import flag_words
+from plait.cli.fronts.plakar_words import GLOBAL_WORDS, flag_words
 from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configuration_directory
 from plait.model.errors import (
     CancelledError,
@@ -120,7 +121,7 @@ def _command(values: Values, words: list[str], arguments: Sequence[str], environ
         return _help(words[1:])
     name, rest = _lookup(words)
     front = FRONT[name]
-    if name not in _TELLING_EVENTS:
+    if name not in _TELLING_EVENTS or values.quiet or values.silent or values.stdio or values.trace:
         # What lists something prints the same lines, whoever reads them.
         values = Values(values.options, {**values.parsed, "json": False}, values.given)
     form = Form(_NAME, "", front.takes, front.function, front.options)
@@ -133,7 +134,8 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
     _load_configuration(command)
     if front.needs is Needs.REPOSITORY:
         _open(command)
-    elif front.needs is Needs.LOCATION:
+    elif front.needs is Needs.LOCATION or (command.location.startswith("@") and not front.group):
+        # What is named wrongly is told also where it is of no use.
         _resolve(command)
     try:
         own, line = parse(rest, front.options)
@@ -156,6 +158,8 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         return 1
     except PlaitError as error:
         sys.stdout.flush()
+        if error.message.startswith("backend "):
+            _refuse(error.message)
         missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
         print(f"{_NAME}: {'file does not exist' if missing else error.message}", file=stream)
         return 1
@@ -283,14 +287,22 @@ def _help(words: list[str]) -> int:
 
 
 def _usage(environment: Mapping[str, str]) -> list[str]:
-    texts = {"configdir": str(configuration_directory("", environment)), "cpu": 1}
+    configuration = str(configuration_directory("", environment))
+    home = environment.get("HOME", "")
+    texts = {
+        "cachedir": str(cache_directory(environment)),
+        "config": configuration,
+        "configdir": configuration,
+        "cpu": 1,
+        "datadir": f"{environment.get('XDG_DATA_HOME') or f'{home}/.local/share'}/plakar",
+    }
     return [
         "Usage: plakar [OPTIONS] [at REPOSITORY] COMMAND [COMMAND_OPTIONS]...",
         "",
         "By default, the repository is $PLAKAR_REPOSITORY or $HOME/.plakar.",
         "",
         "OPTIONS:",
-        *defaults(GLOBAL, {"cpu": "int"}, texts=texts),
+        *defaults(GLOBAL, {"cpu": "int"}, texts=texts, says=GLOBAL_WORDS),
         "",
         "COMMANDS:",
         *_listing(),

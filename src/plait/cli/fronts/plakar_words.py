@@ -32,6 +32,17 @@ _SHARED: Final = {
     "recursive": "recursive listing",
     "cache": "path to store vfs cache, 'no' for uncached and 'vfs' for the default in memory cache",
 }
+GLOBAL_WORDS: Final = {
+    "cachedir": "cache directory",
+    "config": "configuration directory (deprecated, use -configdir instead)",
+    "configdir": "configuration directory",
+    "datadir": "data directory",
+    "json": "output events as JSON lines",
+    "keyfile": "use passphrase from key file when prompted",
+    "quiet": "no output except errors",
+    "silent": "no output at all",
+}
+"""What the options before the command are for."""
 _KLOSET: Final = "add a kloset location to include in the ptar archive (can be specified multiple times)"
 _SHOW: Final = {
     "ini": "output in INI format",

@@ -47,6 +47,11 @@ class Output:
         self.silent: Final = silent
         self._lock = Lock()
         self._drawn = ""
+        self._aside = False
+
+    def speak_aside(self) -> None:
+        """From now on says all on standard error: standard output is for what was asked for alone."""
+        self._aside = True
 
     def draw(self, line: str) -> None:
         """Shows a line at the bottom of a terminal, on standard error, in the place of the one before; "" for none."""
@@ -57,12 +62,12 @@ class Output:
 
     def result(self, text: str) -> None:
         """A line of what was asked for, on standard output; names in it may hold anything."""
-        self._print(sanitized(text) if self.front else printable(text).replace("\n", "\\n"), sys.stdout)
+        self._print(sanitized(text) if self.front else printable(text).replace("\n", "\\n"), self._out)
 
     def info(self, text: str) -> None:
         """A line of what was done."""
         if not self.quiet and not self.silent:
-            self._print(self._shown(f"info: {text}" if self.front else text), sys.stdout)
+            self._print(self._shown(f"info: {text}" if self.front else text), self._out)
 
     def warn(self, text: str) -> None:
         """A line of what a person should know."""
@@ -74,7 +79,11 @@ class Output:
 
     def plain(self, text: str, *, error: bool = False) -> None:
         """A line as it is."""
-        self._print(self._shown(text), sys.stderr if error else sys.stdout)
+        self._print(self._shown(text), sys.stderr if error else self._out)
+
+    @property
+    def _out(self) -> TextIO:
+        return sys.stderr if self._aside else sys.stdout
 
     def _shown(self, text: str) -> str:
         return text if self.front else printable(text)

@@ -66,8 +66,11 @@ def _cat(command: RepositoryCommand, word: str) -> None:
     content: Iterable[bytes] = snapshot.content(entry)
     if command.values.decompress and entry.content_type == _GZIP:
         content = _decompressed(content, path)
-    if command.values.highlight and sys.stdout.isatty():
-        _highlight(b"".join(content), path)
+    if _is_coloured(command):
+        from rich.syntax import Syntax
+
+        text = b"".join(content).decode("utf-8", "replace")
+        _highlight(text, Syntax.guess_lexer(path, text))
         return
     sys.stdout.flush()
     for chunk in content:
@@ -91,12 +94,21 @@ def _decompressed(content: Iterable[bytes], path: str) -> Iterator[bytes]:
         raise IntegrityError(f"{path}: {error}") from None
 
 
-def _highlight(content: bytes, path: str) -> None:
+def _is_coloured(command: RepositoryCommand) -> bool:
+    """Whether contents are coloured: on the front also where no person looks, as the original has it."""
+    return bool(command.values.highlight) and (command.is_front or sys.stdout.isatty())
+
+
+def _highlight(text: str, lexer: str) -> None:
+    """Prints text in the eight colours that every terminal has, and else as it is."""
     from rich.console import Console
     from rich.syntax import Syntax
 
-    text = content.decode("utf-8", "replace")
-    Console().print(Syntax(text, Syntax.guess_lexer(path, text), background_color="default"))
+    coloured = Syntax(text, lexer, theme="ansi_dark", background_color="default").highlight(text)
+    if not text.endswith("\n"):
+        # The lexer ends the last line.
+        coloured.right_crop(1)
+    Console(force_terminal=True, color_system="standard", soft_wrap=True).print(coloured, end="")
 
 
 def digest(command: RepositoryCommand) -> int:
@@ -123,7 +135,8 @@ def digest(command: RepositoryCommand) -> int:
                     command.output.result(f"{found.algorithm} ({found.path}) = {found.hexadecimal}")
         except (ObjectNotFoundError, IntegrityError, PlaitError) as error:
             command.cancellation.raise_if_cancelled()
-            command.output.error(f"digest: {error.message}")
+            named = "digest: :" if command.is_front else "digest:"
+            command.output.error(f"{named} {error.message}")
             failed += 1
     if not failed:
         return ExitCode.DONE
@@ -156,8 +169,7 @@ def diff(command: RepositoryCommand) -> int:
     except ObjectNotFoundError as error:
         if not command.is_front:
             raise
-        where = f"could not open path {error.key} in snapshot {one.label}"
-        raise ObjectNotFoundError(f"{_NO_DIFFERENCE}: {where}: file does not exist") from error
+        raise ObjectNotFoundError(f"{_NO_DIFFERENCE}: {_not_there(one, first_path, second, second_path)}") from error
     except StoreError as error:
         if command.is_front:
             error.message = f"{_NO_DIFFERENCE}: {error.message}"
@@ -165,6 +177,19 @@ def diff(command: RepositoryCommand) -> int:
     if failed:
         raise IntegrityError(f"{failed} paths could not be compared")
     return ExitCode.DONE
+
+
+def _not_there(first: Side, first_path: str, second: Side, second_path: str) -> str:
+    """What the original says of the one of two paths that is not there."""
+    side, path = second, second_path
+    try:
+        first.kind(first_path)
+    except ObjectNotFoundError:
+        side, path = first, first_path
+    if side.label == "local":
+        path = path.lstrip("/")
+        return f"could not open path {path} in snapshot local: open {path}: no such file or directory"
+    return f"could not open path {path} in snapshot {side.label}: file does not exist"
 
 
 def _open(command: RepositoryCommand, word: str) -> tuple[SnapshotReader, str]:
@@ -220,11 +245,8 @@ def _show(command: RepositoryCommand, found: Difference) -> int:
 
 def _print_lines(command: RepositoryCommand, lines: tuple[str, ...]) -> None:
     text = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
-    if command.values.highlight and sys.stdout.isatty():
-        from rich.console import Console
-        from rich.syntax import Syntax
-
-        Console().print(Syntax(text, "diff", background_color="default"))
+    if _is_coloured(command):
+        _highlight(text, "diff")
         return
     sys.stdout.flush()
     sys.stdout.buffer.write(os.fsencode(text))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.passphrases import ask_new, of_entry
 from plait.cli.repositories import RefusedError
-from plait.model.errors import AlreadyExistsError, NotSupportedError, SecretError
+from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, NotSupportedError, SecretError
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -29,6 +29,10 @@ def create(command: RepositoryCommand) -> int:
     passphrase = None if values.plaintext else _passphrase(command)
     try:
         Repository.create(place.store, passphrase, settings).close()
+    except DirectoryNotFoundError as error:
+        if error.key is None:
+            error.message = f"{place.root} {error.message}"
+        raise
     except AlreadyExistsError as error:
         if command.is_front and place.kind == "fs":
             raise AlreadyExistsError(f"directory {place.root} is not empty") from error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def info(command: RepositoryCommand) -> int:
     """Shows the repository, a snapshot, or the errors that its backup recorded."""
     words = command.invocation.words
-    if not words:
+    if not words or (command.is_front and not words[0]):
         return _show(command, _repository(command))
     snapshot, _ = open_path(command, words[0])
     if not command.values.errors:

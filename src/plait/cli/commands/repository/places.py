@@ -49,7 +49,8 @@ class _Entries:
 
     def usage(self, words: str) -> UsageError:
         """The error that shows how an action is used."""
-        return UsageError(f"Usage: {self.program} {self.word} {self.action} {words}")
+        lead = "usage" if self.action in {"check", "ping"} else "Usage"
+        return UsageError(f"{lead}: {self.program} {self.word} {self.action} {words}")
 
 
 def entries(command: RepositoryCommand) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from plait.cli.commands.repository.listing import select_now
 from plait.cli.commands.repository.maintenance import maintain_afterwards, refuse_unfit_afterwards
 from plait.cli.output.snapshots import snapshot_line, snapshot_record
@@ -13,6 +15,12 @@ from plait.repository.selection import normal_prefix
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
+    from plait.repository.selection import Query
+
+
+def _selects(asked: Query) -> bool:
+    """Whether a query has what the original asks for before it removes anything."""
+    return msgspec.structs.replace(asked, types=(), origins=(), ignored_tags=()).narrows
 
 
 def rm(command: RepositoryCommand) -> int:
@@ -21,7 +29,7 @@ def rm(command: RepositoryCommand) -> int:
     values = command.values
     words = command.invocation.words
     asked = query(values, prefixes=words if command.is_front else tuple(map(normal_prefix, words)))
-    if not asked.narrows:
+    if not asked.narrows or (command.is_front and not words and not _selects(asked)):
         raise RefusedError("no filter specified, not going to remove everything", hint="name snapshots, or filters")
     found = select_now(command, asked)
     if not found:

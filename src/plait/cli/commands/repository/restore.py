@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from plait.cli.commands.repository.listing import select_now, split_word
+from plait.cli.commands.repository.listing import NARROWED, select_now, split_word
 from plait.cli.commands.repository.trees import open_tree
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ExitCode, UsageError
 from plait.repository.configured.catalogue import Section
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.restoring.settings import Restored, RestoreSettings
     from plait.repository.restoring.target import Target
+    from plait.repository.snapshots import SnapshotReader
+
+_STREAMS: Final = {"stdout": "stdout", "stderr": "stderr"}
+"""The schemes of destinations of the front that are streams."""
 
 
 def restore(command: RepositoryCommand) -> int:
@@ -30,26 +35,51 @@ def restore(command: RepositoryCommand) -> int:
         raise UsageError("multiple snapshots found, please specify one")
     repository = command.repository
     prefix, path = split_word(words[0] if words else "")
-    found = select_now(command, _query(command, prefix))
+    asked = _query(command, prefix)
+    if command.is_front and prefix and asked != Query(prefixes=asked.prefixes, latest=True):
+        command.output.warn(NARROWED[True])
+    found = select_now(command, asked)
     if not found:
         what = f" has prefix: {prefix}" if prefix else "s found"
         raise DirectoryNotFoundError("no snapshots found" if command.is_front else f"no snapshot{what}")
     word = (values.to if command.is_front else values.output) or _default_target()
+    snapshot = repository.snapshot(found[0].identifier)
+    if command.is_front:
+        path = snapshot.follow(snapshot.resolve(path)).path if path else path
+        stream = _STREAMS.get(word.partition(":")[0]) if ":" in word else None
+        if stream is not None:
+            return _end(command, _pour(command, snapshot, path, stream))
     tree = _open(command, word)
     settings = RestoreSettings(permissions=not values.skip_permissions)
     target = _target(tree, settings)
     try:
         result = restore_tree(
-            repository.snapshot(found[0].identifier),
+            snapshot,
             target,
             path,
             settings=settings,
             listener=command.listener,
             cancellation=command.cancellation,
         )
+    except DirectoryNotFoundError as error:
+        if error.key is None and tree.store is None:
+            error.message = f"{tree.root} {error.message}"
+        raise
     finally:
         target.close()
     return _end(command, result)
+
+
+def _pour(command: RepositoryCommand, snapshot: SnapshotReader, path: str, stream: str) -> Restored:
+    """Restores contents into a stream of this process, which holds nothing else then."""
+    from plait.repository.restoring.stream import restore_contents
+
+    out = getattr(sys, stream).buffer
+    command.output.speak_aside()
+    try:
+        return restore_contents(snapshot, path, out.write, listener=command.listener, cancellation=command.cancellation)
+    finally:
+        out.flush()
 
 
 def _open(command: RepositoryCommand, word: str) -> Tree:

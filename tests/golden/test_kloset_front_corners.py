@@ -1,0 +1,139 @@
+"""What the plakar front does in corners: streams, links, filters and words that hold nothing."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from plait.cli.main import main
+
+FOLDER = Path(__file__).parent / "kloset"
+FIRST, SECOND = "2305a19d", "66ce6a90"
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the repository `plain` is; nobody writes to it."""
+    directory = tmp_path_factory.mktemp("golden")
+    with tarfile.open(FOLDER / "plain.tar.xz") as archive:
+        archive.extractall(directory, filter="data")
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def _directory(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current directory, with the repository in it."""
+    monkeypatch.chdir(unpacked)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_contents_are_restored_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    """Events go to standard error then: the original writes them into the contents."""
+    assert main(["plakar", "at", "plain", "restore", "-to", "stdout:", f"{FIRST}:docs/page.html"]) == 0
+    page, events = capfd.readouterr()
+    assert events == f"{FIRST}: OK ✓ /page.html\n"
+    assert main(["plakar", "at", "plain", "cat", f"{FIRST}:docs/page.html"]) == 0
+    assert capfd.readouterr().out == page != ""
+
+
+def test_contents_of_a_directory_are_restored_in_order(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "-quiet", "at", "plain", "restore", "-to", "stderr:", f"{FIRST}:deep"]) == 0
+    restored = capfd.readouterr().err
+    assert main(["plakar", "at", "plain", "ls", "-recursive", f"{FIRST}:deep"]) == 0
+    files = [line.split(" ", 2)[-1] for line in capfd.readouterr().out.splitlines() if " -rw" in line]
+    paths = [f"{FIRST}:/{line.split(' /', 1)[1]}" for line in files]
+    assert main(["plakar", "at", "plain", "cat", *paths]) == 0
+    assert capfd.readouterr().out == restored
+
+
+def test_a_restore_follows_links_as_listings_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tree" / "folder").mkdir(parents=True)
+    (tmp_path / "tree" / "folder" / "file").write_text("content")
+    (tmp_path / "tree" / "link").symlink_to("folder")
+    (tmp_path / "tree" / "nowhere").symlink_to("nothing")
+    assert main(["plakar", "at", "repository", "create", "-plaintext"]) == 0
+    assert main(["plakar", "at", "repository", "backup", "tree"]) == 0
+    assert main(["plakar", "at", "repository", "restore", "-to", "out", ":link"]) == 0
+    assert (tmp_path / "out" / "file").read_text() == "content"
+    capfd.readouterr()
+    assert main(["plakar", "at", "repository", "restore", "-to", "out", ":nowhere"]) == 1
+    assert capfd.readouterr().out == "plakar: file does not exist\n"
+
+
+def test_filters_beside_a_snapshot_are_warned_of(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", "plain", "restore", "-to", "stdout:", "-name", "none", FIRST]) == 1
+    assert capfd.readouterr() == (
+        "plakar: no snapshots found\n",
+        "warn: snapshot specified, filters will be ignored\n",
+    )
+
+
+def test_settings_of_a_place_without_a_value_are_true(tmp_path: Path) -> None:
+    target = str(tmp_path / "out")
+    assert main(["plakar", "at", "plain", "restore", "-o", "x", "-to", target, f"{FIRST}:docs/page.html"]) == 0
+
+
+def test_a_file_is_no_place_to_restore_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("kept")
+    assert main(["plakar", "at", "plain", "restore", "-to", str(tmp_path / "file"), FIRST]) == 1
+    assert capfd.readouterr().out == f"plakar: {tmp_path}/file is a file not a directory\n"
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_source_code_is_coloured_in_a_pipe(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    path = f"{FIRST}:docs/page.html"
+    assert main(["plakar", "at", "plain", "cat", path]) == 0
+    plain = capfd.readouterr().out
+    assert main(["plakar", "at", "plain", "cat", "-highlight", path]) == 0
+    coloured = capfd.readouterr().out
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+
+
+def test_the_path_that_is_missing_is_named_with_its_side(capfd: pytest.CaptureFixture[str]) -> None:
+    lead = "plakar: diff: could not diff pathnames: could not open path"
+    assert main(["plakar", "at", "plain", "diff", f"{FIRST}:docs/page.html", f"{SECOND}:nope"]) == 1
+    assert capfd.readouterr().out == f"{lead} /data/src/nope in snapshot {SECOND}: file does not exist\n"
+    assert main(["plakar", "at", "plain", "diff", f"{FIRST}:/data/src/docs/page.html"]) == 1
+    path = "data/src/docs/page.html"
+    reason = f"open {path}: no such file or directory"
+    assert capfd.readouterr().out == f"{lead} {path} in snapshot local: {reason}\n"
+
+
+@pytest.mark.parametrize("flags", [["-type", "fs"], ["-origin", "golden"], ["-tag", "!x"]])
+def test_nothing_is_removed_by_what_the_original_takes_for_no_filter(
+    flags: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plakar", "at", "plain", "rm", *flags]) == 1
+    assert capfd.readouterr().err == "plakar: no filter specified, not going to remove everything\n"
+
+
+def test_an_empty_word_asks_for_facts_of_the_repository(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", "plain", "info", ""]) == 0
+    assert "\nSnapshots: 3\n" in capfd.readouterr().out
+
+
+def test_quiet_lines_win_over_json(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "-quiet", "-json", "at", "plain", "check", f"{FIRST}:docs/page.html"]) == 0
+    assert capfd.readouterr().out.startswith(f"{FIRST}: check completed without errors in ")
+
+
+def test_a_store_that_is_not_configured_is_told_by_all_commands(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", "@nope", "version"]) == 1
+    assert capfd.readouterr() == ("", "plakar: could not resolve repository: @nope\n")
+
+
+def test_a_directory_that_was_there_stays_as_open_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o750)
+    for name in ("shared", "own"):
+        assert main(["plakar", "at", str(tmp_path / name), "create", "-plaintext"]) == 0
+    modes = {path: (tmp_path / path).stat().st_mode & 0o777 for path in ("shared", "shared/states", "own")}
+    assert modes == {"shared": 0o750, "shared/states": 0o700, "own": 0o700}
