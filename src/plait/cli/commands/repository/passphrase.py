@@ -101,17 +101,21 @@ def _move(command: RepositoryCommand, word: str, new: bytes) -> int:
     place = command.place(settings)
     if place.archive is not None:
         raise NotSupportedError("an archive is written in one go", hint="write one: plait ptar")
+    if place.location == command.place().location:
+        raise RefusedError(
+            f"{place.location} is the repository itself", hint="--to names a place of its own for the new one"
+        )
     name = _entry(command)
+    kept = name + _KEPT
+    places = command.catalogue.places(Section.STORES)
+    if name and kept in places:
+        raise AlreadyExistsError(f"there is an entry {kept} already", hint=f"plait store rm {kept}")
     old = command.repository
     repository = _made(command, place, old, new)
     with _copied(command, old, repository):
         if not name:
             command.output.info(f"the new repository is whole: {place.location}; {command.location} is as it was")
             return ExitCode.DONE
-        kept = name + _KEPT
-        places = command.catalogue.places(Section.STORES)
-        if kept in places:
-            raise AlreadyExistsError(f"there is an entry {kept} already", hint=f"plait store rm {kept}")
         places[kept] = dict(places[name])
         _save(command, name, settings, new)
     command.output.info(f"@{name} is the new repository, at {place.location}; the old one is @{kept}")
