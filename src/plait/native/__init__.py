@@ -16,8 +16,7 @@ Imports nothing else of Plait.
 
 from typing import Literal
 
-from plait.native.pure.copy_files import Outcome
-from plait.native.pure.scan import Scan
+from plait.native.results import Outcome, Scan
 
 IMPLEMENTATION: Literal["c", "python"]
 
@@ -31,6 +30,7 @@ try:
         entropy,
         md5_each_part,
         md5_parts,
+        open_blob,
         open_blobs,
         open_stream,
         scan,
@@ -52,6 +52,7 @@ except ImportError:
         entropy,
         md5_each_part,
         md5_parts,
+        open_blob,
         open_blobs,
         open_stream,
         scan,
@@ -70,7 +71,7 @@ else:
     IMPLEMENTATION = "c"
     if not SEALS:
         # The processor has no instructions for it.
-        from plait.native.pure import open_blobs, open_stream, seal_stream
+        from plait.native.pure import open_blob, open_blobs, open_stream, seal_stream
 
 __all__ = [
     "IMPLEMENTATION",
@@ -83,6 +84,7 @@ __all__ = [
     "entropy",
     "md5_each_part",
     "md5_parts",
+    "open_blob",
     "open_blobs",
     "open_stream",
     "scan",

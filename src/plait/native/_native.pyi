@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from plait.native.pure.content import Flag
-from plait.native.pure.copy_files import Outcome
 from plait.native.pure.fastcdc import Bytes
-from plait.native.pure.scan import Scan
 from plait.native.pure.write_file import Numbers
+from plait.native.results import Outcome, Scan
 
 SEALS: int
 
@@ -29,6 +28,7 @@ def cut_points(
 def entropy(data: Bytes, /) -> float: ...
 def md5_each_part(descriptor: int, offset: int, size: int, part_size: int, cancel: Flag | None, /) -> bytes | None: ...
 def md5_parts(descriptor: int, size: int, part_size: int, cancel: Flag | None, /) -> tuple[bytes, int]: ...
+def open_blob(key: Bytes | None, record_size: int, compressed: bool, stored: Bytes, limit: int, /) -> bytes | None: ...
 def open_blobs(
     key: Bytes | None,
     record_size: int,

@@ -10,6 +10,7 @@ static PyMethodDef methods[] = {
     {"entropy", plait_entropy, METH_VARARGS, NULL},
     {"md5_each_part", plait_md5_each_part, METH_VARARGS, NULL},
     {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
+    {"open_blob", plait_open_blob, METH_VARARGS, NULL},
     {"open_blobs", plait_open_blobs, METH_VARARGS, NULL},
     {"open_stream", plait_open_stream, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},

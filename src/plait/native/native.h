@@ -111,6 +111,7 @@ PyObject *plait_md5_each_part(PyObject *module, PyObject *arguments);
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 
 /* open_blobs.c */
+PyObject *plait_open_blob(PyObject *module, PyObject *arguments);
 PyObject *plait_open_blobs(PyObject *module, PyObject *arguments);
 
 /* tree_shape.c */

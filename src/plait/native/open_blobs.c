@@ -1,4 +1,4 @@
-/* Opening many small blobs of a repository at once, without the GIL: each decrypted and decompressed, into one place. */
+/* Opening blobs of a repository: decrypted and decompressed, many small ones at once into one place, or one by itself. */
 
 #include "native.h"
 
@@ -7,6 +7,7 @@
 
 enum { DAMAGED = -1, NO_ROOM = -2 };
 enum { EXPANSION = 255 }; /* what LZ4 makes of a byte at most */
+enum { ALONE = 16 * 1024 }; /* bytes from which on other threads may run meanwhile */
 
 typedef struct {
     uint64_t offset, length, limit;
@@ -54,6 +55,14 @@ decrypted(Work *work, const uint8_t *blob, size_t *size)
     return work->scratch;
 }
 
+/* How long what is in a stream of so many bytes may be. */
+static uint64_t
+longest_inside(const Work *work, size_t size, uint64_t limit)
+{
+    uint64_t longest = work->compressed ? (uint64_t)size * EXPANSION : size;
+    return longest < limit ? longest : limit;
+}
+
 /* Puts one blob where the last one ended; its length, or what is in the way. */
 static int64_t
 open_one(Work *work, const Span *span)
@@ -66,10 +75,7 @@ open_one(Work *work, const Span *span)
     if (stream == NULL) {
         return DAMAGED;
     }
-    uint64_t longest = work->compressed ? (uint64_t)size * EXPANSION : size;
-    if (longest > span->limit) {
-        longest = span->limit;
-    }
+    uint64_t longest = longest_inside(work, size, span->limit);
     int fits = longest <= room;
     size_t most = fits ? (size_t)longest : room;
     if (work->compressed) {
@@ -104,10 +110,19 @@ open_all(Work *work, const char *spans, char *lengths, size_t count)
 
 /* Refuses what does not fit together; false with an exception set. */
 static int
-fitting(const Py_buffer *key, Py_ssize_t record, const Py_buffer *spans)
+is_usable(const Py_buffer *key, Py_ssize_t record)
 {
     if (key->obj != NULL && (key->len != 32 || record <= 0 || record > PY_SSIZE_T_MAX / 2)) {
         PyErr_SetString(PyExc_ValueError, "the key has to have 32 bytes, and records some");
+        return 0;
+    }
+    return 1;
+}
+
+static int
+fitting(const Py_buffer *key, Py_ssize_t record, const Py_buffer *spans)
+{
+    if (!is_usable(key, record)) {
         return 0;
     }
     if (spans->len % (Py_ssize_t)sizeof(Span) != 0) {
@@ -153,4 +168,57 @@ plait_open_blobs(PyObject *Py_UNUSED(module), PyObject *arguments)
     PyBuffer_Release(&spans);
     PyBuffer_Release(&place);
     return lengths;
+}
+
+/* Opens all of `stored`; None where it is damaged or too long, NULL with an exception set. */
+static PyObject *
+open_whole(Work *work, uint64_t limit)
+{
+    uint64_t longest = longest_inside(work, work->size, limit);
+    PyObject *plain = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)longest);
+    if (plain == NULL) {
+        return NULL;
+    }
+    work->at = (uint8_t *)PyBytes_AsString(plain);
+    work->end = work->at + longest;
+    Span span = {0, work->size, longest};
+    PyThreadState *state = work->size >= ALONE ? PyEval_SaveThread() : NULL;
+    int64_t length = open_one(work, &span);
+    free(work->scratch);
+    if (state != NULL) {
+        PyEval_RestoreThread(state);
+    }
+    if (length == (int64_t)longest) {
+        return plain;
+    }
+    PyObject *result =
+        length < 0 ? Py_NewRef(Py_None) : PyBytes_FromStringAndSize(PyBytes_AsString(plain), (Py_ssize_t)length);
+    Py_DECREF(plain);
+    return result;
+}
+
+PyObject *
+plait_open_blob(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Work work = {0};
+    Py_buffer key = {0}, stored;
+    Py_ssize_t record, limit;
+    PyObject *plain = NULL;
+    if (!PyArg_ParseTuple(arguments, "z*npy*n:open_blob", &key, &record, &work.compressed, &stored, &limit)) {
+        return NULL;
+    }
+    if (limit < 0) {
+        PyErr_SetString(PyExc_ValueError, "a limit cannot be negative");
+    } else if (is_usable(&key, record)) {
+        work.key = key.buf;
+        work.record = (size_t)record;
+        work.stored = stored.buf;
+        work.size = (size_t)stored.len;
+        plain = open_whole(&work, (uint64_t)limit);
+    }
+    if (key.obj != NULL) {
+        PyBuffer_Release(&key);
+    }
+    PyBuffer_Release(&stored);
+    return plain;
 }

@@ -45,6 +45,11 @@ def opened(
     return found
 
 
+def opened_alone(module: ModuleType, blob: bytes, limit: int, *, key: bytes | None, compressed: bool) -> bytes | None:
+    plain: bytes | None = module.open_blob(key, RECORD, compressed, blob, limit)
+    return plain
+
+
 def sealed(plain: bytes) -> bytes:
     secret = os.urandom(32 + 12 * -(-len(plain) // RECORD))
     return native.seal_stream(KEY, secret, plain, RECORD)
@@ -74,7 +79,15 @@ def test_frames_of_all_kinds(chosen: ModuleType, *, linked: bool, checked: bool,
 def test_blobs_as_repositories_store_them(chosen: ModuleType, *, compressed: bool, encrypted: bool) -> None:
     streams = [lz4.frame.compress(plain, content_checksum=True) if compressed else plain for plain in PLAINS]
     blobs = [(sealed(stream) if encrypted else stream, 1 << 20) for stream in streams]
-    assert opened(chosen, blobs, key=KEY if encrypted else None, compressed=compressed) == list(PLAINS)
+    key = KEY if encrypted else None
+    assert opened(chosen, blobs, key=key, compressed=compressed) == list(PLAINS)
+    for (blob, _), plain in zip(blobs, PLAINS, strict=True):
+        assert opened_alone(chosen, blob, 1 << 20, key=key, compressed=compressed) == plain
+        assert opened_alone(chosen, blob, len(plain), key=key, compressed=compressed) == plain
+        if compressed and plain:
+            assert opened_alone(chosen, blob, len(plain) - 1, key=key, compressed=compressed) is None
+        if compressed or encrypted:
+            assert opened_alone(chosen, blob[:-1], 1 << 20, key=key, compressed=compressed) is None
 
 
 def test_a_damaged_blob_harms_no_other(chosen: ModuleType) -> None:
@@ -102,6 +115,9 @@ def test_arguments_that_cannot_be(chosen: ModuleType) -> None:
     for key, record, spans in ((b"short", 1, b""), (KEY, 0, b""), (None, 0, b"1234567")):
         with pytest.raises(ValueError, match=r"32 bytes|three uint64"):
             chosen.open_blobs(key, record, True, b"", spans, place)
+    for key, record, limit in ((b"short", 1, 0), (KEY, 0, 0), (None, 0, -1)):
+        with pytest.raises(ValueError, match=r"32 bytes|negative"):
+            chosen.open_blob(key, record, True, b"", limit)
 
 
 def test_altered_frames_come_to_the_same_in_both() -> None:

@@ -9,8 +9,8 @@ from plait.native.pure.entropy import entropy
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
-from plait.native.pure.open_blobs import open_blobs
-from plait.native.pure.scan import Scan, scan, scan_below, scan_pages
+from plait.native.pure.open_blobs import open_blob, open_blobs
+from plait.native.pure.scan import scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
 from plait.native.pure.whirlpool import whirlpool
@@ -18,7 +18,6 @@ from plait.native.pure.write_file import write_file
 from plait.native.pure.write_files import write_files
 
 __all__ = [
-    "Scan",
     "allocate",
     "copy_files",
     "copy_range",
@@ -26,6 +25,7 @@ __all__ = [
     "entropy",
     "md5_each_part",
     "md5_parts",
+    "open_blob",
     "open_blobs",
     "open_stream",
     "scan",

@@ -1,4 +1,4 @@
-"""Opening many small blobs of a repository at once: through `lz4`, and OpenSSL as in `gcm_siv`."""
+"""Opening blobs of a repository, one or many: through `lz4`, and OpenSSL as in `gcm_siv`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def open_blobs(
 
     Raises ValueError where the lengths of the arguments cannot be.
     """
-    if key is not None and (len(key) != 32 or record_size < 1):
-        raise ValueError("the key has to have 32 bytes, and records some")
+    _refuse_key(key, record_size)
     raw = bytes(spans)
     if len(raw) % _SPAN:
         raise ValueError("spans hold three uint64 for each blob")
@@ -60,12 +59,38 @@ def open_blobs(
     return lengths.tobytes()
 
 
+def open_blob(
+    key: Bytes | None,
+    record_size: int,
+    compressed: bool,  # noqa: FBT001  (positional in C)
+    stored: Bytes,
+    limit: int,
+    /,
+) -> bytes | None:
+    """Decrypts and decompresses one blob, as `open_blobs`; None where it is damaged, or longer than `limit` inside.
+
+    Raises ValueError where the lengths of the arguments cannot be.
+    """
+    _refuse_key(key, record_size)
+    if limit < 0:
+        raise ValueError("a limit cannot be negative")
+    stream = _decrypted(key, record_size, memoryview(stored))
+    if stream is None:
+        return None
+    plain = _decompressed(stream, limit) if compressed else bytes(stream)
+    return None if plain is None or len(plain) > limit else plain
+
+
+def _refuse_key(key: Bytes | None, record_size: int) -> None:
+    if key is not None and (len(key) != 32 or record_size < 1):
+        raise ValueError("the key has to have 32 bytes, and records some")
+
+
 def _open_one(
     key: Bytes | None, record_size: int, blob: memoryview, target: memoryview, limit: int, *, compressed: bool
 ) -> int:
-    try:
-        stream = blob if key is None else memoryview(open_stream(key, blob, record_size))
-    except ValueError:
+    stream = _decrypted(key, record_size, blob)
+    if stream is None:
         return DAMAGED
     longest = min(_EXPANSION * len(stream) if compressed else len(stream), limit)
     trouble = DAMAGED if longest <= len(target) else NO_ROOM
@@ -74,6 +99,13 @@ def _open_one(
         return trouble
     target[: len(plain)] = plain
     return len(plain)
+
+
+def _decrypted(key: Bytes | None, record_size: int, blob: memoryview) -> memoryview | None:
+    try:
+        return blob if key is None else memoryview(open_stream(key, blob, record_size))
+    except ValueError:
+        return None
 
 
 def _decompressed(frame: memoryview, longest: int) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from plait.native import open_blobs
+from plait.native import open_blob, open_blobs
 from plait.repository.format import frames
 from plait.repository.format.compression import Compression, compress, decompress
 from plait.repository.format.encryption import Cipher
@@ -54,21 +54,34 @@ class Codec(msgspec.Struct, frozen=True):
 
         Raises IntegrityError where it is damaged or longer.
         """
+        longest = structure_limit(len(stored)) if limit is None else limit
+        stream_key = self._stream_key
+        if stream_key is not None:
+            plain = open_blob(*stream_key, self.compression is not None, stored, longest)
+            if plain is not None:
+                return plain
+        # What is unusual, and what is damaged, of which this way says how.
         stream = stored if self.cipher is None else self.cipher.decrypt(stored)
         if self.compression is None:
             return stream
-        return decompress(self.compression, stream, structure_limit(len(stored)) if limit is None else limit)
+        return decompress(self.compression, stream, longest)
 
     def decode_all(self, stored: bytes, spans: bytes, place: memoryview) -> Sequence[int]:
         """Decodes many blobs of `stored` into `place`, as `native.open_blobs` does.
 
         A negative length may mean anything: `decode` says what is the matter. It decodes what is unusual, too.
         """
-        stream_key = (None, 0) if self.cipher is None else self.cipher.stream_key
-        if stream_key is None or self.compression not in {None, Compression.LZ4}:
+        stream_key = self._stream_key
+        if stream_key is None:
             return [-1] * (len(spans) // _SPAN)
-        key, record_size = stream_key
-        return array("q", open_blobs(key, record_size, self.compression is not None, stored, spans, place))
+        return array("q", open_blobs(*stream_key, self.compression is not None, stored, spans, place))
+
+    @property
+    def _stream_key(self) -> tuple[bytes | None, int] | None:
+        """What `native.open_blob` takes for a key; None where it does not know this repository's algorithms."""
+        if self.compression not in {None, Compression.LZ4}:
+            return None
+        return (None, 0) if self.cipher is None else self.cipher.stream_key
 
     def wrap(self, resource: Resource, version: int, payload: bytes) -> bytes:
         """A stored file with `payload` in it, which is encoded already."""
