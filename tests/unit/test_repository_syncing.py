@@ -13,7 +13,7 @@ import pytest
 from plait.engine.workers import Cancellation
 from plait.model.errors import StoreError
 from plait.repository.checking.checking import check
-from plait.repository.events import Done, Event, Expected
+from plait.repository.events import Done, Ended, Event, Expected
 from plait.repository.files import StoredFiles
 from plait.repository.format import configuration as configurations
 from plait.repository.format.configuration import Chunking, Configuration, Hashing
@@ -26,6 +26,7 @@ from plait.repository.syncing.hands import Chunk, Hands, Wanted
 from plait.repository.syncing.learning import Lesson, learn
 from plait.repository.syncing.pairs import Pairs
 from plait.repository.syncing.settings import Direction, Outcome, Planned, SyncSettings
+from plait.repository.syncing.small import LARGEST
 from plait.repository.syncing.syncing import Sync
 from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
 from plait.repository.writing import Writer
@@ -298,7 +299,22 @@ def test_whenever_the_peer_fails_what_it_lists_is_whole(tmp_path: Path) -> None:
     assert (listed[0], listed[-1]) == (0, 2)
 
 
-def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_path: Path) -> None:
+def test_what_was_read_is_told_whoever_read_it(tmp_path: Path) -> None:
+    tree, own = tmp_path / "tree", tmp_path / "own"
+    for directory in (tree, own):
+        directory.mkdir()
+    lay_tree(tree)
+    (tree / "sub/large").unlink()
+    events: list[Event] = []
+    with Repository.create(LocalStore(own), None) as source, Repository.create(MemoryStore(), None) as peer:
+        source.backup([str(tree)])
+        Sync(source, peer, ("here", "there"), SyncSettings(), lambda _: None, events.append).run(Direction.TO, Query())
+    (ended,) = [event for event in events if isinstance(event, Ended)]
+    assert 50_000 < ended.read < 1_000_000
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_path: Path, whole: bool) -> None:
     tree, own, other = tmp_path / "tree", tmp_path / "own", tmp_path / "other"
     for directory in (tree, own, other):
         directory.mkdir()
@@ -306,7 +322,8 @@ def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_
     with Repository.create(LocalStore(own), None) as source, Repository.create(LocalStore(other), None) as peer:
         saved = source.backup([str(tree)]).snapshot
         removed = peer.backup([str(tree)]).snapshot
-        chunk = (source.reader.blobs.object(source.snapshot(saved).entry(f"{tree}/middle").object).chunks or ())[0]
+        mac = source.snapshot(saved).entry(f"{tree}/middle").object
+        chunk = (source.reader.blobs.object(mac).chunks or ())[0]
         features = source.files.store.features
         with Hands(source.reader.blobs, features, peer.codec, peer.index, Cancellation()) as hands:
             hands.start()
@@ -317,8 +334,14 @@ def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_
                 Writer(peer.writable_files, peer.codec, peer.index, lock) as writer,
             ):
                 hands.sink = writer
-                (carried,) = hands.carry([Wanted(chunk.content_mac, chunk.length)])
-                assert isinstance(carried, Chunk)
+                if whole:
+                    (content,) = hands.contents([Wanted(mac, 50_000)], LARGEST)
+                    assert (content.mac, content.error, content.plain) == (mac, None, None)
+                else:
+                    (carried,) = hands.carry([Wanted(chunk.content_mac, chunk.length)])
+                    assert isinstance(carried, Chunk)
                 hands.finish()
                 writer.publish()
-        assert peer.index.holds(Resource.CHUNK, carried.peer)
+        data = source.reader.blobs.chunk(chunk.content_mac, chunk.length)
+        assert peer.index.holds(Resource.CHUNK, peer.codec.mac(data))
+        assert peer.reader.blobs.chunk(peer.codec.mac(data), chunk.length) == data

@@ -26,6 +26,8 @@ LARGEST: Final = 24 << 20
 _ATTEMPTS: Final = 4
 _CAPACITY: Final = LARGEST + (4 << 20)
 _FIRST_PADDING: Final = 4 << 10
+_HUGE_PAGES: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)
+"""Where the system has them."""
 
 
 class Packed(NamedTuple):
@@ -48,6 +50,9 @@ class Packing:
         # Straight from the system: what an allocator has many threads fill and free it hardly ever gives back.
         # Private: shared memory cannot grow, and processes forked meanwhile would hold it.
         self._body = mmap.mmap(-1, _CAPACITY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if _HUGE_PAGES is not None:
+            # Else the faults of its pages cost more than what is copied into them.
+            self._body.madvise(_HUGE_PAGES)
         self.size = 0
         """Bytes of blobs so far, padding included."""
         self._records = bytearray()

@@ -81,6 +81,15 @@ class Glance(NamedTuple):
     attributes: tuple[str, ...]
 
 
+class Shape(NamedTuple):
+    """The part of a `Glance` that says what kind of path an entry is of."""
+
+    name: str
+    mode: int
+    size: int
+    object: bytes
+
+
 def info(found: FileInfo) -> bytes:
     """The bytes of a `FileInfo`."""
     return b"".join(
@@ -180,6 +189,26 @@ def glance(plain: bytes) -> Glance | None:
         return None
     end = at + len(_FLAGS)
     return _rest(plain, end + len(_SUMMARY), (name, plain[start:end], mode, size, time // 1_000_000_000))
+
+
+def beginning(parent: str) -> bytes:
+    """What the entries of a directory have before their names, but for their first byte."""
+    return _ENTRY_BEGINNING + text(parent) + _INFO + _INFO_BEGINNING
+
+
+def shape(plain: bytes, beginning: bytes) -> Shape | None:
+    """What an entry says of its path, of one that is known to be what was written; None where it is unusual."""
+    if not plain.startswith(beginning, 1):
+        return None
+    name, at = msgpack.read_text(plain, 1 + len(beginning))
+    if len(plain) < at + _SIZE_AND_MODE.size:
+        return None
+    size_key, size, mode_key, mode, _ = _SIZE_AND_MODE.unpack_from(plain, at)
+    start = plain.find(_OBJECT, at) + len(_OBJECT)
+    if (size_key, mode_key) != (_SIZE_KEY, _MODE_KEY) or start < len(_OBJECT) or len(plain) < start + MAC_SIZE:
+        return None
+    # One of two may be a part of a text.
+    return None if plain.find(_OBJECT, start) >= 0 else Shape(name, mode, size, plain[start : start + MAC_SIZE])
 
 
 def _rest(plain: bytes, at: int, known: tuple[str, bytes, int, int, int]) -> Glance | None:

@@ -21,11 +21,13 @@ from plait.repository.format.chunking import Chunker
 from plait.repository.format.entries import XattrEntry
 from plait.repository.format.headers import CONTENT_TYPE_INDEX, DIRPACK_INDEX, SUMMARY_INDEX, Index, Roots
 from plait.repository.format.objects import Object
+from plait.repository.format.packed import Shape
 from plait.repository.format.resources import NO_MAC, Resource
 from plait.repository.syncing.hands import Damaged, Wanted
+from plait.repository.syncing.objects import NO_SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from plait.engine.workers import Cancellation
     from plait.repository.events import Listener
@@ -53,6 +55,7 @@ class _Record(NamedTuple):
     mac: bytes
     plain: bytes
     path: str
+    shape: Shape
 
 
 class SnapshotCopy:
@@ -206,11 +209,13 @@ class SnapshotCopy:
 
     def _records(self, path: str, content: Iterable[bytes]) -> Iterator[_Record]:
         prefix = path.rstrip("/")
+        beginning = packed.beginning(path)
         mac_of = self._source.codec.mac
+        shape = packed.shape
         try:
             for plain, mac in dirpacks.split(content):
                 if mac_of(plain) == mac:
-                    yield _Record(mac, plain, prefix)
+                    yield _Record(mac, plain, prefix, shape(plain, beginning) or _shape(plain))
                 else:
                     self._damaged(path, f"an entry of {path} is not the one that its list names")
         except IntegrityError as error:
@@ -220,12 +225,11 @@ class SnapshotCopy:
         """The list of a directory in the peer; none where an entry is missing."""
         parts, names, kinds, size = [], [], bytearray(), 0
         for record in records:
-            entry = self._made.get(record.mac)
-            if entry is None:
+            made = self._made.get(record.mac)
+            if made is None:
                 return
-            plain, made, mode, name, length = entry
-            is_directory = bool(mode & entries.MODE_DIRECTORY)
-            parts.append(dirpacks.pack(plain, made, is_directory=is_directory))
+            name, mode, length, _ = record.shape
+            parts.append(dirpacks.pack(*made, is_directory=bool(mode & entries.MODE_DIRECTORY)))
             names.append(name)
             kinds.append(kind := _kind(mode))
             size += length if kind is Kind.FILE else 0
@@ -244,51 +248,48 @@ class SnapshotCopy:
                     self._lost.add(answer.mac)
                     self._damaged(paths[answer.mac], answer.error)
                 else:
-                    records.append(_Record(answer.mac, answer.data, ""))
+                    records.append(_Record(answer.mac, answer.data, "", _shape(answer.data)))
             self._entries(records)
 
     def _entries(self, records: Sequence[_Record]) -> None:
         """Puts entries into the peer, their contents first."""
-        self._made: dict[bytes, tuple[bytes, bytes, int, str, int]] = {}
-        seen = []
+        self._made: dict[bytes, tuple[bytes, bytes]] = {}
+        known = self._pairs.get
         wanted: dict[bytes, list[str]] = defaultdict(list)
+        sizes: dict[bytes, int] = {}
         for record in records:
-            glance = packed.glance(record.plain)
-            if glance is None:
-                entry = entries.read(record.plain)
-                info = entry.file_info
-                facts = info.mode, info.name, info.size, entry.object
-            else:
-                facts = glance.mode, glance.name, glance.size, glance.object
-            seen.append((record, facts))
-            mac = facts[3]
-            if mac != NO_MAC and self._pairs.get(Resource.OBJECT, mac) is None:
-                path = f"{record.path}/{facts[1]}"
+            name, _, size, mac = record.shape
+            if mac != NO_MAC and known(Resource.OBJECT, mac) is None:
+                path = f"{record.path}/{name}"
                 wanted[mac].append(path)
-                if facts[2] >= _LONG:
-                    self._told[path] = facts[2]
-        self._carry(wanted)
-        for record, (mode, name, size, mac) in seen:
-            plain = record.plain
+                sizes[mac] = size
+                if size >= _LONG:
+                    self._told[path] = size
+        self._carry(wanted, sizes)
+        mac_of = self._codec.mac
+        for record in records:
+            plain, mac = record.plain, record.shape.object
             if mac != NO_MAC:
-                made = self._pairs.get(Resource.OBJECT, mac)
+                made = known(Resource.OBJECT, mac)
                 if made is None:
                     self._lost.add(record.mac)
                     continue
                 plain = self._with_object(plain, mac, made)
-            own = self._hands.put(Resource.VFS_ENTRY, plain)
-            self._pairs.set(Resource.VFS_ENTRY, record.mac, own)
-            self._made[record.mac] = plain, own, mode, name, size
+            own = mac_of(plain)
+            if known(Resource.VFS_ENTRY, record.mac) != own:
+                self._hands.put(Resource.VFS_ENTRY, plain, own)
+                self._pairs.set(Resource.VFS_ENTRY, record.mac, own)
+            self._made[record.mac] = plain, own
 
-    def _carry(self, wanted: dict[bytes, list[str]]) -> None:
-        """Carries the objects at paths; those that cannot be are named."""
+    def _carry(self, wanted: dict[bytes, list[str]], sizes: Mapping[bytes, int] = NO_SIZES) -> None:
+        """Carries the objects at paths, whose contents have so many bytes; those that cannot be are named."""
 
         def carried(mac: bytes, size: int) -> None:
             path = wanted[mac][0]
             if path in self._told:
                 self._listener(Carried(self._snapshot, path, size))
 
-        for mac, error in self._objects.carry(wanted, carried).items():
+        for mac, error in self._objects.carry(wanted, carried, sizes).items():
             for path in wanted[mac]:
                 self._damaged(path, error, mac)
 
@@ -341,6 +342,13 @@ _INDEXES: Final = {
     SUMMARY_INDEX: (btrees.INDEX, Resource.VFS_SUMMARY),
 }
 """The trees of a snapshot by name: of which kind, and what their values are."""
+
+
+def _shape(plain: bytes) -> Shape:
+    """What any entry says of its path. Raises IntegrityError."""
+    entry = entries.read(plain)
+    found = entry.file_info
+    return Shape(found.name, found.mode, found.size, entry.object)
 
 
 def _kind(mode: int) -> Kind:

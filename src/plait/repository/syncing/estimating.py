@@ -19,7 +19,7 @@ from plait.repository.syncing.hands import Damaged, Wanted
 from plait.repository.syncing.objects import Objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from plait.repository.blobs import Blobs
     from plait.repository.format.objects import Chunk
@@ -53,9 +53,11 @@ class EstimatedObjects(Objects):
         self._seen: set[bytes] = set()
         self._start()
 
-    def carry(self, wanted: Collection[bytes], carried: Callable[[bytes, int], None]) -> dict[bytes, str]:
+    def carry(
+        self, wanted: Collection[bytes], carried: Callable[[bytes, int], None], sizes: Mapping[bytes, int]
+    ) -> dict[bytes, str]:
         """As in `Objects`; damage in contents is not found."""
-        del carried
+        del carried, sizes
         failed: dict[bytes, str] = {}
         for answer in self._hands.read(Resource.OBJECT, map(Wanted, wanted)):
             if isinstance(answer, Damaged):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
@@ -10,9 +11,10 @@ from plait.repository.blobs import Located, Region, regions
 from plait.repository.crew import Crew, crew_for
 from plait.repository.format.merging import Place
 from plait.repository.format.resources import Resource
+from plait.repository.syncing.small import Renamed, Renaming, Small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from plait.engine.workers import Cancellation
     from plait.repository.blobs import BlobIndex, Blobs
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _MOST_BLOBS: Final = 160
 """Of one task: so many fit into a pipe, so that the next task waits at the process."""
+_MOST_CONTENT: Final = 4 << 20
+"""Bytes of small contents of one task."""
 _MOST_PLAIN: Final = 256 << 10
 """Bytes of blobs that are encoded by one task."""
 
@@ -79,7 +83,10 @@ class Chunk(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """Blobs of one kind that lie together. `for_peer`: they are to be made blobs of the peer at once."""
+    """Blobs of one kind that lie together. `for_peer`: they are to be made blobs of the peer at once.
+
+    `largest`: of objects that are, bytes of those that are small contents.
+    """
 
     resource: int
     packfile: bytes
@@ -88,6 +95,7 @@ class _Task(NamedTuple):
     blobs: list[tuple[bytes, int, int, int | None]]
     """Identifier, offset in the packfile, stored bytes, plain bytes."""
     for_peer: bool
+    largest: int = 0
 
 
 class _Plains(NamedTuple):
@@ -100,12 +108,19 @@ class _Encoded(NamedTuple):
     blobs: list[tuple[int, bytes, bytes]]
 
 
+class _Smalls(NamedTuple):
+    found: list[Small]
+    received: int
+    process: int
+
+
 class _Answer(NamedTuple):
     resource: int
     found: list[tuple[bytes, bytes, bytes | None, str | None]]
     """Identifier; then either the plain bytes, or the peer's identifier and, unless it has the blob, the encoded bytes;
     or why the blob cannot be had."""
-    for_peer: bool
+    received: int
+    process: int
 
 
 class Hands:
@@ -129,10 +144,11 @@ class Hands:
         self._codec = codec
         self._index = index
         self._cancellation = cancellation
-        self._crew: Crew[_Task | _Plains, _Answer | _Encoded] = (
+        self._crew: Crew[_Task | _Plains, _Answer | _Smalls | _Encoded] = (
             crew_for(features, self._work, cancellation) if processes else Crew(self._work, 1, cancellation)
         )
-        self._answers: deque[_Answer] = deque()
+        self._answers: deque[_Answer | _Smalls] = deque()
+        self._process = os.getpid()
         self._open = 0
         self._plains: list[tuple[int, bytes, bytes]] = []
         self._plain_size = 0
@@ -142,9 +158,12 @@ class Hands:
         """Starts the processes, before anything of the caller's holds a lock that they would keep."""
         self._crew.start()
 
-    def put(self, resource: int, plain: bytes) -> bytes:
-        """Has a blob encoded and put into the peer unless it is there; its identifier. Raises what storing raises."""
-        mac = self._codec.mac(plain)
+    def put(self, resource: int, plain: bytes, mac: bytes = b"") -> bytes:
+        """Has a blob encoded and put into the peer unless it is there; its identifier, which may be given.
+
+        Raises what storing raises.
+        """
+        mac = mac or self._codec.mac(plain)
         if self.sink.claim(resource, mac):
             self._plains.append((resource, mac, plain))
             self._plain_size += len(plain)
@@ -164,23 +183,44 @@ class Hands:
     def read(self, resource: Resource, wanted: Iterable[Wanted]) -> Iterator[Plain | Damaged]:
         """Blobs of the source, in the order in which they lie. Raises the store's errors."""
         for answer in self._run(self._tasks(resource, wanted, for_peer=False)):
-            for mac, data, _, error in answer.found:
-                yield Plain(mac, data) if error is None else Damaged(mac, error)
+            if isinstance(answer, _Answer):
+                for mac, data, _, error in answer.found:
+                    yield Plain(mac, data) if error is None else Damaged(mac, error)
 
     def carry(self, wanted: Iterable[Wanted]) -> Iterator[Chunk | Damaged]:
         """Chunks of the source, which are put into the peer. Raises the store's errors, and what storing raises."""
         for answer in self._run(self._tasks(Resource.CHUNK, wanted, for_peer=True)):
+            if not isinstance(answer, _Answer):
+                continue
             for mac, peer, encoded, error in answer.found:
-                if error is not None:
-                    yield Damaged(mac, error)
-                    continue
-                if encoded is None:
-                    if not self._index.places(Resource.CHUNK, peer) and (trouble := self._fetch(mac, peer)):
-                        yield Damaged(mac, trouble)
+                trouble = error or self._take_over(Renamed(mac, peer, encoded))
+                yield Damaged(mac, trouble) if trouble else Chunk(mac, peer)
+
+    def contents(self, wanted: Iterable[Wanted], largest: int) -> Iterator[Small]:
+        """Objects of the source, of which the small contents are put into the peer with their chunks.
+
+        `size` of what is wanted: of the contents. `largest`: bytes of those that are small. Raises as `carry`.
+        """
+        for answer in self._run(self._tasks(Resource.OBJECT, wanted, for_peer=True, largest=largest)):
+            if not isinstance(answer, _Smalls):
+                continue
+            for small in answer.found:
+                if small.peer:
+                    trouble = "" if small.chunk is None else self._take_over(small.chunk)
+                    if trouble:
+                        yield Small(small.mac, error=trouble)
                         continue
-                elif self.sink.claim(Resource.CHUNK, peer):
-                    self.sink.add_encoded(Resource.CHUNK, peer, encoded)
-                yield Chunk(mac, peer)
+                    if self.sink.claim(Resource.OBJECT, small.peer):
+                        self.sink.add_encoded(Resource.OBJECT, small.peer, small.encoded)
+                yield small
+
+    def _take_over(self, chunk: Renamed) -> str:
+        """Puts a chunk into the peer unless it is there; why it cannot be had, or ""."""
+        if chunk.encoded is None:
+            return "" if self._index.places(Resource.CHUNK, chunk.peer) else self._fetch(chunk.mac, chunk.peer)
+        if self.sink.claim(Resource.CHUNK, chunk.peer):
+            self.sink.add_encoded(Resource.CHUNK, chunk.peer, chunk.encoded)
+        return ""
 
     def _fetch(self, mac: bytes, peer: bytes) -> str:
         """Puts a chunk that the peer had when the processes began, and has no more; why it cannot be had, or ""."""
@@ -190,25 +230,29 @@ class Hands:
             return error.message
         return ""
 
-    def _tasks(self, resource: Resource, wanted: Iterable[Wanted], *, for_peer: bool) -> Iterator[_Task]:
+    def _tasks(
+        self, resource: Resource, wanted: Iterable[Wanted], *, for_peer: bool, largest: int = 0
+    ) -> Iterator[_Task]:
         located, unplaced = [], []
         for one in wanted:
             places = self._source.index.places(resource, one.mac)
             if places:
                 located.append(Located(places[0], one))
             else:
-                unplaced.append((one.mac, 0, 0, one.size))
+                unplaced.append((one.mac, 0, 0, None if largest else one.size))
         for region in regions(located):
-            for start in range(0, len(region.items), _MOST_BLOBS):
-                part = region.items[start : start + _MOST_BLOBS]
+            for part in _parts(region.items, largest):
                 first = part[0].place.offset
                 end = max(item.place.offset + item.place.length for item in part)
-                blobs = [(item.wanted.mac, item.place.offset, item.place.length, item.wanted.size) for item in part]
-                yield _Task(resource, region.packfile, first, end - first, blobs, for_peer)
+                blobs = [
+                    (item.wanted.mac, item.place.offset, item.place.length, None if largest else item.wanted.size)
+                    for item in part
+                ]
+                yield _Task(resource, region.packfile, first, end - first, blobs, for_peer, largest)
         for start in range(0, len(unplaced), _MOST_BLOBS):
-            yield _Task(resource, b"", 0, 0, unplaced[start : start + _MOST_BLOBS], for_peer)
+            yield _Task(resource, b"", 0, 0, unplaced[start : start + _MOST_BLOBS], for_peer, largest)
 
-    def _run(self, tasks: Iterable[_Task]) -> Iterator[_Answer]:
+    def _run(self, tasks: Iterable[_Task]) -> Iterator[_Answer | _Smalls]:
         for task in tasks:
             self._cancellation.raise_if_cancelled()
             self._open += 1
@@ -240,13 +284,30 @@ class Hands:
                 self.sink.add_encoded(resource, mac, encoded)
         else:
             self._open -= 1
+            if answer.process != self._process:
+                self._source.note_received(answer.received)
             self._answers.append(answer)
 
-    def _work(self, task: _Task | _Plains) -> _Answer | _Encoded:
+    def _work(self, task: _Task | _Plains) -> _Answer | _Smalls | _Encoded:
         """In another process."""
         if isinstance(task, _Plains):
             encode = self._codec.encode
             return _Encoded([(resource, mac, encode(plain)) for resource, mac, plain in task.blobs])
+        before = self._source.received
+        if task.largest:
+            smalls = self._smalls(task)
+            return _Smalls(smalls, self._source.received - before, os.getpid())
+        found = self._found(task)
+        return _Answer(task.resource, found, self._source.received - before, os.getpid())
+
+    def _smalls(self, task: _Task) -> list[Small]:
+        renaming = Renaming(self._source, self._codec, self._index, task.largest)
+        found = self._found(task._replace(for_peer=False))
+        damaged = [Small(mac, error=error) for mac, _, _, error in found if error is not None]
+        return damaged + list(renaming.answers((mac, plain) for mac, plain, _, error in found if error is None))
+
+    def _found(self, task: _Task) -> list[tuple[bytes, bytes, bytes | None, str | None]]:
+        """What `_Answer` has of a task's blobs."""
         stored = _read(self._source, task)
         found: list[tuple[bytes, bytes, bytes | None, str | None]] = []
         for mac, offset, length, size in task.blobs:
@@ -263,7 +324,7 @@ class Hands:
             peer = self._codec.mac(plain)
             known = bool(self._index.places(Resource.CHUNK, peer))
             found.append((mac, peer, None if known else self._codec.encode(plain), None))
-        return _Answer(task.resource, found, task.for_peer)
+        return found
 
     def _decoded(self, resource: Resource, mac: bytes, size: int | None, place: Place, stored: bytes) -> bytes:
         source = self._source
@@ -284,6 +345,17 @@ class Hands:
 
     def __exit__(self, *_: object) -> None:
         self._crew.__exit__()
+
+
+def _parts(items: Sequence[Located[Wanted]], largest: int) -> Iterator[Sequence[Located[Wanted]]]:
+    """What lies together, in parts that fit into a pipe; their small contents, where these come along, do not."""
+    start = size = 0
+    for stop, item in enumerate(items):
+        size += (item.wanted.size or 0) if largest and (item.wanted.size or 0) <= largest else 0
+        if stop > start and (stop - start >= _MOST_BLOBS or size > _MOST_CONTENT):
+            yield items[start:stop]
+            start, size = stop, item.wanted.size or 0
+    yield items[start:]
 
 
 def _read(source: Blobs, task: _Task) -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,10 +15,11 @@ from plait.repository.format.chunking import Chunker
 from plait.repository.format.objects import Object
 from plait.repository.format.resources import Resource
 from plait.repository.parallel import in_parallel
-from plait.repository.syncing.hands import Damaged, Wanted
+from plait.repository.syncing.hands import Wanted
+from plait.repository.syncing.small import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from plait.repository.blobs import Blobs
     from plait.repository.format.objects import Chunk
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from plait.repository.syncing.hands import Hands
     from plait.repository.syncing.pairs import Pairs
 
-_LARGE: Final = 1 << 20
-"""Bytes of a chunk from which on it is a thread's work, not a process's."""
 _THREADS: Final = 2
+NO_SIZES: Final[Mapping[bytes, int]] = MappingProxyType({})
 
 
 class Objects:
@@ -45,6 +45,7 @@ class Objects:
         self._alike = alike
         self._hands = hands
         self._pairs = pairs
+        self._largest = LARGEST if alike else min(LARGEST, self._chunker.sizes[0])
         self.recut: dict[bytes, int] = {}
 
     @property
@@ -59,59 +60,31 @@ class Objects:
             count = self.recut[mac] = len(self._blobs.object(mac).chunks or ())
         return count
 
-    def carry(self, wanted: Collection[bytes], carried: Callable[[bytes, int], None]) -> dict[bytes, str]:
+    def carry(
+        self, wanted: Collection[bytes], carried: Callable[[bytes, int], None], sizes: Mapping[bytes, int]
+    ) -> dict[bytes, str]:
         """Carries objects, and notes them as pairs; why some could not be, by identifier.
 
-        `carried` is told of bytes of a long one. Raises the store's errors, and what storing raises.
+        `sizes`: bytes of contents, as far as they are known. `carried` is told of bytes of a long one. Raises the
+        store's errors, and what storing raises.
         """
         failed: dict[bytes, str] = {}
-        small: dict[tuple[bytes, int], list[tuple[bytes, bytes, Object]]] = defaultdict(list)
         large: list[tuple[bytes, Object]] = []
-        for answer in self._hands.read(Resource.OBJECT, map(Wanted, wanted)):
-            if isinstance(answer, Damaged):
+        for answer in self._hands.contents((Wanted(mac, sizes.get(mac)) for mac in wanted), self._largest):
+            if answer.error is not None:
                 failed[answer.mac] = answer.error
-                continue
-            try:
-                item = wire.decode_usual(answer.data, Object)
-            except IntegrityError as error:
-                failed[answer.mac] = error.message
-                continue
-            if self._is_small(item):
-                (chunk,) = item.chunks or ()
-                small[chunk.content_mac, chunk.length].append((answer.mac, answer.data, item))
+            elif answer.plain is not None:
+                large.append((answer.mac, wire.decode_usual(answer.plain, Object)))
             else:
-                large.append((answer.mac, item))
+                self._pairs.set(Resource.OBJECT, answer.mac, answer.peer)
+                if not self._alike:
+                    self.recut[answer.peer] = 1
         for mac, item in large:
             try:
                 self._pairs.set(Resource.OBJECT, mac, self._carry_large(item, partial(carried, mac)))
             except IntegrityError as error:
                 failed[mac] = error.message
-        self._carry_small(small, failed)
         return failed
-
-    def _is_small(self, item: Object) -> bool:
-        """Whether an object is one chunk on both sides, and short."""
-        chunks = item.chunks or ()
-        if len(chunks) != 1 or chunks[0].content_mac != item.content_mac:
-            return False
-        return chunks[0].length <= (_LARGE if self._alike else min(_LARGE, self._chunker.sizes[0]))
-
-    def _carry_small(
-        self, small: dict[tuple[bytes, int], list[tuple[bytes, bytes, Object]]], failed: dict[bytes, str]
-    ) -> None:
-        sizes = dict(small)
-        by_mac: dict[bytes, list[tuple[bytes, bytes, Object]]] = defaultdict(list)
-        for (mac, _), items in sizes.items():
-            by_mac[mac] += items
-        for answer in self._hands.carry(Wanted(mac, size) for mac, size in sizes):
-            for mac, plain, item in by_mac[answer.mac]:
-                if isinstance(answer, Damaged):
-                    failed[mac] = answer.error
-                else:
-                    made = self._hands.put(Resource.OBJECT, _renamed(plain, item, answer.peer))
-                    self._pairs.set(Resource.OBJECT, mac, made)
-                    if not self._alike:
-                        self.recut[made] = 1
 
     def _carry_large(self, item: Object, carried: Callable[[int], None]) -> bytes:
         if not self._alike:
@@ -143,15 +116,6 @@ class Objects:
         content.finish()
         self.recut[saved.mac] = saved.chunks
         return saved.mac
-
-
-def _renamed(plain: bytes, item: Object, peer: bytes) -> bytes:
-    """The object of the peer, for one of a single chunk, whose identifier is that of the content as well."""
-    if plain.count(item.content_mac) == 2:
-        return plain.replace(item.content_mac, peer)
-    (chunk,) = item.chunks or ()
-    chunks = (msgspec.structs.replace(chunk, content_mac=peer),)
-    return wire.encode(msgspec.structs.replace(item, content_mac=peer, chunks=chunks))
 
 
 class _Joined:

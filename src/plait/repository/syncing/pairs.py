@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from plait.repository.format.hashing import plain_checksum
 from plait.repository.format.resources import MAC_SIZE
+from plait.repository.segments import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -91,7 +92,7 @@ class Pairs:
 
     def get(self, resource: int, mac: bytes) -> bytes | None:
         """The peer's blob for one of the source, if it is known."""
-        key = mac + bytes((resource,))
+        key = key_of(resource, mac)
         found = self._new.get(key) or self._recent.get(key)
         if found is not None or self._database is None or self._is_empty:
             return found
@@ -107,7 +108,7 @@ class Pairs:
 
     def set(self, resource: int, mac: bytes, peer: bytes) -> None:
         """Notes a pair of the snapshot that is being copied."""
-        self._new[mac + bytes((resource,))] = peer
+        self._new[key_of(resource, mac)] = peer
 
     def has(self, snapshot: bytes) -> bool:
         """Whether all that a snapshot teaches is known."""
