@@ -7,7 +7,7 @@ The threads are daemons: a call that hangs holds its thread, not the process. Wh
 from __future__ import annotations
 
 from collections import deque
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from plait.engine.ordering import FirstCome
@@ -83,15 +83,17 @@ class Workers(Generic[T]):
         self._queue: FirstCome[tuple[T, int]] | Ordered[tuple[T, int]] = FirstCome() if ordered is None else ordered
         self._weight = 0
         self._idle = 0
-        self._changed = Condition()
+        self._lock = Lock()
+        self._filled = Condition(self._lock)
+        self._room = Condition(self._lock)
         self._closed = False
         self._error: BaseException | None = None
 
     def submit(self, item: T, weight: int = 1) -> bool:
         """Queues an item; waits while items that weigh `backlog` or more are queued. False: cancelled, not taken."""
-        with self._changed:
+        with self._lock:
             while self._weight >= self._backlog and not self._stopped():
-                self._changed.wait(POLL)
+                self._room.wait(POLL)
             if self._error is not None:
                 raise self._error
             if self._cancellation.cancelled():
@@ -100,12 +102,12 @@ class Workers(Generic[T]):
             self._weight += weight
             if not self._idle and not self._held:
                 self._add_thread()
-            self._changed.notify_all()
+            self._filled.notify()
             return True
 
     def release(self) -> None:
         """Begins with what is queued, where that was held."""
-        with self._changed:
+        with self._lock:
             if self._held:
                 self._held = False
                 for _ in range(min(len(self._queue), self._count)):
@@ -120,9 +122,9 @@ class Workers(Generic[T]):
 
     def finish(self) -> None:
         """Waits until everything queued is done, or, once cancelled, until what is under way is done."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._filled.notify_all()
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(POLL)
@@ -134,20 +136,20 @@ class Workers(Generic[T]):
             try:
                 self._work(item[0])
             except BaseException as error:  # noqa: BLE001  (raised again in the thread that waits)
-                with self._changed:
+                with self._lock:
                     self._error = self._error or error
 
     def _next(self, number: int) -> tuple[T, int] | None:
-        with self._changed:
+        with self._lock:
             self._idle += 1
             try:
                 while not self._queue and not self._closed and not self._stopped():
-                    self._changed.wait(POLL)
+                    self._filled.wait(POLL)
                 if not self._queue or self._stopped():
                     return None
                 item = self._queue.take(number, self._count)
                 self._weight -= item[1]
-                self._changed.notify_all()
+                self._room.notify()
                 return item
             finally:
                 self._idle -= 1

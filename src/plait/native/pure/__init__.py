@@ -6,6 +6,7 @@ One subject a module, as in the C files.
 from plait.native.pure.content import allocate, copy_range
 from plait.native.pure.copy_files import copy_files
 from plait.native.pure.entropy import entropy
+from plait.native.pure.exchange import exchange
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
@@ -23,6 +24,7 @@ __all__ = [
     "copy_range",
     "cut_points",
     "entropy",
+    "exchange",
     "md5_each_part",
     "md5_parts",
     "open_blob",

@@ -390,7 +390,7 @@ def _send(connection: Connection, head: bytes, request: Request) -> None:
             connection.send(block)
         return
     if sum(map(len, request.body)) <= JOINED:
-        connection.send(b"".join((head, *request.body)))
+        connection.ask(request.method, b"".join((head, *request.body)))
         return
     connection.send(head)
     for block in request.body:

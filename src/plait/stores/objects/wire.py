@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import msgspec
 
+from plait.native import exchange
 from plait.stores.network import service_option
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Connection:
         bind = (route.bind, 0) if route.bind else None
         self._socket = socket.create_connection(place, deadlines.connect, bind)
         self._plain = not address.tls
+        self._incoming: _Incoming | None = None
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if route.service:
@@ -122,7 +124,8 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self._socket.settimeout(None)
-        return cast("BinaryIO", io.BufferedReader(_Incoming(self._socket), BUFFER))
+        self._incoming = _Incoming(self._socket)
+        return cast("BinaryIO", io.BufferedReader(self._incoming, BUFFER))
 
     def _through(self, proxy: Proxy, tls: ssl.SSLContext | None) -> None:
         """Makes what comes next reach the server; a proxy of HTTP understands plain requests by itself."""
@@ -136,6 +139,19 @@ class Connection:
                 self._socket = tls.wrap_socket(self._socket, server_hostname=proxy.host)
         elif self.address.tls or proxy.scheme == "socks5":
             tunnel(self._socket, proxy, self.address.host, self.address.port)
+
+    def ask(self, method: str, data: bytes) -> None:
+        """Sends a whole request, and may wait for the answer already. Raises OSError.
+
+        With many threads it is the interpreter's lock that costs, and each call of the system lets go of it.
+        """
+        if self._incoming is None or not self._plain:
+            self.send(data)
+            return
+        try:
+            self._incoming.ahead = exchange(self._socket.fileno(), data, BUFFER, method != "HEAD")
+        except BlockingIOError:
+            raise TimeoutError(TIMED_OUT) from None
 
     def send(self, data: bytes | memoryview) -> None:
         """Sends all of `data`. Raises OSError."""
@@ -235,15 +251,21 @@ class Connection:
 
 
 class _Incoming(io.RawIOBase):
-    """What arrives at a socket that waits by itself, up to its time limit."""
+    """What arrives at a socket that waits by itself, up to its time limit; first of all what came `ahead`."""
 
     def __init__(self, incoming: socket.socket) -> None:
         self._socket = incoming
+        self.ahead = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self.ahead:
+            view = memoryview(buffer)
+            count = min(len(view), len(self.ahead))
+            view[:count], self.ahead = self.ahead[:count], self.ahead[count:]
+            return count
         try:
             return self._socket.recv_into(buffer)
         except BlockingIOError:
