@@ -87,16 +87,20 @@ def secret_source(name: str, environment: Mapping[str, str]) -> Mapping[str, Any
 
 def read_configuration(path: Path) -> dict[str, dict[str, Any]]:
     """The tables of a file, checked; none where the file is missing. Raises ConfigurationError."""
-    import tomllib
-
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: {error}") from None
     except OSError as error:
         raise ConfigurationError(from_os_error(error, f"{path}: cannot be read").message) from None
+    import tomllib
+
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
     for name, table in tables.items():
         _check_table(path, name, table)
     return tables

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -56,13 +55,14 @@ class Signals:
         self._previous: dict[signal.Signals, Any] = {}
         self._previous_descriptor = -1
         self._seen = 0
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
+        self._writer = -1
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            threading.Thread(target=self._watch, name="signals", daemon=True).start()
-            self._previous_descriptor = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+            reader, self._writer = os.pipe()
+            os.set_blocking(self._writer, False)
+            threading.Thread(target=self._watch, args=(reader,), name="signals", daemon=True).start()
+            self._previous_descriptor = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
             self._previous = {number: signal.signal(number, _do_nothing) for number in _HANDLED}
         return self
 
@@ -71,17 +71,17 @@ class Signals:
             for number, handler in self._previous.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(self._previous_descriptor)
-        self._writer.close()
+            os.close(self._writer)
 
-    def _watch(self) -> None:
+    def _watch(self, reader: int) -> None:
         """Acts on each signal, until the writing end is closed."""
-        while received := self._reader.recv(1):
+        while received := os.read(reader, 1):
             number = received[0]
             if number in _ENDING:
                 self._act(number)
             elif number in _HANDLED:
                 self._toggle()
-        self._reader.close()
+        os.close(reader)
 
     def _act(self, number: int) -> None:
         self._seen += 1

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from plait.cli.directories import cache_directory
-from plait.cli.passphrases import of_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ def tree_opener(environment: Mapping[str, str]) -> Callable[[Location, Opening],
     """Opens trees in the repositories of `stores.yml`, for reading; without a snapshot, of the newest."""
 
     def open_tree(location: Location, opening: Opening) -> tuple[Store, str]:
+        from plait.cli.passphrases import of_settings
         from plait.cli.repositories import configuration_directory, open_at
         from plait.repository.configured.catalogue import Catalogue, Section
         from plait.repository.configured.names import resolve

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from plait.model.errors import CancelledError
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Callable
 
     from plait.stores.base import Rereads, Source
@@ -19,6 +19,13 @@ REREAD = 256 << 10
 """Bytes that are read again at once: few enough to stay in a processor's own cache."""
 HASHED_TOGETHER = 16
 """How many parts are hashed side by side."""
+
+
+def _new(name: str) -> hashlib._Hash:
+    # Loading OpenSSL is a part of the start that what is not hashed need not wait for.
+    import hashlib
+
+    return hashlib.new(name, usedforsecurity=False)
 
 
 class KeepingSource:
@@ -42,7 +49,7 @@ class OrderedHash:
     """
 
     def __init__(self, name: str, part_size: int, window: int) -> None:
-        self._digest = hashlib.new(name, usedforsecurity=False)
+        self._digest = _new(name)
         self._part_size = part_size
         self._window = window
         self._next = 0
@@ -149,7 +156,7 @@ class HashBehind(Behind):
 
     def __init__(self, name: str, read_back: Callable[[int, memoryview], None], size: int, part_size: int) -> None:
         super().__init__(size, part_size)
-        self._digest = hashlib.new(name, usedforsecurity=False)
+        self._digest = _new(name)
         self._read_back = read_back
         self._thread.start()
 
@@ -186,7 +193,7 @@ class CombinedBehind(Behind):
         self._written = written
         self._hashed_size = hashed_size
         self._stop = bytearray(1)
-        self._digest = hashlib.md5(usedforsecurity=False)
+        self._digest = _new("md5")
         self._thread.start()
 
     def hexdigest(self, cancelled: Callable[[], bool]) -> str:

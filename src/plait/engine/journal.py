@@ -221,12 +221,16 @@ def drop_old_journals(directory: Path, most_bytes: int, keep: set[str]) -> list[
     """
     sizes: dict[str, int] = {}
     parts: dict[str, list[Path]] = {}
-    for path in directory.glob("*.jsonl"):
-        name = path.name.partition(".")[0] + ".jsonl"
-        # Another process may be doing the same.
-        with suppress(FileNotFoundError):
-            sizes[name] = sizes.get(name, 0) + path.stat().st_size
-        parts.setdefault(name, []).append(path)
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            stem, _, rest = entry.name.partition(".")
+            if not rest.endswith("jsonl"):
+                continue
+            name = stem + ".jsonl"
+            # Another process may be doing the same.
+            with suppress(FileNotFoundError):
+                sizes[name] = sizes.get(name, 0) + entry.stat().st_size
+            parts.setdefault(name, []).append(directory / entry.name)
     total, dropped = sum(sizes.values()), []
     for name in sorted(sizes):
         if total <= most_bytes:

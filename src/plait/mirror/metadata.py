@@ -5,7 +5,6 @@ Source: rclone 1.75, its manual ("Metadata", "Metadata mapper") and its behaviou
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -92,6 +91,8 @@ class MetadataRules:
         question = msgspec.json.encode(self._question(item, metadata))
         self._said("sent", question)
         try:
+            import subprocess
+
             done = subprocess.run(self._mapper, input=question, capture_output=True, check=False)
         except OSError as error:
             raise StoreError(f"{WHAT}: failed to run {self._mapper[0]}: {(error.strerror or '').lower()}") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,9 +56,9 @@ class ValueType:
     """What a shell offers: "file", "directory", "remote" or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Option:
-    """One option, declared once.
+    """One option, declared once, so that it equals itself only: sets of options are joined at every start.
 
     `name` is the long flag without dashes (`max-delete`); `short` one letter or "". `default` is the parsed value.
     `environment` lists the variables that set it, the first that is set wins; `RCLONE_*` names are derived from
@@ -96,7 +96,7 @@ class OptionSet:
     """Options by name, alias and short letter; a name or letter stands for one option only."""
 
     def __init__(self, options: Iterable[Option]) -> None:
-        self.options: Final = tuple(options)
+        self.options = tuple(options)
         self._named: dict[str, Option] = {}
         self._short: dict[str, Option] = {}
         for option in self.options:
@@ -119,7 +119,14 @@ class OptionSet:
 
     def __or__(self, other: OptionSet) -> OptionSet:
         """Both sets; an option that stands in both is taken once."""
-        return OptionSet(dict.fromkeys((*self.options, *other.options)))
+        for mine, theirs in ((self._named, other._named), (self._short, other._short)):
+            for name in mine.keys() & theirs.keys():
+                _claim(mine, name, theirs[name])
+        joined = OptionSet(())
+        joined.options = tuple(dict.fromkeys((*self.options, *other.options)))
+        joined._named = self._named | other._named
+        joined._short = self._short | other._short
+        return joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -68,8 +67,12 @@ def new_digest(name: str) -> Digest:
     """A fresh digest. Raises NotSupportedError for a name that is not of `COMPUTABLE`."""
     if name == "crc32":
         return Crc32()
-    if name in _HASHLIB & hashlib.algorithms_available:
-        return hashlib.new(name, usedforsecurity=False)
+    if name in _HASHLIB:
+        # Loading OpenSSL is a part of the start that a sync by times need not wait for.
+        import hashlib
+
+        if name in hashlib.algorithms_available:
+            return hashlib.new(name, usedforsecurity=False)
     made = _of_library(name) or _of_service(name)
     if made is None:
         raise NotSupportedError(f"the hash {name} cannot be computed here")

@@ -6,7 +6,6 @@ Unicode form C, modulo N.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import NamedTuple
 
@@ -24,6 +23,8 @@ class Partition(NamedTuple):
 
     def holds(self, path: str) -> bool:
         """True where the path belongs to this part."""
+        import hashlib
+
         digest = hashlib.md5(_normalized(path), usedforsecurity=False).digest()
         return int.from_bytes(digest[:8], "little") % self.parts == self.part
 
