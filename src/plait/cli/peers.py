@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from plait.cli.passphrases import Passphrase
 from plait.cli.repositories import RefusedError
-from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NotSupportedError, PlaitError, SecretError
+from plait.model.errors import (
+    ConfigurationError,
+    DirectoryNotFoundError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    PlaitError,
+    SecretError,
+)
 from plait.repository.configured.catalogue import Section
 from plait.repository.configured.names import resolve
 from plait.repository.configured.secrets import from_shell
@@ -58,14 +65,14 @@ def _open(command: RepositoryCommand, settings: Settings, place: Place, prompt: 
     passphrase = _passphrase(command, settings, prompt)
     try:
         return command.open_at(place, passphrase)
-    except DirectoryNotFoundError:
+    except (DirectoryNotFoundError, ObjectNotFoundError):
         raise DirectoryNotFoundError(_what_is_there(place)) from None
 
 
 def _what_is_there(place: Place) -> str:
     """Why there is no repository at a place."""
     if place.archive is not None:
-        return f"there is no archive at {place.root}"
+        return f"there is no archive at {place.location}"
     try:
         for page in place.store.list(""):
             if len(page):

@@ -26,8 +26,8 @@ def refuse_same(local: Repository, peer: Repository) -> None:
         raise SameRepositoryError("cannot synchronize snapshots to the same store")
     raise SameRepositoryError(
         "cannot synchronize snapshots from cloned stores: both have the same RepositoryID",
-        hint=f"{peer.description} is a raw copy of {local.description}: make a repository of its own with `create`, "
-        "and sync to that",
+        hint=f"{peer.description} is a raw copy of {local.description}, or the same one at another address: make a "
+        "repository of its own with `create`, and sync to that",
     )
 
 
