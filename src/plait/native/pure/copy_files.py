@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from errno import EEXIST, EOPNOTSUPP
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from plait.native.pure.content import ContentError, CopyCancelled, Flag, Side, allocate, clone, copy_content, write_all
 from plait.native.pure.scan import clamped, refuse_negative, refuse_paths, wrapped
@@ -36,8 +36,7 @@ from plait.native.stages import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Outcome: TypeAlias = tuple[int, int]
-"""Stage, errno."""
+    from plait.native.results import Outcome
 
 _SMALL = 128 * 1024
 """Up to this size a file is read at once, before anything is created."""

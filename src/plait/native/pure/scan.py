@@ -7,13 +7,12 @@ import stat as modes
 from array import array
 from contextlib import suppress
 from errno import ENOENT
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Scan: TypeAlias = tuple[list[str], bytes, bytes, bytes, bytes]
-"""Names, kinds, sizes, modification times, details: one row an entry, columns of native int64 but for the kinds."""
+    from plait.native.results import Scan
 
 _FILE, _DIRECTORY, _SYMLINK, _SPECIAL, _UNREADABLE = 0, 1, 2, 3, 255
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
