@@ -268,8 +268,8 @@ def test_old_journals_are_dropped_whole(tmp_path: Path) -> None:
     for name, size in (("20260101T000000Z-a", 100), ("20260102T000000Z-b", 100), ("20260103T000000Z-c", 100)):
         (tmp_path / f"{name}.jsonl").write_bytes(b"x" * size)
         (tmp_path / f"{name}.2.jsonl").write_bytes(b"x" * size)
-    assert drop_old_journals(tmp_path, 600, set()) == []
-    assert drop_old_journals(tmp_path, 450, {"20260101T000000Z-a.jsonl"}) == ["20260102T000000Z-b.jsonl"]
+    assert drop_old_journals(tmp_path, 600, set) == []
+    assert drop_old_journals(tmp_path, 450, lambda: {"20260101T000000Z-a.jsonl"}) == ["20260102T000000Z-b.jsonl"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "20260101T000000Z-a.2.jsonl",
         "20260101T000000Z-a.jsonl",

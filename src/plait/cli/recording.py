@@ -83,9 +83,11 @@ class Recording:
         self._attempts = event.number
 
     def _drop_old(self, journals: Path) -> None:
-        running = {
-            run.journal
-            for run in self._records.runs(_RUNS_LOOKED_AT)
-            if run.status is RunStatus.RUNNING and run.journal is not None
-        }
+        def running() -> set[str]:
+            return {
+                run.journal
+                for run in self._records.runs(_RUNS_LOOKED_AT)
+                if run.status is RunStatus.RUNNING and run.journal is not None
+            }
+
         drop_old_journals(journals, MOST_JOURNAL_BYTES, running)

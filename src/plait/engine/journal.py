@@ -20,7 +20,7 @@ from plait.model.errors import ConfigurationError, IntegrityError, from_os_error
 from plait.model.items import UNKNOWN_SIZE, UNKNOWN_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path
 
     from plait.engine.events import Event
@@ -214,13 +214,13 @@ def read_journal(directory: Path, name: str) -> Iterator[Entry]:
         part += 1
 
 
-def drop_old_journals(directory: Path, most_bytes: int, keep: set[str]) -> list[str]:
+def drop_old_journals(directory: Path, most_bytes: int, keep: Callable[[], Container[str]]) -> list[str]:
     """Deletes whole journals, oldest name first, until all take at most `most_bytes`; returns their names.
 
-    Those named in `keep` (of runs that go on) stay, whatever they take.
+    Those that `keep` names (of runs that go on) stay, whatever they take; it is asked where any are too many.
     """
     sizes: dict[str, int] = {}
-    parts: dict[str, list[Path]] = {}
+    parts: dict[str, list[str]] = {}
     with os.scandir(directory) as entries:
         for entry in entries:
             stem, _, rest = entry.name.partition(".")
@@ -230,14 +230,17 @@ def drop_old_journals(directory: Path, most_bytes: int, keep: set[str]) -> list[
             # Another process may be doing the same.
             with suppress(FileNotFoundError):
                 sizes[name] = sizes.get(name, 0) + entry.stat().st_size
-            parts.setdefault(name, []).append(directory / entry.name)
+            parts.setdefault(name, []).append(entry.name)
     total, dropped = sum(sizes.values()), []
+    if total <= most_bytes:
+        return []
+    kept = keep()
     for name in sorted(sizes):
         if total <= most_bytes:
             break
-        if name not in keep:
-            for path in parts[name]:
-                path.unlink(missing_ok=True)
+        if name not in kept:
+            for part in parts[name]:
+                (directory / part).unlink(missing_ok=True)
             total -= sizes[name]
             dropped.append(name)
     return dropped
