@@ -9,6 +9,7 @@ static PyMethodDef methods[] = {
     {"cut_points", plait_cut_points, METH_VARARGS, NULL},
     {"entropy", plait_entropy, METH_VARARGS, NULL},
     {"exchange", plait_exchange, METH_VARARGS, NULL},
+    {"find_records", plait_find_records, METH_VARARGS, NULL},
     {"md5_each_part", plait_md5_each_part, METH_VARARGS, NULL},
     {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
     {"open_blob", plait_open_blob, METH_VARARGS, NULL},

@@ -95,6 +95,9 @@ PyObject *plait_entropy(PyObject *module, PyObject *arguments);
 /* exchange.c */
 PyObject *plait_exchange(PyObject *module, PyObject *arguments);
 
+/* find_records.c */
+PyObject *plait_find_records(PyObject *module, PyObject *arguments);
+
 /* gcm_siv.c */
 int plait_seals(void); /* whether this processor has what the two functions need */
 size_t plait_opened_size(size_t size, size_t record); /* what is in a stream; SIZE_MAX: it is cut short */

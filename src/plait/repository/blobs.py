@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from plait.model.errors import IntegrityError, ObjectNotFoundError
 from plait.repository.format import wire
@@ -52,6 +52,15 @@ class BlobIndex(Protocol):
 
     def colours(self) -> dict[tuple[int, bytes], int]:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
+        ...
+
+
+@runtime_checkable
+class FindsMany(Protocol):
+    """An index that finds many blobs in less time than one by one."""
+
+    def all_places(self, resource: int, macs: Sequence[bytes]) -> list[Sequence[Place]]:
+        """As `BlobIndex.places`, of many blobs of one kind."""
         ...
 
 
@@ -145,10 +154,10 @@ class Blobs:
         They come in the order in which they lie, and are read together where they lie together. Raises the store's
         errors.
         """
-        find = self.index.places
+        listed = list(wanted)
         located: list[Located[tuple[T, bytes, Sequence[Place]]]] = []
-        for item, mac in wanted:
-            places = find(resource, mac)
+        found = self.all_places(resource, [mac for _, mac in listed])
+        for (item, mac), places in zip(listed, found, strict=True):
             if places:
                 located.append(Located(places[0], (item, mac, places)))
             else:
@@ -163,6 +172,12 @@ class Blobs:
                     yield item, self.read_at(resource, mac, places)
                 except IntegrityError as error:
                     yield item, error
+
+    def all_places(self, resource: Resource, macs: Sequence[bytes]) -> list[Sequence[Place]]:
+        """Every place where each of many blobs can be read, as `BlobIndex.places`."""
+        if isinstance(self.index, FindsMany):
+            return self.index.all_places(resource, macs)
+        return [self.index.places(resource, mac) for mac in macs]
 
     def opened(self, region: Region[T], wanted: Iterable[tuple[bytes, int]]) -> Iterator[memoryview | None]:
         """The plain bytes of blobs that lie together, each good until the next; None for one that is not whole there.

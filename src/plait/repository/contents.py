@@ -53,16 +53,19 @@ def plan(blobs: Blobs, files: Sequence[tuple[T, bytes]]) -> Iterator[Group[T] | 
 
     Raises the store's errors.
     """
+    single: list[Wanted[T]] = []
     small: list[Located[Wanted[T]]] = []
     large: list[Wanted[T]] = []
     for file, item in objects(blobs, files):
         if isinstance(item, IntegrityError):
             yield Unreadable(file, item)
-            continue
-        wanted = Wanted(file, item)
-        chunks = item.chunks or ()
-        places = blobs.index.places(Resource.CHUNK, chunks[0].content_mac) if len(chunks) == 1 else ()
-        if places and places[0].length <= SMALL and item.size:
+        elif item.chunks is not None and len(item.chunks) == 1 and item.chunks[0].length:
+            single.append(Wanted(file, item))
+        else:
+            large.append(Wanted(file, item))
+    macs = [chunk.content_mac for wanted in single for chunk in wanted.object.chunks or ()]
+    for wanted, places in zip(single, blobs.all_places(Resource.CHUNK, macs), strict=True):
+        if places and places[0].length <= SMALL:
             small.append(Located(places[0], wanted))
         else:
             large.append(wanted)

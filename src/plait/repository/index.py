@@ -33,7 +33,7 @@ from plait.repository.format.resources import STATE_VERSION, Resource
 from plait.repository.format.states import Coloured, Delete, End, Location, Packfile
 from plait.repository.layout import Folder
 from plait.repository.parallel import in_parallel
-from plait.repository.segments import Gathering, Segment, SegmentError, Written, key_of, merge
+from plait.repository.segments import MISSING, Gathering, Segment, SegmentError, Written, key_of, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -257,6 +257,25 @@ class StoredIndex:
         for place in found:
             by_name.setdefault(place.packfile, place)
         return [by_name[name] for name in sorted(by_name) if (resource, mac, name) not in view.gone]
+
+    def all_places(self, resource: int, macs: Sequence[bytes]) -> list[Sequence[Place]]:
+        """As `places`, of many blobs of one kind."""
+        view = self._view
+        if resource in _IN_SUMMARY or view.gone:
+            return [self.places(resource, mac) for mac in macs]
+        found: list[Sequence[Place]] = [()] * len(macs)
+        keys = b"".join(key_of(resource, mac) for mac in macs)
+        for segment, usable in view.parts:
+            numbers = segment.find_all(keys)
+            for index, number in enumerate(numbers[::3]):
+                if number == MISSING:
+                    continue
+                if number < 0 or found[index]:
+                    found[index] = self.places(resource, macs[index])
+                elif usable[number]:
+                    offset, length = numbers[3 * index + 1], numbers[3 * index + 2]
+                    found[index] = (Place(segment.packfiles[number], offset, length),)
+        return found
 
     def every_place(self, resource: int, mac: bytes) -> Sequence[Place]:
         """As `places`, with those in packfiles that are coloured and not swept yet."""

@@ -8,6 +8,7 @@ from plait.native.pure.copy_files import copy_files
 from plait.native.pure.entropy import entropy
 from plait.native.pure.exchange import exchange
 from plait.native.pure.fastcdc import cut_points
+from plait.native.pure.find_records import find_records
 from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
@@ -25,6 +26,7 @@ __all__ = [
     "cut_points",
     "entropy",
     "exchange",
+    "find_records",
     "md5_each_part",
     "md5_parts",
     "open_blob",
