@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -137,3 +138,62 @@ def test_a_directory_that_was_there_stays_as_open_as_it_was(tmp_path: Path) -> N
         assert main(["plakar", "at", str(tmp_path / name), "create", "-plaintext"]) == 0
     modes = {path: (tmp_path / path).stat().st_mode & 0o777 for path in ("shared", "shared/states", "own")}
     assert modes == {"shared": 0o750, "shared/states": 0o700, "own": 0o700}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("version: v1.0.0\nstores: []\n", "it is no map of places"),
+        (
+            "version: v1.0.0\nstores:\n  a:\n    location: /x\n  a: {}\n",
+            'line 5: mapping key "a" already defined at line 3',
+        ),
+        ("a: [\n", "line 2: expected the node content, but found '<stream end>'"),
+        ("version: v9.9.9\nstores: {}\n", "version is no map of text"),
+        ("a: &a {location: *a}\n", "line 1: found unconstructable recursive node"),
+    ],
+)
+def test_a_broken_configuration_stops_every_command(
+    text: str, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And is left as it is: a key that stands twice would lose an entry when the file is written."""
+    (tmp_path / "stores.yml").write_text(text)
+    for line in (["at", "plain", "ls"], ["version"], ["store", "add", "new", "/new"]):
+        assert main(["plakar", "-configdir", str(tmp_path), *line]) == 1
+        err = f"plakar: could not load configuration: {tmp_path}/stores.yml: failed to parse config file: {reason}\n"
+        assert capfd.readouterr() == ("", err)
+    assert (tmp_path / "stores.yml").read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", "version: v1.0.0\n", "version: v1.0.0\nstores: null\n", "{}"])
+def test_a_configuration_that_names_nothing_takes_entries(text: str, tmp_path: Path) -> None:
+    (tmp_path / "stores.yml").write_text(text)
+    assert main(["plakar", "-configdir", str(tmp_path), "store", "add", "new", "/new", "empty="]) == 0
+    written = 'version: v1.0.0\nstores:\n    new:\n        empty: ""\n        location: /new\n'
+    assert (tmp_path / "stores.yml").read_text() == written
+
+
+def test_null_is_no_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "stores.yml").write_text("version: v1.0.0\nstores:\n  a: {location: /x, n: null, q: 'null', t: ~}\n")
+    assert main(["plakar", "-configdir", str(tmp_path), "store", "show", "-json", "a"]) == 0
+    assert capfd.readouterr().out == '{"a":{"location":"/x","n":"","q":"null","t":""}}\n'
+
+
+def test_a_source_that_is_not_there_fails_its_check(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    configuration = ["plakar", "-configdir", str(tmp_path)]
+    assert main([*configuration, "source", "add", "gone", "/nowhere/at/all"]) == 0
+    for action in ("check", "ping"):
+        assert main([*configuration, "source", action, "gone"]) == 1
+        assert capfd.readouterr().out == "plakar: lstat /nowhere/at/all: no such file or directory\n"
+    assert main([*configuration, "destination", "add", "odd", "bogus://x"]) == 0
+    assert main([*configuration, "destination", "ping", "odd"]) == 1
+    assert capfd.readouterr().out == "plakar: unsupported exporter protocol\n"
+
+
+def test_states_that_are_gone_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("plain", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "states")
+    assert main(["plakar", "at", str(tmp_path / "copy"), "ls"]) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("warn: there are packfiles, and no state names them: ")

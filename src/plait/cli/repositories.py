@@ -21,6 +21,7 @@ from plait.model.errors import CancelledError, ConfigurationError, SecretError, 
 from plait.model.options import OptionSet, Values
 from plait.repository.configured.catalogue import Catalogue, Section
 from plait.repository.configured.names import resolve
+from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -233,6 +234,13 @@ class RepositoryCommand:
         where = f"{name}: " if name else ""
         for key, reason in repository.reader.damaged_states.items():
             self.output.warn(f"{where}{key} is damaged, and what it names is read from the packfiles: {reason}")
+        files = repository.files
+        if self.invocation.command == "repair":
+            # It says itself what it finds.
+            return
+        if not repository.reader.snapshots() and not files.keys(Folder.STATES) and files.keys(Folder.PACKFILES):
+            reasons = "a first backup has not ended, or the states are lost (repair finds what they named)"
+            self.output.warn(f"{where}there are packfiles, and no state names them: {reasons}")
 
     @cached_property
     def listener(self) -> Listener:

@@ -158,7 +158,7 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         return 1
     except PlaitError as error:
         sys.stdout.flush()
-        if error.message.startswith("backend "):
+        if front.needs is Needs.LOCATION and error.message.startswith("backend "):
             _refuse(error.message)
         missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
         print(f"{_NAME}: {'file does not exist' if missing else error.message}", file=stream)
@@ -205,7 +205,7 @@ def _open(command: RepositoryCommand) -> None:
         _complain(f"{_NAME}: {reason}")
         raise Stop(_NOT_UNLOCKED) from None
     except NewerVersionError as error:
-        _complain(f"{_NAME}: incompatible repository version: {error.found} != {error.newest.lstrip('v')}")
+        _complain(f"{_NAME}: incompatible repository version: v{error.found.lstrip('v')} != {error.newest.lstrip('v')}")
         raise Stop(_WRONG_VERSION) from None
     except (IntegrityError, ConfigurationError) as error:
         _refuse(error.message)

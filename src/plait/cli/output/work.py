@@ -144,7 +144,8 @@ class EventLines:
                     output.plain(f"{_short(event.snapshot)}: OK {_CHECK_MARK} {path}")
         elif isinstance(event, Failed):
             reason = _as_the_original_says(event.error) if output.front else event.error
-            output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {_subject(event)}: {reason}", error=True)
+            lead = f"{subject}: " if (subject := _subject(event)) else ""
+            output.plain(f"{_short(event.snapshot)}: KO {_CROSS_MARK} {lead}{reason}", error=True)
         elif isinstance(event, Ended) and not self._is_untold(event.work):
             output.plain(ending(event))
 

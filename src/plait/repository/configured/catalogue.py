@@ -82,11 +82,11 @@ class Catalogue:
         if document is _ABSENT:
             return False
         if isinstance(document, dict) and document.get("version") == VERSION:
-            self._places[section] = _maps(document.get(section.value) or {}, path)
+            self._places[section] = _maps(document.get(section.value, ""), path)
             if section is Section.STORES:
                 self.default = str(document.get("default") or "")
         else:
-            self._places[section] = _maps(document or {}, path)
+            self._places[section] = _maps(document, path)
             if section is Section.STORES:
                 self._take_default(path)
         return True
@@ -128,7 +128,9 @@ def _read(path: Path) -> Any:
 
 
 def _maps(document: Any, path: Path) -> dict[str, Settings]:
-    """A map of flat maps of text."""
+    """A map of flat maps of text; nothing at all is an empty one."""
+    if document in (None, ""):
+        return {}
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path}: failed to parse config file: it is no map of places")
     found: dict[str, Settings] = {}

@@ -16,6 +16,7 @@ SIZE_LIMIT: Final = 16 * 1024 * 1024
 
 _MISTAKABLE: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null", "timestamp"))
 """What text must be quoted for, so that no reader takes it for something else."""
+_NULL: Final = frozenset({"~", "null", "Null", "NULL"})
 _MISTAKABLE_TEXT: Final = re.compile(r"[yYnN]|0o[0-7]+")
 
 
@@ -27,6 +28,24 @@ class Moment(str):
     """A moment as YAML writes it, which needs no quotes."""
 
     __slots__ = ()
+
+
+class _Loader(yaml.BaseLoader):
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        is_null = node.style is None and node.value in _NULL
+        return "" if is_null else str(super().construct_scalar(node))
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        first: dict[str, int] = {}
+        for key, _ in node.value:
+            if key.value in first:
+                raise yaml.constructor.ConstructorError(
+                    problem=f'mapping key "{key.value}" already defined at line {first[key.value]}',
+                    problem_mark=key.start_mark,
+                )
+            if isinstance(key, yaml.ScalarNode):
+                first[key.value] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -52,9 +71,15 @@ _Dumper.add_representer(Moment, _represent_moment)
 
 
 def parse(text: str) -> Any:
-    """A document, every scalar as the text that stands there; None where there is none. Raises DocumentError."""
+    """A document, every scalar as the text that stands there, null as no text; None where there is none.
+
+    Raises DocumentError, also where a key stands twice in a map.
+    """
     try:
-        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (it makes nothing but text, lists and dicts)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  (it makes nothing but text, lists and dicts)
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
+        raise DocumentError(f"{where}{error.problem}") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentError(" ".join(str(error).split())) from None
 

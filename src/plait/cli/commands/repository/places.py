@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.configured.catalogue import Settings
+    from plait.repository.places import Place
 
+_CONNECTORS: Final = {Section.SOURCES: "importer", Section.DESTINATIONS: "exporter"}
+"""What the original calls what reads from a source, or writes to a destination."""
 _SECTIONS: Final = {"store": Section.STORES, "source": Section.SOURCES, "destination": Section.DESTINATIONS}
 
 
@@ -132,22 +136,36 @@ def _shown(name: str, settings: Settings, values: Any) -> str:
 
 def _check(entries: _Entries) -> int:
     """Opens the place as far as its settings go."""
-    if len(entries.words) != 1:
-        raise entries.usage("<name>")
-    entries.command.place(resolve("@" + entries.existing(entries.words[0]), entries.places, entries.word))
+    _opened(entries)
     return 0
 
 
 def _ping(entries: _Entries) -> int:
     """Opens the place and asks it for anything at all."""
-    if len(entries.words) != 1:
-        raise entries.usage("<name>")
-    settings = resolve("@" + entries.existing(entries.words[0]), entries.places, entries.word)
-    place = entries.command.place(settings)
-    if place.store.features.depends_on_network or entries.section is Section.SOURCES:
+    place = _opened(entries)
+    if place.store.features.depends_on_network:
         next(iter(place.store.list("")), None)
     entries.command.output.plain("configuration OK")
     return 0
+
+
+def _opened(entries: _Entries) -> Place:
+    """The place that the only word names; a source of this machine has to be there."""
+    if len(entries.words) != 1:
+        raise entries.usage("<name>")
+    settings = resolve("@" + entries.existing(entries.words[0]), entries.places, entries.word)
+    try:
+        place = entries.command.place(settings)
+    except ConfigurationError as error:
+        if entries.command.is_front and error.message.startswith("backend ") and entries.section in _CONNECTORS:
+            raise ConfigurationError(f"unsupported {_CONNECTORS[entries.section]} protocol") from error
+        raise
+    if entries.section is Section.SOURCES and place.kind == "fs":
+        try:
+            os.lstat(place.root)
+        except OSError as error:
+            raise from_os_error(error, f"lstat {place.root}") from None
+    return place
 
 
 def _import(entries: _Entries) -> int:
