@@ -121,6 +121,11 @@ class Transfer:
         return self._batches is not None
 
     @property
+    def by_destination(self) -> bool:
+        """True where the destination copies by itself, and an item keeps the time that it has."""
+        return self._copies is not None
+
+    @property
     def pages(self) -> bool:
         """True where new files may be handed to `carry_page`."""
         return self._pages is not None and self._moves is None and not self.settings.verify

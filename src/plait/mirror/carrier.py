@@ -276,7 +276,8 @@ class MirrorCarrier:
         belongings = None if self._settings.metadata is None else self._settings.metadata.belongings(item)
         if belongings is not None:
             how = msgspec.structs.replace(how, metadata=belongings.metadata, modified=belongings.modified)
-        if self._settings.server_times and item.modified is None and how.modified is None:
+        stored = self._settings.server_times and not self._transfer.by_destination
+        if stored and item.modified is None and how.modified is None:
             how = msgspec.structs.replace(how, modified=item.stat.stored_at)
         replaces = action.destination.stat if action.destination is not None and key == action.key else None
         # Beside its place stands only what may be thrown away again.

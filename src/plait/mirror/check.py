@@ -23,11 +23,11 @@ from plait.engine.steps import Duplicate, ListingFailed, Pair, Side
 from plait.mirror import settings
 from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of, tell_duplicate
-from plait.mirror.mirroring import Surroundings, compile_selection
+from plait.mirror.mirroring import SINGLE_WITH_FILTERS, Surroundings, compile_selection
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NoRetryError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
-from plait.stores.location import LocationKind
+from plait.stores.location import typed
 from plait.stores.registry import open_source
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def check(
             checker = Checker("", told, difference, around.events.emit, one_way=values.one_way)
         else:
             if ours.file is not None:
+                if filters.active:
+                    raise ConfigurationError(f"{SINGLE_WITH_FILTERS}: {typed(source)}")
                 selection = OneFile(ours.file)
             any_name = not any(opened.store.features.directories for opened in (ours, theirs))
             pages = [
@@ -169,11 +171,6 @@ def listing(
         any_name=any_name,
         cancelled=around.cancellation.cancelled,
     )
-
-
-def typed(location: Location) -> str:
-    """What a person typed for a location."""
-    return location.path if location.kind is LocationKind.LOCAL else location.text
 
 
 def difference_of(source: Store, destination: Store, values: Values) -> Difference:

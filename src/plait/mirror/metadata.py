@@ -13,7 +13,6 @@ from plait.model.errors import StoreError
 from plait.model.items import Kind
 from plait.model.values.times import show_rfc3339
 from plait.stores.local.attributes import parse_time
-from plait.stores.location import LocationKind
 from plait.stores.shown import MTIME, shown_metadata
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from plait.model.items import Item
     from plait.model.options import Values
     from plait.stores.base import Store
-    from plait.stores.location import Location
 
 LARGEST_ANSWER: Final = 16 << 20
 WHAT: Final = "failed to read metadata from source object: metadata mapper"
@@ -35,13 +33,6 @@ class Sides(msgspec.Struct, frozen=True):
     source_text: str
     destination: Store
     destination_text: str
-
-
-def typed(place: Location) -> str:
-    """A location as a person would type it: what a mapper is told of the two sides."""
-    if place.kind is LocationKind.LOCAL:
-        return place.path
-    return f"{place.name}:{place.path}" if place.name else place.text
 
 
 class Belongings(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ from plait.engine.workers import Cancellation
 from plait.mirror import settings
 from plait.mirror.carrier import MirrorCarrier
 from plait.mirror.lookups import StoreLookups
-from plait.mirror.metadata import Sides, metadata_rules, typed
+from plait.mirror.metadata import Sides, metadata_rules
 from plait.mirror.names import inside
 from plait.mirror.overlap import OVERLAPPING, overlapping, root_of, same
 from plait.mirror.planner import MirrorPlanner
@@ -48,7 +48,7 @@ from plait.model.errors import (
 )
 from plait.model.items import Item, Kind
 from plait.stores.base import Leftovers
-from plait.stores.location import LocationKind, parse_location
+from plait.stores.location import LocationKind, parse_location, typed
 from plait.stores.registry import open_location, open_source
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ NO_COMMON_HASH = (
     "--checksum is in use but the source and destination have no hashes in common; falling back to --size-only"
 )
 SAME = "Nothing to do as source and destination are the same"
+SINGLE_WITH_FILTERS = "can't limit to single files when using filters"
 NOTHING = Result(done={}, skipped={}, failed={})
 
 
@@ -189,7 +190,8 @@ class Mirror:
         comparison = settings.comparison_settings(self.values, self.source.store, self.destination.store)
         if comparison.checksum and comparison.common_hash is None:
             self.around.events.emit(Message(Level.NOTICE, NO_COMMON_HASH, self.destination.text))
-        self._refined.warn(self.around.events.emit)
+        if self.source.file is None:
+            self._refined.warn(self.around.events.emit)
 
     def apply(self, actions: Iterable[Action]) -> Result:
         """Executes the actions of a saved plan, each only where both sides are still as planned."""

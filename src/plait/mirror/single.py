@@ -8,12 +8,12 @@ import msgspec
 
 from plait.engine.attempts import run_attempts
 from plait.engine.steps import Pair
-from plait.mirror.mirroring import NOTHING, Mirror
+from plait.mirror.mirroring import NOTHING, SINGLE_WITH_FILTERS, Mirror
 from plait.mirror.overlap import root_of, same
 from plait.model.actions import Action, Verb
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, StoreError
 from plait.model.items import Item, Kind
-from plait.stores.location import LocationKind
+from plait.stores.location import LocationKind, typed
 from plait.stores.registry import open_source
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class SingleMirror(Mirror):
             raise ConfigurationError("the source is no file", key=source.text)
         if self.selection.active:
             self.close()
-            typed = source.path if source.backend == "local" else source.text
-            raise ConfigurationError(f"can't limit to single files when using filters: {typed}")
+            raise ConfigurationError(f"{SINGLE_WITH_FILTERS}: {typed(source)}")
 
     def _check_places(self) -> bool:
         """Two names in one directory are two places."""

@@ -65,6 +65,13 @@ class Location(msgspec.Struct, frozen=True):
     snapshot: str = ""
 
 
+def typed(location: Location) -> str:
+    """A location as a person would type it, whatever it is called in a log."""
+    if location.kind is LocationKind.LOCAL:
+        return location.path
+    return f"{location.name}:{location.path}" if location.kind is LocationKind.REMOTE else location.text
+
+
 def parse_rclone_location(text: str) -> Location:
     """A location as rclone reads it, without URLs and repositories. Raises ConfigurationError in its words."""
     connection = parse_connection(text)

@@ -26,7 +26,7 @@ from plait.model.errors import (
 from plait.model.items import Kind
 from plait.stores.base import Deadlines
 from plait.stores.local.options import LocalOptions
-from plait.stores.location import LocationKind, join_root, parse_rclone_location
+from plait.stores.location import LocationKind, join_root, parse_rclone_location, typed
 from plait.stores.network import Network
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def open_location(location: Location, opening: Opening) -> Opened:
     try:
         return _open(location, opening, location.text, LONGEST_ALIAS_CHAIN)
     except (ConfigurationError, NotSupportedError) as error:
-        error.key = error.key or location.text
+        error.key = error.key or typed(location)
         raise
 
 

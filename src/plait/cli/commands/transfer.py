@@ -41,6 +41,8 @@ def run(invocation: Invocation) -> int:
     with Session(invocation, writes=True) as session:
         source, destination = session.locations()
         with Mirror(mode, source, destination, session.values, session.opening(), session.around) as mirror:
+            if mirror.source.file is not None:
+                session.carry_one()
             return _run(session, mirror, source, destination)
 
 

@@ -15,8 +15,8 @@ from plait.engine.listing import TreeListing
 from plait.engine.selection import EntryFailed
 from plait.engine.steps import Side
 from plait.engine.workers import POLL
-from plait.mirror.check import OneFile, typed
-from plait.mirror.mirroring import compile_selection
+from plait.mirror.check import OneFile
+from plait.mirror.mirroring import SINGLE_WITH_FILTERS, compile_selection
 from plait.mirror.questions import Answer, QuitError
 from plait.mirror.settings import SECOND
 from plait.model.errors import (
@@ -31,6 +31,7 @@ from plait.model.errors import (
 from plait.model.items import Item, Kind, Page, order_bytes
 from plait.model.values.sizes import show_size
 from plait.stores.base import ListsLevels
+from plait.stores.location import typed
 from plait.stores.registry import open_location, open_source
 from plait.stores.wrappers.base import offered
 
@@ -126,7 +127,7 @@ class Task:
             return Chosen(opened, self.filters if recursive else AtDepth(self.filters, 1))
         if self.filters.active:
             raise ConfigurationError(
-                f"can't limit to single files when using filters: {typed(location)}",
+                f"{SINGLE_WITH_FILTERS}: {typed(location)}",
                 hint="name the directory, or leave the filters out",
             )
         return Chosen(opened, OneFile(opened.file))
