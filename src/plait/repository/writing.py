@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _PUBLISH_SECONDS: Final = 5.0
 _PUBLISH_SHARE: Final = 20
 """States in between come at longer and longer intervals: at most this part of the work is lost when it is killed."""
+_GROWTH: Final = 32
+"""Packfiles grow with what was written: of three that are under way, this part of it each is lost then, too."""
+_LEAST_LOST: Final = 4 << 20
 _WORTH_A_PACKFILE: Final = 1 << 20
 _FEW_SECONDS: Final = 2.0
 _KEPT_PENDING: Final = 300_000
@@ -165,6 +168,11 @@ class Writer:
         interval = self._interval if worth_it else max(self._interval, _FEW_SECONDS)
         return now - self._published > max(interval, (now - self._began) / _PUBLISH_SHARE)
 
+    def _is_much_unpublished(self) -> bool:
+        """Whether more is stored and in no state yet than may be lost, however short a time that took."""
+        unpublished = sum(packed.size for packed in self._stored)
+        return unpublished > max(_LEAST_LOST, self.written // _PUBLISH_SHARE)
+
     def _submit(self, packing: Packing) -> None:
         with self._changed:
             while len(self._queue) >= 1 and self._error is None:
@@ -200,7 +208,7 @@ class Writer:
         with self._publishing:
             self._stored.append(packed)
             self.written += packed.size
-            if self._in_between and (self._is_due() or not self._interval):
+            if self._in_between and (self._is_due() or self._is_much_unpublished() or not self._interval):
                 self._publish(())
 
     def _publish(self, records: Sequence[Writable]) -> None:
@@ -263,4 +271,4 @@ class Writer:
 def packfile_sizes(features: Features, largest: int, first: int) -> Callable[[int], int]:
     """From how many bytes on a packfile is stored, when so many were written before it; see `Writer`."""
     most = min(largest, LARGEST if features.batched else _REMOTE_LARGEST)
-    return lambda written: min(most, max(first, written // _PUBLISH_SHARE))
+    return lambda written: min(most, max(first, written // _GROWTH))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from plait.repository.syncing.selecting import Selected
     from plait.repository.syncing.syncing import Sync
 
-_FIRST_PACKFILES: Final = 4 << 20
+_FIRST_PACKFILES: Final = 3 << 20
 """Bytes."""
 
 

@@ -50,7 +50,7 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     remembers: bool = True
     dry_run: bool = False
     processes: bool = True
-    publish_seconds: float = 0.1
+    publish_seconds: float = 0.05
 
 
 class Copying(msgspec.Struct, frozen=True):
