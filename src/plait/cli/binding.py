@@ -6,8 +6,9 @@ else is set by the strongest source alone. That is how rclone merges the command
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from plait.model.errors import ConfigurationError, UsageError
 from plait.model.options import Repeat, Values
@@ -51,8 +52,7 @@ class ForeignOptionError(UsageError):
         self.given_option = given
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """A value from outside the command line. `source` says where from, in a person's words."""
 
     option: Option

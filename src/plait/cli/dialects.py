@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class Dash(Enum):
@@ -14,8 +15,7 @@ class Dash(Enum):
     NAME_OR_CLUSTER = "a long name where one is declared, else short letters"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """A spelling of options. `anywhere` is False where the options end at the first positional word."""
 
     name: str

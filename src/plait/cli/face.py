@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from plait.cli.binding import ForeignOptionError, bind, environment_settings
 from plait.cli.dialects import PLAIT

@@ -6,9 +6,10 @@ has its own options, and the same option may stand in several.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from plait.cli.grammar import Lexicon
 from plait.model.errors import UsageError
@@ -25,16 +26,14 @@ class WordsError(UsageError):
     """Words that a verb cannot read; rclone answers with the verb's usage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(msgspec.Struct, frozen=True):
     """A command line and what it does."""
 
     line: str
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """One way to use a command.
 
     `words` is its synopsis after the options (`SOURCE DEST`), `takes` how many words that are, at least and at most.
@@ -47,26 +46,24 @@ class Form:
     words: str
     takes: tuple[int, int]
     run: str
-    options: OptionSet = field(default_factory=lambda: OptionSet(()))
+    options: OptionSet = msgspec.field(default_factory=lambda: OptionSet(()))
     purpose: str = ""
     examples: tuple[Example, ...] = ()
     completes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The form that is meant, and the parts that its words play (`source`, `peer` …).
 
     `words` are those that are left for the form, None for all of them.
     """
 
     form: str
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = msgspec.field(default_factory=dict)
     words: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """What a decision may look at.
 
     The words, the repository named by `at`, and, for hints only, which directories exist. `values()` gives the values
@@ -80,8 +77,7 @@ class Situation:
     values: Callable[[], Values]
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(msgspec.Struct, frozen=True):
     """A command as the table of verbs has it: nothing of it is loaded before it is used.
 
     `forms` are dotted names of `Form`; `decide` is the dotted name of `(Situation) -> Choice`, which raises UsageError
@@ -93,8 +89,7 @@ class Verb:
     decide: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A verb, loaded."""
 
     name: str
@@ -125,8 +120,7 @@ class Command:
         return tuple(f"{program} {self.name} {form.words}".rstrip() for form in self.forms)
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """A command line, understood: what a form's `run` gets.
 
     `face` is `plait` or the name of a front. `arguments` is the command line as it was typed, for records.

@@ -6,9 +6,10 @@ is decided later by the positional words. What an option's text means is the bus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from plait.cli.dialects import Dash
 from plait.model.errors import UsageError
@@ -52,8 +53,7 @@ class OptionWordError(UsageError):
         self.letters = letters
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """An option as it was given: by `name` or by `letter`; `text` is None where a switch stood alone."""
 
     text: str | None
@@ -66,8 +66,7 @@ class Given:
         return f"--{self.name}" if self.name else f"-{self.letter}"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """A positional word. `index` is its place in the command line; `literal` words stand after `--`."""
 
     text: str
@@ -75,8 +74,7 @@ class Word:
     literal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A command line, split."""
 
     given: tuple[Given, ...]

@@ -12,9 +12,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from plait.cli.forms import Command
 from plait.cli.grammar import did_you_mean
@@ -33,8 +34,7 @@ _OWN: Final = ("command", "source", "destination")
 _NEVER: Final = frozenset({"help", "output"})
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A named job; `options` are words of a command line."""
 
     name: str

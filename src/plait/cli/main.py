@@ -44,7 +44,11 @@ def main(arguments: Sequence[str] | None = None, program: str | None = None) -> 
 
     # Work is long lists of small things that live on: looking through them all the time costs one part in fifteen.
     gc.set_threshold(_COLLECTED_AFTER)
-    return guarded(face, words)
+    code = guarded(face, words)
+    if arguments is None:
+        # The process ends: there is nothing to collect before the system takes it all back.
+        gc.freeze()
+    return code
 
 
 def _say(line: str) -> int:

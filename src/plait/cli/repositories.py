@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
+import msgspec
+
 from plait.cli.directories import cache_directory
 from plait.cli.forms import load
 from plait.cli.output.progress import Progress, is_watched
@@ -113,7 +115,7 @@ class RepositoryCommand:
             {**self.values.given, **values.given},
         )
         self.values = merged
-        self.invocation = replace(self.invocation, values=merged, words=tuple(words))
+        self.invocation = msgspec.structs.replace(self.invocation, values=merged, words=tuple(words))
 
     def record(self, record: object) -> None:
         """A result as a line of JSON."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from plait.cli import repository_options as options
 from plait.mirror.option_types import FILE, SIZE, SWITCH, TEXT, choice

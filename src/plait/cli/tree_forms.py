@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from plait.cli.forms import Example, Form
 from plait.cli.mirror_forms import TREE

@@ -7,7 +7,6 @@ else from the parts as they pass.
 from __future__ import annotations
 
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -176,6 +175,8 @@ def fingerprint(source: Store, item: Item, stat: Stat) -> str:
         sorted(stat.hashes.items()),
         changed,
     )
+    from hashlib import sha256
+
     return sha256(repr(told).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -6,9 +6,10 @@ declarations; nothing else names a flag. Parsing lives in `plait.cli.grammar`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,8 +40,7 @@ class Section(Enum):
     GLOBAL = "Global"
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(msgspec.Struct, frozen=True):
     """A type of option value: its name in help (`SIZE`), and the parser of its text.
 
     `parse` raises ValueError with the words that a person needs. `show` is the inverse of `parse`. A switch takes no
@@ -56,8 +56,7 @@ class ValueType:
     """What a shell offers: "file", "directory", "remote" or nothing."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Option:
+class Option(msgspec.Struct, frozen=True, eq=False):
     """One option, declared once, so that it equals itself only: sets of options are joined at every start.
 
     `name` is the long flag without dashes (`max-delete`); `short` one letter or "". `default` is the parsed value.
@@ -129,8 +128,7 @@ class OptionSet:
         return joined
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(msgspec.Struct, frozen=True):
     """Parsed option values: `values.max_delete`; what was not given has its default.
 
     `given` maps the names that were set to where they came from: `command line`, an environment variable, a file.
@@ -138,7 +136,7 @@ class Values:
 
     options: OptionSet
     parsed: Mapping[str, Any]
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -8,7 +8,8 @@ a section `a.b` that has the keys of `a` where it lacks its own.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from plait.model.errors import ConfigurationError
 
@@ -21,8 +22,7 @@ _KEY_QUOTES = ('"""', '"', "`")
 _VALUE_QUOTES = ("`", '"""')
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(msgspec.Struct):
     """One line as it stands; `key` None for a section's heading, `section` None for comments and empty lines."""
 
     raw: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from plait.cli.plans import kept_options, lasting, planned_values
 from plait.cli.session import Session, naming

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from plait.cli.binding import BadValueError, bind, check_value, environment_settings
 from plait.cli.dialects import PFLAG
