@@ -201,3 +201,19 @@ def test_check_of_a_source_that_is_missing(twins: Twins) -> None:
         )
     assert said[0] == said[1]
     assert said[0][0] == 3
+
+
+@pytest.mark.parametrize("verb", ["copy", "move", "sync"])
+@pytest.mark.parametrize("limit", [["--max-depth=1"], ["--exclude-if-present=b"], ["--exclude=d/**"]], ids=" ".join)
+def test_new_names_bring_nothing_that_is_not_selected(twins: Twins, verb: str, limit: list[str]) -> None:
+    flags = [*limit, "--name-transform=file,prefix=z_"]
+    theirs, ours = twins.run(verb, SOURCE, {"z_a": f(b"1")}, flags)
+    assert (ours.code, ours.destination, ours.source) == (theirs.code, theirs.destination, theirs.source)
+
+
+@pytest.mark.parametrize("limit", ["--max-delete=0", "--max-delete-size=0", "--max-delete=1", "--max-delete=9"])
+def test_what_a_move_deletes_at_its_source_counts(twins: Twins, limit: str) -> None:
+    equal: Tree = {name: f(b"1") for name in "abc"}
+    theirs, ours = twins.run("move", equal, equal, [limit, "--checkers=1", "--transfers=1"])
+    assert ours.code == theirs.code
+    assert len(ours.source) == len(theirs.source)

@@ -71,7 +71,7 @@ class TreeListing:
         Raises DirectoryNotFoundError at the first step where the root is missing, fatal errors, nothing else.
         """
         selector = Selector(self._store, self._selection, descend, self._cancelled)
-        if not prefix and selector.excludes_root():
+        if selector.excludes_root() if not prefix else not selector.selects(prefix[:-1]):
             return
         has_directories = self._store.features.directories
         raw = _in_order(self._raw(prefix, selector.enters), prefix)

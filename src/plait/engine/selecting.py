@@ -39,13 +39,16 @@ class Selector:
 
     def enters(self, directory: str) -> bool:
         """True where what is below the directory is wanted."""
+        return self.selects(directory) and (self._descend is None or self._descend(directory))
+
+    def selects(self, directory: str) -> bool:
+        """True where the selection wants what is below the directory."""
         selection = self._selection
-        if selection is not None:
-            if selection.max_depth is not None and directory.count("/") + 1 >= selection.max_depth:
-                return False
-            if not self._includes_directory(selection, directory):
-                return False
-        return self._descend is None or self._descend(directory)
+        if selection is None:
+            return True
+        if selection.max_depth is not None and directory.count("/") + 1 >= selection.max_depth:
+            return False
+        return self._includes_directory(selection, directory)
 
     def pages(self, pages: Iterable[Page | EntryFailed]) -> Iterator[Page | EntryFailed]:
         """The pages without what is not wanted."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from plait.engine.events import Event
+    from plait.engine.limits import Limits
     from plait.engine.transfer import Transfer
     from plait.mirror.alternatives import Alternative
     from plait.mirror.keeping import Keeper
@@ -81,7 +82,8 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     `hidden`: the filters may hide files of the destination, and
     what is new may find one in its place, which it replaces. `unchecked`: so it may, because nobody looked; then it is
     kept as what was seen is. `copied_from`: trees that the destination copies from by itself what they have, too.
-    `server_times`: the time at which a store stored an object is its own.
+    `server_times`: the time at which a store stored an object is its own. `limits` counts what a move deletes at the
+    source, None where nobody minds how much.
     """
 
     moves: bool = False
@@ -94,6 +96,7 @@ class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: bool = False
     copied_from: Sequence[Alternative] = ()
     server_times: bool = False
+    limits: Limits | None = None
 
 
 class MirrorCarrier:
@@ -301,6 +304,9 @@ class MirrorCarrier:
     def _arrived(self, action: Action, outcome: Outcome) -> Outcome:
         """The outcome of a file that is right now; a move then deletes its source."""
         if self._settings.moves and not outcome.moved and outcome.status is Status.DONE:
+            error = self._refusal(action)
+            if error is not None:
+                return _failed(action, error, outcome)
             for deleted in self._source.delete([_source(action).key]):
                 if deleted.error is not None:
                     return _failed(action, deleted.error, outcome)
@@ -363,7 +369,15 @@ class MirrorCarrier:
 
     def _delete_source(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
         _check(cancelled)
-        return self._delete_from(self._source, actions)
+        refusals = [(action, self._refusal(action)) for action in actions]
+        yield from self._delete_from(self._source, [action for action, error in refusals if error is None])
+        for action, error in refusals:
+            if error is not None:
+                yield _failed(action, error)
+
+    def _refusal(self, action: Action) -> PlaitError | None:
+        """Why nothing more is to be deleted at the source."""
+        return None if self._settings.limits is None else self._settings.limits.delete(action)
 
     @staticmethod
     def _delete_from(store: Store, actions: Sequence[Action]) -> Iterator[Outcome]:

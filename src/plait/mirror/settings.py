@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from plait.engine.limits import Limits
 from plait.engine.names import Names
 from plait.engine.settings import Cutoff, DeleteWhen, ExecutionSettings
 from plait.engine.transfer import TransferSettings
@@ -151,7 +152,16 @@ def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSett
         transfers=_transfers(values),
         hidden=hidden,
         server_times=values.use_server_modtime,
+        limits=Limits(ExecutionSettings(**_deletions(values))) if mode is Mode.MOVE else None,
     )
+
+
+def _deletions(values: Values) -> dict[str, Any]:
+    """How much may be deleted."""
+    return {
+        "max_delete": values.max_delete if values.max_delete >= 0 else None,
+        "max_delete_size": values.max_delete_size,
+    }
 
 
 def transfer_settings(values: Values, *, moves: bool = False) -> TransferSettings:
@@ -173,11 +183,7 @@ def execution_settings(
     """How a plan is executed; `subject` names the destination in messages."""
     limits = {}
     if mode is Mode.SYNC:
-        limits = {
-            "max_delete": values.max_delete if values.max_delete >= 0 else None,
-            "max_delete_size": values.max_delete_size,
-            "ignore_errors": values.ignore_errors,
-        }
+        limits = {**_deletions(values), "ignore_errors": values.ignore_errors}
     return ExecutionSettings(
         delete_when=_delete_when(mode, values),
         dry_run=values.dry_run,
