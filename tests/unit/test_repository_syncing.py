@@ -11,13 +11,14 @@ import msgspec
 import pytest
 
 from plait.engine.workers import Cancellation
-from plait.model.errors import StoreError
+from plait.model.errors import BusyError, StoreError
 from plait.repository.checking.checking import check
 from plait.repository.events import Done, Ended, Event, Expected
 from plait.repository.files import StoredFiles
 from plait.repository.format import configuration as configurations
 from plait.repository.format.configuration import Chunking, Configuration, Hashing
 from plait.repository.format.resources import Resource
+from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
 from plait.repository.selection import Query
@@ -25,7 +26,7 @@ from plait.repository.syncing import estimating
 from plait.repository.syncing.hands import Chunk, Hands, Wanted
 from plait.repository.syncing.learning import Lesson, learn
 from plait.repository.syncing.pairs import Pairs
-from plait.repository.syncing.settings import Direction, Outcome, Planned, SyncSettings
+from plait.repository.syncing.settings import Copied, Copying, Direction, Outcome, Planned, SyncSettings
 from plait.repository.syncing.small import LARGEST
 from plait.repository.syncing.syncing import Sync
 from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
@@ -345,3 +346,70 @@ def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_
         data = source.reader.blobs.chunk(chunk.content_mac, chunk.length)
         assert peer.index.holds(Resource.CHUNK, peer.codec.mac(data))
         assert peer.reader.blobs.chunk(peer.codec.mac(data), chunk.length) == data
+
+
+def two_snapshots(root: Path, store: MemoryStore, *common: str) -> tuple[bytes, bytes]:
+    """A repository with two snapshots that have these files in common."""
+    lay_tree(root)
+    shared = [str(root / name) for name in common]
+    with Repository.create(store, None) as source:
+        first = source.backup([str(root / "sub"), *shared]).snapshot
+        return first, source.backup([str(root / "middle"), *shared]).snapshot
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_snapshot_that_is_removed_from_the_source_meanwhile(tmp_path: Path, swept: bool) -> None:
+    """As long as its contents are there it is copied; it is never copied in part, and the others are copied."""
+    store, other = MemoryStore(), MemoryStore()
+    first, second = two_snapshots(tmp_path, store)
+
+    def removing(event: SyncEvent) -> None:
+        if isinstance(event, Copied) and event.snapshot == second:
+            with Repository.open(store) as found:
+                found.remove([first])
+                large = [name for name, size in found.files.packfile_sizes().items() if size > 1 << 20]
+                found.writable_files.remove(Folder.PACKFILES, large if swept else [])
+
+    with Repository.open(store) as source, Repository.create(other, None) as peer:
+        result = Sync(source, peer, ("here", "there"), SyncSettings(), removing).run(Direction.TO, Query())
+    assert result.outcomes == {first: Outcome.FAILED if swept else Outcome.COPIED, second: Outcome.COPIED}
+    whole(other, [second] if swept else [first, second])
+
+
+@pytest.mark.parametrize("maintained", [False, True])
+def test_a_snapshot_that_is_removed_from_the_peer_meanwhile(tmp_path: Path, maintained: bool) -> None:
+    """What it shares with the one that is being copied stays; maintenance waits for the end of the sync."""
+    store, other = MemoryStore(), MemoryStore()
+    first, second = two_snapshots(tmp_path, store, "small", "empty")
+    busy: list[bool] = []
+
+    def removing(event: SyncEvent) -> None:
+        if isinstance(event, Copying):
+            with Repository.open(other) as found:
+                found.remove([second])
+                if maintained:
+                    with pytest.raises(BusyError):
+                        maintain(found, MaintenanceSettings(grace=0))
+                    busy.append(True)
+
+    with Repository.open(store) as source, Repository.create(other, None) as peer:
+        Sync(source, peer, ("here", "there"), SyncSettings(), lambda _: None).run(
+            Direction.TO, Query(prefixes=(second.hex(),))
+        )
+        result = Sync(source, peer, ("here", "there"), SyncSettings(), removing).run(
+            Direction.TO, Query(prefixes=(first.hex(),))
+        )
+    assert result.outcomes == {first: Outcome.COPIED}
+    assert busy == [True] * maintained
+    with Repository.open(other) as found:
+        for _ in range(2):
+            maintain(found, MaintenanceSettings(grace=0))
+    whole(other, [first])
+
+
+def whole(store: MemoryStore, snapshots: list[bytes]) -> None:
+    """Asserts that a repository has these snapshots, each of them whole."""
+    with Repository.open(store) as found:
+        assert found.reader.snapshots() == sorted(snapshots)
+        checked = check(found.reader, found.files, [(snapshot, "/") for snapshot in found.snapshots()])
+        assert not any(one.failed for one in checked.snapshots)
