@@ -197,3 +197,22 @@ def test_states_that_are_gone_are_told(tmp_path: Path, capfd: pytest.CaptureFixt
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("warn: there are packfiles, and no state names them: ")
+
+
+def test_what_is_left_out_is_named_on_both_faces(capfd: pytest.CaptureFixture[str]) -> None:
+    """A device: a snapshot says nothing of its numbers."""
+    from plait.cli.output.work import EventLines, Output
+    from plait.repository.events import Warned
+
+    for front, line in ((True, "warn: left out: /null\n"), (False, "plait: warning: /null: left out\n")):
+        EventLines(Output(front=front))(Warned("left out", "/null"))
+        assert capfd.readouterr().err == line
+
+
+def test_a_place_that_takes_no_writes_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["plakar", "at", str(tmp_path / "repository"), "create", "-plaintext"]) == 0
+    shutil.rmtree(tmp_path / "repository" / "locks")
+    (tmp_path / "repository" / "locks").write_text("in the way")
+    assert main(["plakar", "at", str(tmp_path / "repository"), "backup", str(tmp_path / "empty")]) == 1
+    assert capfd.readouterr().out.startswith("plakar: locks/")

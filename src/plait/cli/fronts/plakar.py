@@ -161,7 +161,8 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
         if front.needs is Needs.LOCATION and error.message.startswith("backend "):
             _refuse(error.message)
         missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
-        print(f"{_NAME}: {'file does not exist' if missing else error.message}", file=stream)
+        where = f"{error.key}: " if error.key and error.key not in error.message else ""
+        print(f"{_NAME}: {'file does not exist' if missing else where + error.message}", file=stream)
         return 1
 
 
@@ -260,7 +261,7 @@ def _lookup(words: list[str]) -> tuple[str, list[str]]:
         print(f"{_NAME}: usage: plakar {words[0]} [{'|'.join(actions)}]")
         raise Stop(1)
     if words[0] in ABSENT:
-        _refuse(f"{words[0]} is not in this version yet")
+        _refuse(f"{words[0]} is not part of Plait: it serves plakar's hosted services, plugins or web interface")
     _complain(f"command not found: {words[0]}")
     raise Stop(1)
 
@@ -327,7 +328,7 @@ def _show_usage(front: FrontCommand, name: str, wrong: str) -> int:
         print("\n".join(usage), flush=True)
         usage = []
     elif front.lists_options or (front.lists_options is None and front.options.options):
-        flags = ["", "OPTIONS:", *flags]
+        flags = ["", "OPTIONS:", *flags] if front.has_heading else flags
     else:
         flags = []
     if usage or flags:

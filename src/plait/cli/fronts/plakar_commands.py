@@ -27,7 +27,7 @@ class FrontCommand:
 
     `usage` are the lines of its usage, without the word `Usage`; `few` and `many` what is said of too few words or too
     many. `types` names the type of a flag where Go would name another than its value has here.
-    `lists_options`: whether the usage has a list of its flags; None: where there are any.
+    `lists_options`: whether the usage has a list of its flags, None: where there are any; `has_heading`: below a title.
     `group`: the usage of the actions of which this is one; its own usage goes to standard output then.
     """
 
@@ -40,6 +40,7 @@ class FrontCommand:
     many: str = "too many arguments"
     types: dict[str, str] = field(default_factory=dict)
     lists_options: bool | None = None
+    has_heading: bool = True
     group: tuple[str, ...] = ()
 
 
@@ -260,6 +261,7 @@ FRONT: Final[dict[str, FrontCommand]] = {
         ("sync [SNAPSHOT] to REPOSITORY", "sync [SNAPSHOT] from REPOSITORY", "sync [SNAPSHOT] with REPOSITORY"),
         takes=(2, 3),
         few="usage: sync [SNAPSHOT] to|from|with REPOSITORY",
+        has_heading=False,
     ),
     "version": FrontCommand(
         "plait.cli.commands.repository.info:front_version", OptionSet(()), ("version",), Needs.NOTHING

@@ -133,7 +133,7 @@ class EventLines:
         """Says an event."""
         output = self._output
         if isinstance(event, Warned):
-            output.warn(f"{event.text}: {event.path}" if event.path and output.front else event.text)
+            output.warn(_warning(event, front=output.front))
         elif output.silent:
             return
         elif isinstance(event, Noted):
@@ -280,6 +280,12 @@ def _short(snapshot: bytes) -> str:
 
 def _subject(event: Failed) -> str:
     return event.path or (f"object={event.object.hex()}" if event.object is not None else "")
+
+
+def _warning(event: Warned, *, front: bool) -> str:
+    if not event.path:
+        return event.text
+    return f"{event.text}: {event.path}" if front else f"{event.path}: {event.text}"
 
 
 def _paths(event: Done) -> Iterator[str]:
