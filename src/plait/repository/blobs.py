@@ -135,6 +135,7 @@ class Blobs:
         self._windows = Windows(self._range)
         self._lock = Lock()
         self._opener = Opener(codec)
+        self._find_all = index.all_places if isinstance(index, FindsMany) else None
         self.codec = codec
         self.index = index
         self.received = 0
@@ -175,8 +176,8 @@ class Blobs:
 
     def all_places(self, resource: Resource, macs: Sequence[bytes]) -> list[Sequence[Place]]:
         """Every place where each of many blobs can be read, as `BlobIndex.places`."""
-        if isinstance(self.index, FindsMany):
-            return self.index.all_places(resource, macs)
+        if self._find_all is not None:
+            return self._find_all(resource, macs)
         return [self.index.places(resource, mac) for mac in macs]
 
     def opened(self, region: Region[T], wanted: Iterable[tuple[bytes, int]]) -> Iterator[memoryview | None]:

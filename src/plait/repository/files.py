@@ -330,7 +330,9 @@ def _protect(store: Store, directories: Iterable[str], *, own: bool) -> None:
 
 def _read(store: Store, key: str, offset: int, length: int | None) -> bytes:
     parts = []
+    left = -1 if length is None else length
     with store.read(key, offset, length) as reader:
-        while data := reader.read():
+        while left and (data := reader.read(left)):
             parts.append(data)
-    return b"".join(parts)
+            left -= 0 if length is None else len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

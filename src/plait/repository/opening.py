@@ -47,7 +47,7 @@ class Opener:
     def open(self, stored: bytes, blobs: Sequence[Sealed]) -> Iterator[Opened]:
         """Opens blobs of `stored`, in their order, as many at a time as fit."""
         room = self._room()
-        mac_of = self._codec.mac
+        mac_of = self._codec.authenticator.mac
         begun = 0
         while begun < len(blobs):
             waiting = blobs[begun:] if begun else blobs

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import IntegrityError, ObjectNotFoundError
+from plait.repository import contents
+from plait.repository.blobs import Region
 from plait.repository.format import btrees, dirpacks, entries, wire
 from plait.repository.format.entries import Entry, ErrorEntry, XattrEntry
 from plait.repository.format.headers import DIRPACK_INDEX, SUMMARY_INDEX, Header, Source
@@ -14,7 +17,7 @@ from plait.repository.format.resources import NO_MAC, Resource
 from plait.repository.format.summaries import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from plait.repository.reading import RepositoryReader
 
@@ -89,18 +92,46 @@ class SnapshotReader:
             entry = self.entry("/" if entry.symlink_target.startswith("/") else entry.parent_path)
         return entry
 
-    def children(self, directory: str, damaged: Callable[[str, IntegrityError], None] | None = None) -> Iterator[Entry]:
+    def listings(self, directories: Sequence[str]) -> dict[str, bytes]:
+        """The lists of directories as far as they are whole and small: read at once where they lie together.
+
+        `children` reads the others, and says what is the matter.
+        """
+        index = self.source.index(DIRPACK_INDEX)
+        wanted = []
+        for directory in directories:
+            with suppress(IntegrityError):
+                mac = None if index is None else self.repository.find(btrees.INDEX, index, directory)
+                if mac is not None and mac != NO_MAC:
+                    wanted.append((directory, mac))
+        blobs = self.repository.blobs
+        found = {}
+        for group in contents.plan(blobs, wanted):
+            if isinstance(group, Region):
+                for content in contents.read(blobs, group):
+                    if isinstance(content.chunks, tuple):
+                        found[content.file] = content.chunks[0]
+        return found
+
+    def children(
+        self,
+        directory: str,
+        damaged: Callable[[str, IntegrityError], None] | None = None,
+        *,
+        listing: bytes | None = None,
+    ) -> Iterator[Entry]:
         """The entries of a directory, in order of bytes; none for what is no directory.
 
         They come from the directory's list; where that is missing or damaged, from the tree of paths. `damaged` is told
-        of what is, by its path, and then the rest is given; without it, IntegrityError is raised.
+        of what is, by its path, and then the rest is given; without it, IntegrityError is raised. `listing`: its list,
+        where `listings` gave it.
         """
         if self.source.index(DIRPACK_INDEX) is None:
             yield from self._children_of_tree(directory, "", damaged)
             return
         last = ""
         try:
-            records = self._dirpack(directory)
+            records = self._dirpack(directory) if listing is None else self._listed(directory, (listing,))
             for _, entry in records or ():
                 yield entry
                 last = entry.path
@@ -195,11 +226,12 @@ class SnapshotReader:
         """The identifiers and entries in a directory's list; None where it has no list."""
         index = self.source.index(DIRPACK_INDEX)
         mac = None if index is None else self.repository.find(btrees.INDEX, index, directory)
-        return None if mac is None or mac == NO_MAC else self._listed(directory, mac)
+        return None if mac is None or mac == NO_MAC else self._listed(directory, self.repository.content(mac))
 
-    def _listed(self, directory: str, mac: bytes) -> Iterator[tuple[bytes, Entry]]:
-        for record in dirpacks.unpack(self.repository.content(mac), directory):
-            if self.repository.codec.mac(record.plain) != record.mac:
+    def _listed(self, directory: str, content: Iterable[bytes]) -> Iterator[tuple[bytes, Entry]]:
+        mac_of = self.repository.codec.mac
+        for record in dirpacks.unpack(content, directory):
+            if mac_of(record.plain) != record.mac:
                 raise IntegrityError(f"an entry of {directory} is not the one that its list names", key=directory)
             yield record.mac, record.entry
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from plait.repository.snapshots import SnapshotReader
 
 _TOGETHER: Final = 16
-"""Directories in one task."""
+"""Directories in one task at most; less where few are waiting, so that all have something to do."""
 _TOLD: Final = 1000
 
 
@@ -187,7 +187,7 @@ class _Checking:
             pending = 1
         while (waiting or pending) and not self._cancellation.cancelled():
             while waiting and self._crew.is_hungry:
-                many = _TOGETHER if len(waiting) > 4 * _TOGETHER else 1
+                many = min(_TOGETHER, 1 + len(waiting) // 8)
                 paths, waiting = waiting[-many:], waiting[:-many]
                 self._crew.submit(_Directories(number, [(name, self._is_known(snapshot, name)) for name in paths]))
                 pending += 1
@@ -282,4 +282,4 @@ class _Checking:
         snapshot = self._snapshots[task.snapshot][0]
         if isinstance(task, _Trees):
             return [self._trees.check(snapshot)]
-        return [self._directories.check(snapshot, path, known=known) for path, known in task.paths]
+        return self._directories.check(snapshot, task.paths)

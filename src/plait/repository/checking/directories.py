@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from plait.repository.format import btrees
 from plait.repository.format.resources import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from plait.repository.blobs import Blobs
     from plait.repository.checking.findings import Damage
@@ -43,8 +43,16 @@ class Outcome(msgspec.Struct, kw_only=True):
     received: int = 0
 
 
+class _Part(NamedTuple):
+    """A path of a directory under check, and the identifier of what belongs to it."""
+
+    outcome: Outcome
+    path: str
+    mac: bytes
+
+
 class DirectoryCheck:
-    """Checks directories of snapshots, one after the other.
+    """Checks directories of snapshots, some at a time: what is in them is read together where it lies together.
 
     `sizes`: bytes of every packfile that the store holds, for a fast check, which reads no contents; else None.
     """
@@ -54,23 +62,41 @@ class DirectoryCheck:
         self._sizes = sizes
         self._stopping = stopping
         self._whole: set[bytes] = set()
+        self._files: list[_Part] = []
+        self._entries: list[_Part] = []
 
-    def check(self, snapshot: SnapshotReader, path: str, *, known: bool = False) -> Outcome:
-        """Checks a directory, not those in it. Raises the store's errors.
+    def check(self, snapshot: SnapshotReader, directories: Sequence[tuple[str, bool]]) -> list[Outcome]:
+        """Checks directories, not those in them. Raises the store's errors.
 
-        `known`: the same list was checked for another snapshot, so that only what this one has beside it is read.
+        They are given with whether the same list was checked for another snapshot, so that only what this one has
+        beside it is read.
         """
-        outcome = Outcome(path=path)
+        outcomes = []
         before = self._blobs.received
-        files: list[tuple[str, bytes]] = []
+        listings = snapshot.listings([path for path, _ in directories])
+        for path, known in directories:
+            outcome = Outcome(path=path)
+            outcomes.append(outcome)
+            self._list(snapshot, outcome, listings.pop(path, None), known=known)
+            if self._stopping():
+                break
+            self._check_tree(snapshot, outcome, known=known)
+        self._check_files()
+        self._check_entries(snapshot)
+        if outcomes:
+            outcomes[-1].received = self._blobs.received - before
+        return outcomes
+
+    def _list(self, snapshot: SnapshotReader, outcome: Outcome, listing: bytes | None, *, known: bool) -> None:
+        """What is in a directory, according to its own list."""
         kinds = bytearray()
 
         def damaged(where: str, error: IntegrityError) -> None:
             outcome.damages.append((where, str(error), packfiles_of(error)))
 
-        for entry in snapshot.children(path, damaged):
+        for entry in snapshot.children(outcome.path, damaged, listing=listing):
             if self._stopping():
-                return outcome
+                break
             info = entry.file_info
             outcome.names.append(info.name)
             kinds.append(Kind.DIRECTORY if info.is_directory else Kind.FILE if info.is_regular else Kind.SPECIAL)
@@ -79,17 +105,12 @@ class DirectoryCheck:
             elif entry.has_content:
                 outcome.size += info.size
                 if not known:
-                    files.append((entry.path, entry.object))
+                    self._files.append(_Part(outcome, entry.path, entry.object))
             elif info.is_regular:
                 outcome.damages.append((entry.path, "the snapshot names no content for this file", ()))
-            if len(files) >= _BATCH:
-                self._check_contents(files, damaged)
-                files = []
-        self._check_contents(files, damaged)
-        self._check_tree(snapshot, outcome, known=known)
+            if len(self._files) >= _BATCH:
+                self._check_files()
         outcome.kinds = bytes(kinds)
-        outcome.received = self._blobs.received - before
-        return outcome
 
     def check_file(self, entry: Entry) -> Outcome:
         """Checks a single file."""
@@ -97,31 +118,25 @@ class DirectoryCheck:
         kind = Kind.FILE if info.is_regular else Kind.SPECIAL
         outcome = Outcome(path=entry.parent_path, names=[info.name], kinds=bytes((kind,)), size=info.size)
         if entry.has_content:
-            self._check_contents(
-                [(entry.path, entry.object)],
-                lambda path, error: outcome.damages.append((path, str(error), packfiles_of(error))),
-            )
+            self._files.append(_Part(outcome, entry.path, entry.object))
+            self._check_files()
         return outcome
 
-    def _check_contents(self, files: list[tuple[str, bytes]], damaged: Callable[[str, IntegrityError], None]) -> None:
-        new = [file for file in files if file[1] not in self._whole]
-        broken = set()
-        for path, mac, error in self._broken(new):
-            damaged(path, error)
-            broken.add(mac)
+    def _check_files(self) -> None:
+        """That the contents that were found are whole; one of several files is read once."""
+        parts: dict[bytes, list[_Part]] = {}
+        for part in self._files:
+            if part.mac not in self._whole:
+                parts.setdefault(part.mac, []).append(part)
+        self._files = []
+        wanted = [(mac, mac) for mac in parts]
         if len(self._whole) > _REMEMBERED:
             self._whole.clear()
-        self._whole.update(mac for _, mac in new if mac not in broken)
-
-    def _broken(self, files: list[tuple[str, bytes]]) -> Iterator[tuple[str, bytes, IntegrityError]]:
-        """The files whose contents are not whole, and why."""
-        # One content of several files is read once.
-        paths: dict[bytes, list[str]] = {}
-        for path, mac in files:
-            paths.setdefault(mac, []).append(path)
-        wanted = [(mac, mac) for mac in paths]
+        self._whole.update(parts)
         for mac, error in self._missing(wanted) if self._sizes is not None else self._unreadable(wanted):
-            yield from ((path, mac, error) for path in paths[mac])
+            self._whole.discard(mac)
+            for part in parts[mac]:
+                part.outcome.damages.append((part.path, str(error), packfiles_of(error)))
 
     def _unreadable(self, wanted: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, IntegrityError]]:
         for group in contents.plan(self._blobs, wanted):
@@ -159,7 +174,6 @@ class DirectoryCheck:
         path = outcome.path
         prefix = path if path.endswith("/") else path + "/"
         left = {prefix + name for name in outcome.names}
-        entries: list[tuple[str, bytes]] = []
         try:
             for child, mac in snapshot.repository.items(btrees.VFS, snapshot.source.root.root, prefix):
                 if not child.startswith(prefix) or "/" in child[len(prefix) :]:
@@ -170,26 +184,25 @@ class DirectoryCheck:
                     outcome.damages.append((child, "it is in the snapshot's tree, but not listed in its directory", ()))
                 left.discard(child)
                 if not known:
-                    entries.append((child, mac))
-                if len(entries) >= _BATCH:
-                    self._check_entries(snapshot, entries, outcome)
-                    entries = []
+                    self._entries.append(_Part(outcome, child, mac))
+                if len(self._entries) >= _BATCH:
+                    self._check_entries(snapshot)
         except IntegrityError as error:
             outcome.damages.append((path, str(error), packfiles_of(error)))
             return
-        finally:
-            self._check_entries(snapshot, entries, outcome)
         for child in sorted(left):
             outcome.damages.append((child, "it is listed in its directory, but not in the snapshot's tree", ()))
 
-    def _check_entries(self, snapshot: SnapshotReader, entries: list[tuple[str, bytes]], outcome: Outcome) -> None:
-        """That entries of the tree, given by path and identifier, are whole."""
+    def _check_entries(self, snapshot: SnapshotReader) -> None:
+        """That the entries of the tree that were found are whole."""
+        parts, self._entries = self._entries, []
+        wanted = [(part, part.mac) for part in parts]
         if self._sizes is None:
-            found = self._blobs.read_all(Resource.VFS_ENTRY, entries)
-            broken = [(path, plain) for path, plain in found if isinstance(plain, IntegrityError)]
+            found = self._blobs.read_all(Resource.VFS_ENTRY, wanted)
+            broken = [(part, plain) for part, plain in found if isinstance(plain, IntegrityError)]
         else:
-            broken = list(self._missing_entries(entries))
-        for path, error in broken:
+            broken = list(self._missing_entries(wanted))
+        for (outcome, path, _), error in broken:
             if not packfiles_of(error):
                 # The original does not write it where only names of attributes changed; its directory's list has it.
                 try:
@@ -202,12 +215,12 @@ class DirectoryCheck:
                 continue
             outcome.damages.append((path, str(error), packfiles_of(error)))
 
-    def _missing_entries(self, entries: list[tuple[str, bytes]]) -> Iterator[tuple[str, IntegrityError]]:
-        for path, mac in entries:
-            places = self._blobs.index.places(Resource.VFS_ENTRY, mac)
+    def _missing_entries(self, wanted: list[tuple[_Part, bytes]]) -> Iterator[tuple[_Part, IntegrityError]]:
+        found = self._blobs.all_places(Resource.VFS_ENTRY, [mac for _, mac in wanted])
+        for (part, mac), places in zip(wanted, found, strict=True):
             if not any(map(self._is_there, places)):
                 packfiles = tuple(place.packfile for place in places)
-                yield path, DamagedBlobError("its entry is missing", Resource.VFS_ENTRY, mac, packfiles)
+                yield part, DamagedBlobError("its entry is missing", Resource.VFS_ENTRY, mac, packfiles)
 
 
 def packfiles_of(error: IntegrityError | ObjectNotFoundError) -> tuple[bytes, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
 from plait.repository.checking.findings import DamagedFile
 from plait.repository.format import frames, locks, packfiles, states
-from plait.repository.format.resources import VERSION_1_0_0, Resource
+from plait.repository.format.resources import STATE_VERSION, VERSION_1_0_0, Resource
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def check_states_and_locks(files: StoredFiles | ArchivedFiles, codec: Codec) -> 
                 if folder is Folder.LOCKS:
                     locks.read(data, codec)
                 else:
-                    for _ in states.read(data, codec)[1]:
+                    version, payload = codec.unwrap(data, Resource.STATE, STATE_VERSION)
+                    for _ in states.read_runs(codec.decode(payload), version)[1]:
                         pass
             except ObjectNotFoundError:
                 # A lock that was released meanwhile.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from plait.model.errors import IntegrityError
-from plait.repository.blobs import DamagedBlobError
 from plait.repository.checking.directories import Outcome, packfiles_of
 from plait.repository.format import btrees, wire
 from plait.repository.format.entries import ErrorEntry, XattrEntry
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from plait.repository.reading import RepositoryReader
     from plait.repository.snapshots import SnapshotReader
 
+_Item: TypeAlias = tuple[str, bytes]
+"""A key, and the identifier that it leads to."""
+_BATCH: Final = 1024
+
 
 class _Tree(NamedTuple):
-    """A tree, by its descriptor, and what is done with each key and value."""
+    """A tree, by its descriptor, and what says which of its items, some at a time, are damaged."""
 
     kind: btrees.Kind
     descriptor: bytes
-    visit: Callable[[str, bytes], None]
+    broken: Callable[[list[_Item]], Iterator[Damage]]
 
 
 class TreesCheck:
@@ -54,30 +58,33 @@ class TreesCheck:
         return outcome
 
     def _damages(self, tree: _Tree) -> Iterator[Damage]:
+        batch: list[_Item] = []
         try:
-            for key, mac in self._repository.items(tree.kind, tree.descriptor):
-                try:
-                    tree.visit(key, mac)
-                except IntegrityError as error:
-                    yield key, str(error), packfiles_of(error)
+            for item in self._repository.items(tree.kind, tree.descriptor):
+                batch.append(item)
+                if len(batch) >= _BATCH:
+                    yield from tree.broken(batch)
+                    batch = []
         except IntegrityError as error:
             yield "/", str(error), packfiles_of(error)
+        yield from tree.broken(batch)
 
     def _trees(self, snapshot: SnapshotReader) -> Iterator[_Tree]:
         roots = snapshot.source.root
-        yield _Tree(btrees.XATTRS, roots.xattrs, self._visit_attribute)
-        yield _Tree(btrees.ERRORS, roots.errors, self._visit_error)
-        visits = {
-            SUMMARY_INDEX: (btrees.INDEX, self._visit_summary),
-            CONTENT_TYPE_INDEX: (btrees.CONTENT_TYPES, self._visit_content_type),
-            DIRPACK_INDEX: (btrees.INDEX, self._visit_list),
+        yield _Tree(btrees.XATTRS, roots.xattrs, partial(_broken, self._visit_attribute))
+        yield _Tree(btrees.ERRORS, roots.errors, partial(_broken, self._visit_error))
+        # What values of the last two name is read elsewhere, and has only to be there.
+        visits: dict[str, tuple[btrees.Kind, Callable[[list[_Item]], Iterator[Damage]]]] = {
+            SUMMARY_INDEX: (btrees.INDEX, self._broken_summaries),
+            CONTENT_TYPE_INDEX: (btrees.CONTENT_TYPES, partial(self._missing, Resource.VFS_ENTRY)),
+            DIRPACK_INDEX: (btrees.INDEX, partial(self._missing, Resource.OBJECT)),
         }
         for index in snapshot.source.indexes or ():
             if index.name in visits:
                 kind, visit = visits[index.name]
                 yield _Tree(kind, index.value, visit)
 
-    def _visit_attribute(self, _: str, mac: bytes) -> None:
+    def _visit_attribute(self, mac: bytes) -> None:
         blobs = self._repository.blobs
         attribute = wire.decode(blobs.read(Resource.XATTR_ENTRY, mac), XattrEntry)
         item = blobs.object(attribute.object)
@@ -85,20 +92,28 @@ class TreesCheck:
             for _chunk in blobs.content(item):
                 pass
 
-    def _visit_error(self, _: str, mac: bytes) -> None:
+    def _visit_error(self, mac: bytes) -> None:
         wire.decode(self._repository.blob(Resource.ERROR_ENTRY, mac), ErrorEntry)
 
-    def _visit_summary(self, _: str, mac: bytes) -> None:
-        wire.decode(self._repository.blob(Resource.VFS_SUMMARY, mac), Summary)
+    def _missing(self, resource: Resource, items: list[_Item]) -> Iterator[Damage]:
+        found = self._repository.blobs.all_places(resource, [mac for _, mac in items])
+        for (key, mac), places in zip(items, found, strict=True):
+            if not places:
+                yield key, f"the repository does not hold {resource.name.lower()} {mac.hex()}", ()
 
-    def _visit_content_type(self, _: str, mac: bytes) -> None:
-        self._require(Resource.VFS_ENTRY, mac)
+    def _broken_summaries(self, items: list[_Item]) -> Iterator[Damage]:
+        for path, plain in self._repository.blobs.read_all(Resource.VFS_SUMMARY, items):
+            try:
+                if isinstance(plain, IntegrityError):
+                    raise plain
+                wire.decode(plain, Summary)
+            except IntegrityError as error:
+                yield path, str(error), packfiles_of(error)
 
-    def _visit_list(self, _: str, mac: bytes) -> None:
-        self._require(Resource.OBJECT, mac)
 
-    def _require(self, resource: Resource, mac: bytes) -> None:
-        """What is read elsewhere has only to be there."""
-        if not self._repository.holdings.places(resource, mac):
-            text = f"the repository does not hold {resource.name.lower()} {mac.hex()}"
-            raise DamagedBlobError(text, resource, mac, ())
+def _broken(visit: Callable[[bytes], None], items: list[_Item]) -> Iterator[Damage]:
+    for key, mac in items:
+        try:
+            visit(mac)
+        except IntegrityError as error:
+            yield key, str(error), packfiles_of(error)

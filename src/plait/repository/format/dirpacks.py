@@ -53,28 +53,23 @@ def split(content: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
     Raises IntegrityError where the content is cut short, and what taking the pieces raises.
     """
-    pending = bytearray()
+    pending = b""
     for piece in content:
-        pending += piece
+        data = pending + piece if pending else piece
         position = 0
-        while (end := _end_of_record(pending, position)) <= len(pending):
-            middle = end - MAC_SIZE
-            yield bytes(pending[position + _HEADER.size : middle]), bytes(pending[middle:end])
+        while position + _HEADER.size <= len(data):
+            _, length = _HEADER.unpack_from(data, position)
+            if not MAC_SIZE <= length <= _LONGEST_RECORD:
+                raise IntegrityError(f"an entry in a directory's list cannot have {length} bytes")
+            start = position + _HEADER.size
+            end = start + length
+            if end > len(data):
+                break
+            yield data[start : end - MAC_SIZE], data[end - MAC_SIZE : end]
             position = end
-        del pending[:position]
+        pending = data[position:]
     if pending:
         raise IntegrityError("a directory's list of entries is cut short")
-
-
-def _end_of_record(pending: bytearray, position: int) -> int:
-    """Where the record ends that begins at a position; beyond the end of what is there if that is not known yet."""
-    if position + _HEADER.size > len(pending):
-        return len(pending) + 1
-    _, length = _HEADER.unpack_from(pending, position)
-    if not MAC_SIZE <= length <= _LONGEST_RECORD:
-        raise IntegrityError(f"an entry in a directory's list cannot have {length} bytes")
-    end: int = position + _HEADER.size + length
-    return end
 
 
 def _record(plain: bytes, mac: bytes, directory: str) -> Record:

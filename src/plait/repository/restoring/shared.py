@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from plait.repository.restoring.target import Attributes, Target
     from plait.repository.snapshots import SnapshotReader
 
-_TOGETHER: Final = 8
-"""Directories in one task."""
+_TOGETHER: Final = 16
+"""Directories in one task at most; less where few are waiting, so that all have something to do."""
 
 _Parts: TypeAlias = tuple[str, ...]
 
@@ -72,7 +72,7 @@ class SharedRestoring(Restoring):
         with self._crew as crew:
             while (waiting or crew.pending) and not self._cancellation.cancelled():
                 while waiting and crew.is_hungry:
-                    many = _TOGETHER if len(waiting) > 4 * _TOGETHER else 1
+                    many = min(_TOGETHER, 1 + len(waiting) // 8)
                     some, waiting = waiting[-many:], waiting[:-many]
                     under_way.update((folder.parts, folder) for folder in some)
                     crew.submit([folder.parts for folder in some])
@@ -108,10 +108,12 @@ class SharedRestoring(Restoring):
         self._result = outcome.result
         before = self._blobs.received
         try:
-            for parts in task:
-                found = _Found(parts=parts)
+            folders = [Folder.at(parts) for parts in task]
+            listings = self._snapshot.listings([self._path(folder.key) for folder in folders])
+            for folder in folders:
+                found = _Found(parts=folder.parts)
                 outcome.directories.append(found)
-                self._restore_directory(Folder.at(parts), found)
+                self._restore_directory(folder, found, listings.pop(self._path(folder.key), None))
             # What lies together is read together, whichever of the directories it is of.
             self._flush()
         finally:
@@ -120,8 +122,8 @@ class SharedRestoring(Restoring):
         outcome.received = self._blobs.received - before
         return outcome
 
-    def _restore_directory(self, folder: Folder, found: _Found) -> None:
-        for entry in self._children(folder):
+    def _restore_directory(self, folder: Folder, found: _Found, listing: bytes | None) -> None:
+        for entry in self._children(folder, listing):
             if self._stopping():
                 return
             if entry.file_info.is_directory:

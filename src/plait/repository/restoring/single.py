@@ -127,9 +127,8 @@ class Restoring:
     def _stopping(self) -> bool:
         return self._cancellation.cancelled()
 
-    def _children(self, folder: Folder) -> Iterator[Entry]:
-        path = f"{self._base}/{folder.key}" if folder.key else self._base or "/"
-        return self._snapshot.children(path, self._fail)
+    def _children(self, folder: Folder, listing: bytes | None = None) -> Iterator[Entry]:
+        return self._snapshot.children(self._path(folder.key), self._fail, listing=listing)
 
     def _make(self, folder: Folder) -> bool:
         """Makes a directory; where that fails, nothing below it is tried."""
