@@ -129,6 +129,7 @@ import errno, os, sys
 from plait.model.items import Kind
 from plait.stores.base import Outgoing
 from plait.stores.local import LocalStore
+from plait.testing import syscalls
 source, destination = map(LocalStore, sys.argv[1:])
 [listed] = [page for page in source.list() if page.prefix == "d/" and Kind.DIRECTORY not in page.kinds]
 syscalls.fail({"linkat": errno.EPERM})
