@@ -65,7 +65,8 @@ def equal_runs(left: Page, i: int, right: Page, j: int, count: int) -> Iterator[
 
 def first_difference(left: list[str], i: int, right: list[str], j: int, count: int) -> int:
     """How many of `count` names, from `i` and from `j`, are equal before the first that is not."""
-    mine, others = left[i : i + count], right[j : j + count]
+    whole = len(left) == count == len(right)
+    mine, others = (left, right) if whole else (left[i : i + count], right[j : j + count])
     if mine == others:
         return count
     for position, (name, other) in enumerate(zip(mine, others, strict=True)):

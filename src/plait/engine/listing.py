@@ -20,7 +20,7 @@ from plait.model.errors import DirectoryNotFoundError, NoRetryError, PlaitError,
 from plait.model.items import Kind, Page, order_bytes, precedes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from plait.engine.events import EventStream
     from plait.engine.steps import Side
@@ -129,7 +129,7 @@ def _in_order(pages: Iterable[Page], prefix: str) -> Iterator[Page]:
             if page.kinds[-1] == Kind.DIRECTORY:
                 orders = [*orders[:-1], orders[-1] + "/"]
             first = page.prefix + orders[0]
-            if (last and not precedes(last, first)) or not _ascending(orders):
+            if (last and not precedes(last, first)) or (len(orders) > 1 and not _ascending(orders)):
                 yield Page.failed(prefix[:-1], StoreError("the listing is out of order", key=first))
                 return
             last = page.prefix + orders[-1]
@@ -137,17 +137,24 @@ def _in_order(pages: Iterable[Page], prefix: str) -> Iterator[Page]:
 
 
 def _ascending(orders: Iterable[str]) -> bool:
-    listed = list(orders)
+    listed = orders if isinstance(orders, list) else list(orders)
     return listed == (sorted(listed) if "".join(listed).isascii() else sorted(listed, key=order_bytes))
 
 
 def _readable(pages: Iterable[Page]) -> Iterator[Page | EntryFailed]:
     """The pages without entries whose attributes could not be read or whose names are no names."""
     for page in pages:
-        if _UNREADABLE not in page.kinds and is_path(page.names) and "/" not in "".join(page.names):
+        if _UNREADABLE not in page.kinds and _are_names(page.names):
             yield page
         else:
             yield from _without_refused(page)
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    """True where each is certainly one name of a path; quick."""
+    text = "/" + "/".join(names) + "/"
+    dots = "/." in text and ("/./" in text or "/../" in text)
+    return not (dots or "//" in text or "\0" in text) and text.count("/") == len(names) + 1
 
 
 def _without_refused(page: Page) -> Iterator[Page | EntryFailed]:

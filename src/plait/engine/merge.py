@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_NEW_RUN = 2
 _SIDES = (Side.SOURCE, Side.DESTINATION)
+_NONE_WAITING: tuple[dict[str, Item], dict[str, Item]] = ({}, {})
 
 
 def merge(
@@ -310,7 +311,8 @@ class _Walk:
     def _leave(self) -> Iterator[Step]:
         """Ends the innermost directory, which both sides have passed."""
         frame = self._stack[-1]
-        yield from self._settle(frame)
+        if frame.waiting != _NONE_WAITING:
+            yield from self._settle(frame)
         self._stack.pop()
         if not frame.complete:
             self._stack[-1].complete = False

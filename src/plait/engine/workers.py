@@ -49,9 +49,10 @@ class Cancellation:
 
     def raise_if_cancelled(self) -> None:
         """Raises the reason once cancelled."""
-        reason = self.reason
-        if reason is not None:
-            raise reason
+        if self._reason is not None:
+            raise self._reason
+        if self._parent is not None:
+            self._parent.raise_if_cancelled()
 
 
 class Workers(Generic[T]):

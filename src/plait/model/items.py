@@ -174,6 +174,8 @@ class Page:
 
     def slice(self, start: int, stop: int) -> Page:
         """The page of the items from `start` up to `stop`; the error stays behind."""
+        if start == 0 and stop == len(self.names) and self.error is None:
+            return self
         width = 8 * POSIX_FIELDS
         return Page(
             self.prefix,

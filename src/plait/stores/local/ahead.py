@@ -113,6 +113,11 @@ class Upcoming:
         self._next = 0
         self._readings: deque[Reading] = deque()
 
+    @property
+    def is_busy(self) -> bool:
+        """True where no further subdirectory is to be read early now."""
+        return self._next < 0 or len(self._readings) >= READINGS
+
     def look(
         self, parent: int, position: int, next_directory: Callable[[int], int], name: Callable[[int], str]
     ) -> None:
@@ -120,7 +125,7 @@ class Upcoming:
 
         `next_directory(index)` is the next one that is to be entered, negative where there is none.
         """
-        while len(self._readings) < READINGS and self._next >= 0:
+        while not self.is_busy:
             indexes: list[int] = []
             index = max(self._next, position)
             while len(indexes) < WINDOW and (index := next_directory(index)) >= 0:

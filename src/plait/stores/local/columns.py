@@ -68,6 +68,8 @@ class Columns(msgspec.Struct, frozen=True):
 
     def page(self, prefix: str, start: int, stop: int) -> Page:
         """The entries from `start` up to `stop`; only the last may be a directory, whose size is not given."""
+        if start == 0 and stop == len(self.names) and self.kinds[-1:] != _DIRECTORY:
+            return Page(prefix, self.names, self.kinds, self.sizes, self.modified, details=self.details)
         sizes = self.sizes[WIDTH * start : WIDTH * stop]
         if stop > start and self.kinds[stop - 1] == Kind.DIRECTORY:
             sizes = sizes[:-WIDTH] + NO_SIZE

@@ -38,7 +38,7 @@ PIECE = 10_000
 LEVELS_AHEAD = 32
 """Down to this depth subdirectories are read ahead; it bounds the descriptors that this takes."""
 _DEVICE = Posix.__struct_fields__.index("device")
-_UNUSUAL = (bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL]))
+_SYMLINK, _SPECIAL = bytes([Kind.SYMLINK]), bytes([Kind.SPECIAL])
 
 
 class _Level:
@@ -121,7 +121,9 @@ class Walk:
         if self._options.one_file_system:
             self._device = os.fstat(self._root.descriptor()).st_dev
         try:
-            yield from self._enter(descriptor, None, parts, prefix, rest)
+            failed = self._enter(descriptor, None, parts, prefix, rest)
+            if failed is not None:
+                yield failed
             while self._stack:
                 yield from self._step(self._stack[-1])
         finally:
@@ -132,12 +134,13 @@ class Walk:
     def _step(self, level: _Level) -> Iterator[Page]:
         """One run of the uppermost directory: up to its next subdirectory, and into that."""
         columns, start = level.columns, level.position
+        count = len(columns.names)
         index = columns.next_directory(start)
         if index < 0:
             if not self._go_on(level):
                 self._pop()
-            if start < len(columns):
-                yield columns.page(level.prefix, start, len(columns))
+            if start < count:
+                yield columns.page(level.prefix, start, count)
             return
         level.position = index + 1
         name, rest = columns.names[index], ""
@@ -162,12 +165,16 @@ class Walk:
                 return
         self._look_ahead(level)
         parts = (*level.parts, name)
-        if level.position == len(columns) and self._options.links is not Links.FOLLOW and not self._go_on(level):
+        if level.position == count and self._options.links is not Links.FOLLOW and not self._go_on(level):
             self._pop()
-        yield from self._enter(descriptor, found, parts, key + "/", rest)
+        failed = self._enter(descriptor, found, parts, key + "/", rest)
+        if failed is not None:
+            yield failed
 
     def _look_ahead(self, level: _Level) -> None:
         """Lets the next subdirectories be read while this one is used."""
+        if level.upcoming.is_busy:
+            return
 
         def next_entered(index: int) -> int:
             while (index := level.columns.next_directory(index)) >= 0:
@@ -204,8 +211,8 @@ class Walk:
 
     def _enter(
         self, descriptor: int | None, found: Scan | None, parts: tuple[str, ...], prefix: str, rest: str
-    ) -> Iterator[Page]:
-        """Puts a directory on the stack that was read, or is read now; yields what went wrong."""
+    ) -> Page | None:
+        """Puts a directory on the stack that was read, or is read now; returns what went wrong."""
         level = _Level(descriptor, parts, prefix, self._ahead)
         directory = prefix.removesuffix("/")
         try:
@@ -217,18 +224,19 @@ class Walk:
                 level.more = iter(()) if loop else self._read(descriptor)
         except OSError as error:
             level.close()
-            yield Page.failed(directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory))
-            return
+            return Page.failed(
+                directory, from_os_error(error, f'failed to read directory "{directory}"', key=directory)
+            )
         if loop:
             level.close()
             message = f'failed to open directory "{directory}": a symbolic link leads back to a directory above it'
-            yield Page.failed(directory, StoreError(message, key=directory))
-            return
+            return Page.failed(directory, StoreError(message, key=directory))
         self._stack.append(level)
         level.skipping = rest
         self._go_on(level)
         if len(self._stack) > KEPT_OPEN:
             level.close_directory()
+        return None
 
     def _read(self, descriptor: int) -> Iterator[Scan]:
         """What a directory holds; a huge one in pieces, where no link can change the order of its names."""
@@ -269,10 +277,10 @@ class Walk:
         """Takes out, with a notice, what a listing does not show, and turns links into what they are shown as."""
         columns = level.columns
         suffix = self._options.partial_suffix
-        if suffix + "\0" in "\0".join((*columns.names, "")):
+        if suffix in "\0".join(columns.names):
             partial = [i for i, name in enumerate(columns.names) if self._is_left_over(level, i, name)]
             columns = columns.without(partial)
-        if any(kind in columns.kinds for kind in _UNUSUAL):
+        if _SYMLINK in columns.kinds or _SPECIAL in columns.kinds:
             columns = self._links(columns, level)
             columns = self._without_specials(columns, level)
         if self._device is not None:
