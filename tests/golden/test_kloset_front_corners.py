@@ -216,3 +216,11 @@ def test_a_place_that_takes_no_writes_is_named(tmp_path: Path, capfd: pytest.Cap
     (tmp_path / "repository" / "locks").write_text("in the way")
     assert main(["plakar", "at", str(tmp_path / "repository"), "backup", str(tmp_path / "empty")]) == 1
     assert capfd.readouterr().out.startswith("plakar: locks/")
+
+
+def test_errors_show_no_control_character_of_others(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    place = f"{tmp_path}/\x1b[31m\udcffred"
+    assert main(["plakar", "at", place, "ls"]) == 66
+    assert f"{tmp_path}/?[31m" in capfd.readouterr().err
+    assert main(["plakar", "help", "\x1b]0;title\x07"]) == 1
+    assert "\x1b" not in "".join(capfd.readouterr())

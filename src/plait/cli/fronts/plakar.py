@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 from plait.cli.directories import cache_directory
 from plait.cli.forms import Form, Invocation, load
 from plait.cli.fronts.go_flags import FlagError, defaults, parse
 from plait.cli.fronts.plakar_commands import ABSENT, FRONT, GLOBAL, HELP, HIDDEN, Needs
 from plait.cli.fronts.plakar_words import GLOBAL_WORDS, flag_words
+from plait.cli.output.work import sanitized
 from plait.cli.repositories import AT, RefusedError, RepositoryCommand, configuration_directory
 from plait.model.errors import (
     CancelledError,
@@ -162,7 +163,7 @@ def _run(command: RepositoryCommand, front: FrontCommand, rest: list[str]) -> in
             _refuse(error.message)
         missing = isinstance(error, ObjectNotFoundError) and error.message.startswith("the snapshot has no ")
         where = f"{error.key}: " if error.key and error.key not in error.message else ""
-        print(f"{_NAME}: {'file does not exist' if missing else where + error.message}", file=stream)
+        _say(f"{_NAME}: {'file does not exist' if missing else where + error.message}", stream)
         return 1
 
 
@@ -281,7 +282,7 @@ def _help(words: list[str]) -> int:
     page = manual(name)
     if page is None:
         _complain(f"unknown command: {name}")
-        print(f"{_NAME}: open docs/plakar-{name}.md: file does not exist")
+        _say(f"{_NAME}: open docs/plakar-{name}.md: file does not exist", sys.stdout)
         return 1
     print(page)
     return 0
@@ -344,4 +345,12 @@ def _refuse(text: str) -> NoReturn:
 
 def _complain(text: str) -> None:
     sys.stdout.flush()
-    print(text, file=sys.stderr)
+    _say(text, sys.stderr)
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Prints lines that may hold what others wrote: no control character in them gets through."""
+    shown = "\n".join("\t".join(map(sanitized, line.split("\t"))) for line in text.split("\n"))
+    stream.flush()
+    stream.buffer.write(shown.encode("utf-8", "surrogateescape") + b"\n")
+    stream.buffer.flush()
