@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from plait.model.errors import CancelledError, PlaitError, SourceChangedError
-from plait.stores.base import PassesFile
+from plait.stores.base import PassesFile, PassesPipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,8 +60,26 @@ class WatchedFile(Watched):
             raise
 
 
+class WatchedPipe(Watched):
+    """Content that may arrive in a pipe."""
+
+    def __init__(self, content: Source, cancelled: Callable[[], bool], passing: PassesPipe) -> None:
+        super().__init__(content, cancelled, None)
+        self._passing = passing
+
+    def pass_pipe(self, size: int, take: Callable[[int, int], None]) -> int:
+        """See `PassesPipe`."""
+        if self._cancelled():
+            raise CancelledError("interrupted")
+        count = self._passing.pass_pipe(size, take)
+        self.size += count
+        return count
+
+
 def watched(reader: Reader, cancelled: Callable[[], bool]) -> Watched:
     """The content of a part, which may be read or passed on."""
     if isinstance(reader, PassesFile):
         return WatchedFile(reader, cancelled, reader)
+    if isinstance(reader, PassesPipe):
+        return WatchedPipe(reader, cancelled, reader)
     return Watched(reader, cancelled, None)

@@ -142,6 +142,19 @@ class PassesFile(Protocol):
         ...
 
 
+@runtime_checkable
+class PassesPipe(Protocol):
+    """Content that may arrive in a pipe, from which the system may move it on without a copy in between."""
+
+    def pass_pipe(self, size: int, take: Callable[[int, int], None]) -> int:
+        """Has at most `size` bytes, and calls `take(descriptor, count)` once for what is in the pipe; gives the count.
+
+        `take` is to read all of it. 0 says that nothing was passed: then `read` has what comes next, or the end. Raises
+        as `read`, and what `take` raises.
+        """
+        ...
+
+
 class PartHashes(msgspec.Struct, frozen=True):
     """A hash of content and of each part of `part_size` bytes (the last may be shorter), in lower-case hex."""
 

@@ -11,9 +11,11 @@ import msgspec
 
 from plait.model.errors import CancelledError, IntegrityError
 from plait.native import md5_each_part
+from plait.stores.base import PassesPipe
 from plait.stores.content import blocks
 from plait.stores.local import resuming
 from plait.stores.local.writing import Partial, preallocate, system_errors, write_all
+from plait.stores.pipe import empty_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +63,8 @@ class LocalParts:
     def write_part(self, offset: int, content: Source, length: int) -> None:
         """Writes one part where it belongs."""
         key = self._target.key
-        position = offset
-        for block in blocks(content, length, key):
+        position = offset + self._passed(content, offset, length) if isinstance(content, PassesPipe) else offset
+        for block in blocks(content, offset + length - position, key):
             with self._held(), system_errors("failed to write", key):
                 write_all(self._partial.descriptor, block, position)
             position += len(block)
@@ -70,6 +72,18 @@ class LocalParts:
             self._done.add(offset)
             if self._how.fingerprint:
                 self._note()
+
+    def _passed(self, content: PassesPipe, offset: int, length: int) -> int:
+        """How much of the content came through a pipe, and was written."""
+        passed = 0
+
+        def take(end: int, count: int) -> None:
+            with self._held(), system_errors("failed to write", self._target.key):
+                empty_into(end, count, self._partial.descriptor, offset + passed)
+
+        while passed < length and (count := content.pass_pipe(length - passed, take)):
+            passed += count
+        return passed
 
     def read_back(self, offset: int, buffer: memoryview) -> None:
         """Fills the buffer with what was written."""

@@ -16,7 +16,7 @@ from plait.stores.objects.request import Request
 from plait.stores.objects.wire import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from plait.model.errors import PlaitError
@@ -82,6 +82,27 @@ class ObjectReader:
         except (OSError, ProtocolError) as error:
             raise self._broken(error) from None
         if body.ended:
+            self.close()
+        return count
+
+    def pass_pipe(self, size: int, take: Callable[[int, int], None]) -> int:
+        """See `plait.stores.base.PassesPipe`."""
+        exchange = self._exchange
+        if exchange is None:
+            return self._at_end(0)
+        response = exchange.response
+        try:
+            end, count = response.body.fill_pipe(size)
+        except (OSError, ProtocolError) as error:
+            raise self._broken(error) from None
+        if count:
+            try:
+                take(end, count)
+            except BaseException:
+                # What is left in the pipe is nobody's.
+                response.lasting = False
+                raise
+        if response.body.ended:
             self.close()
         return count
 

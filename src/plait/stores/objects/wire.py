@@ -21,6 +21,7 @@ import msgspec
 
 from plait.native import exchange
 from plait.stores.network import service_option
+from plait.stores.pipe import Pipe, can_splice
 
 if TYPE_CHECKING:
     import ssl
@@ -108,6 +109,7 @@ class Connection:
             self._socket.close()
             raise
         self.exchanges = 0
+        self._pipe: Pipe | None = None
         self._since = time.monotonic()
 
     def _opened(self, idle: float | None) -> BinaryIO:
@@ -226,6 +228,22 @@ class Connection:
         """Closes; repeated calls do nothing."""
         self.file.close()
         self._socket.close()
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            pipe.close()
+
+    def pipe(self) -> Pipe | None:
+        """A pipe of this connection's own; None where the system cannot move content through it. Raises OSError."""
+        if self._pipe is None and self._plain and self._incoming is not None and can_splice():
+            self._pipe = Pipe()
+        return self._pipe
+
+    def fill_pipe(self, pipe: Pipe, size: int) -> int:
+        """Moves at most `size` bytes there; 0 where the other side closed. Raises OSError."""
+        try:
+            return pipe.put_from(self._socket.fileno(), size)
+        except BlockingIOError:
+            raise TimeoutError(TIMED_OUT) from None
 
     def _line(self) -> bytes:
         line = self.file.readline(LARGEST_LINE + 1)
@@ -291,7 +309,9 @@ class Body:
     """A body of `length` bytes."""
 
     def __init__(self, connection: Connection, length: int) -> None:
+        self._connection = connection
         self._file = connection.file
+        self._buffered = True
         self.left = length
 
     @property
@@ -306,15 +326,39 @@ class Body:
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes, at least one before the end, b"" at the end. Raises OSError, ProtocolError."""
+        self._buffered = True
         data = self._file.read(min(size, self.left)) if self.left else b""
         self._took(len(data))
         return data
 
     def readinto(self, view: memoryview) -> int:
         """As `read`, into a buffer; the number of bytes."""
+        self._buffered = True
         count: int = self._file.readinto(view[: self.left]) if self.left else 0  # type: ignore[attr-defined]
         self._took(count)
         return count
+
+    def fill_pipe(self, size: int) -> tuple[int, int]:
+        """A pipe to read from, and how many bytes of the body are in it, at least one before the end.
+
+        None of them where the body is to be read. Raises OSError, ProtocolError.
+        """
+        pipe = self._connection.pipe() if self.left else None
+        if pipe is None:
+            return -1, 0
+        if self._buffered:
+            count = self._put_buffered(pipe, min(size, self.left, pipe.capacity))
+        else:
+            count = self._connection.fill_pipe(pipe, min(size, self.left))
+        self._took(count)
+        return pipe.end, count
+
+    def _put_buffered(self, pipe: Pipe, size: int) -> int:
+        """Puts there what was received already, else what comes at once."""
+        data: bytes = self._file.read1(size)  # type: ignore[attr-defined]  # a BufferedReader
+        pipe.put(data)
+        self._buffered = len(data) == size
+        return len(data)
 
     def read_all(self, limit: int) -> bytes:
         """The rest of the body. Raises ProtocolError where it is larger than `limit` bytes."""
@@ -346,7 +390,6 @@ class _Chunked(Body):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, 0)
-        self._connection = connection
         self._done = False
         self._next()
 
@@ -367,6 +410,10 @@ class _Chunked(Body):
         count = super().readinto(view)
         self._advance()
         return count
+
+    def fill_pipe(self, size: int) -> tuple[int, int]:
+        del size
+        return -1, 0
 
     def _advance(self) -> None:
         if self.left == 0 and not self._done:

@@ -23,7 +23,7 @@ from plait.model.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from plait.stores.base import PLAIN
+from plait.stores.base import PLAIN, PassesPipe
 from plait.stores.wrappers.base import WrappedReader, Wrapper, wrapping
 
 if TYPE_CHECKING:
@@ -363,10 +363,28 @@ class ResumingReader(WrappedReader):
                 attempts.failed(error)
                 self._reopen()
             else:
-                self._offset += len(data)
-                if self._left is not None:
-                    self._left -= len(data)
+                self._moved(len(data))
                 return data
+
+    def pass_pipe(self, size: int, take: Callable[[int, int], None]) -> int:
+        """See `plait.stores.base.PassesPipe`."""
+        attempts = self._store.attempts()
+        while True:
+            if not isinstance(self._reader, PassesPipe):
+                return 0
+            try:
+                count = self._reader.pass_pipe(size, take)
+            except PlaitError as error:
+                attempts.failed(error)
+                self._reopen()
+            else:
+                self._moved(count)
+                return count
+
+    def _moved(self, count: int) -> None:
+        self._offset += count
+        if self._left is not None:
+            self._left -= count
 
     def _reopen(self) -> None:
         self._reader.close()
