@@ -117,15 +117,32 @@ class Writer:
 
     def add_encoded(self, resource: int, mac: bytes, encoded: bytes) -> None:
         """As `add`, where the blob is encoded already."""
-        lane = self._chunks if resource == _CHUNK else self._others
-        full = None
+        self.add_all([(resource, mac, encoded)])
+
+    def add_all(self, blobs: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """As `add_encoded`, of several that are in memory: kind, identifier and bytes. Raises as `add`."""
+        chunks = [blob for blob in blobs if blob[0] == _CHUNK]
+        others = [blob for blob in blobs if blob[0] != _CHUNK] if len(chunks) < len(blobs) else []
+        largest = self._sizes(self.written)
+        for lane, own in ((self._chunks, chunks), (self._others, others)):
+            if own:
+                for full in self._filled(lane, own, largest):
+                    self._submit(full)
+
+    def _filled(self, lane: _Lane, blobs: Sequence[tuple[int, bytes, bytes]], largest: int) -> list[Packing]:
+        """Adds blobs to a lane; the packfiles that this fills, or that it is time to store."""
+        filled = []
         with lane.lock:
             packing = lane.packing
-            packing.add(resource, mac, encoded)
-            if packing.size > self._sizes(self.written) or self._is_due(packing.size):
-                full, lane.packing = packing, Packing()
-        if full is not None:
-            self._submit(full)
+            for resource, mac, encoded in blobs:
+                packing.add(resource, mac, encoded)
+                if packing.size > largest:
+                    filled.append(packing)
+                    packing = lane.packing = Packing()
+            if not packing.is_empty and self._is_due(packing.size):
+                filled.append(packing)
+                lane.packing = Packing()
+        return filled
 
     def put(self, resource: int, mac: bytes, plain: bytes) -> None:
         """Stores a blob unless the repository holds it, or will. Raises as `add`."""

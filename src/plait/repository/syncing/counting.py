@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from plait.repository.format.resources import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from plait.repository.blobs import BlobIndex
     from plait.repository.format.codec import Codec
@@ -59,6 +59,11 @@ class Counting:
         """As `Writer.add_encoded`."""
         del mac
         self.grow(resource, len(encoded), 1)
+
+    def add_all(self, blobs: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """As `Writer.add_all`."""
+        for blob in blobs:
+            self.add_encoded(*blob)
 
     @property
     def chunks(self) -> tuple[int, int]:

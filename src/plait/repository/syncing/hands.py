@@ -11,7 +11,7 @@ from plait.repository.blobs import Located, Region, regions
 from plait.repository.crew import Crew, crew_for
 from plait.repository.format.merging import Place
 from plait.repository.format.resources import Resource
-from plait.repository.syncing.small import Renamed, Renaming, Small
+from plait.repository.syncing.small import Made, Renamed, Renaming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,6 +49,10 @@ class BlobSink(Protocol):
         """As `Writer.add_encoded`."""
         ...
 
+    def add_all(self, blobs: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """As `Writer.add_all`."""
+        ...
+
     def put(self, resource: int, mac: bytes, plain: bytes) -> None:
         """As `Writer.put`."""
         ...
@@ -82,6 +86,18 @@ class Chunk(NamedTuple):
     peer: bytes
 
 
+class Small(NamedTuple):
+    """What became of objects.
+
+    `carried`: they are in the peer now, under these identifiers. `damaged`: they cannot be had, and why. `others`: they
+    are no small contents; their bytes.
+    """
+
+    carried: list[tuple[bytes, bytes]]
+    damaged: list[tuple[bytes, str]]
+    others: list[tuple[bytes, bytes]]
+
+
 class _Task(NamedTuple):
     """Blobs of one kind that lie together. `for_peer`: they are to be made blobs of the peer at once.
 
@@ -109,7 +125,7 @@ class _Encoded(NamedTuple):
 
 
 class _Smalls(NamedTuple):
-    found: list[Small]
+    made: Made
     received: int
     process: int
 
@@ -193,7 +209,7 @@ class Hands:
             if not isinstance(answer, _Answer):
                 continue
             for mac, peer, encoded, error in answer.found:
-                trouble = error or self._take_over(Renamed(mac, peer, encoded))
+                trouble = error or self._take_over([(mac, peer, encoded)]).get(peer)
                 yield Damaged(mac, trouble) if trouble else Chunk(mac, peer)
 
     def contents(self, wanted: Iterable[Wanted], largest: int) -> Iterator[Small]:
@@ -204,23 +220,27 @@ class Hands:
         for answer in self._run(self._tasks(Resource.OBJECT, wanted, for_peer=True, largest=largest)):
             if not isinstance(answer, _Smalls):
                 continue
-            for small in answer.found:
-                if small.peer:
-                    trouble = "" if small.chunk is None else self._take_over(small.chunk)
-                    if trouble:
-                        yield Small(small.mac, error=trouble)
-                        continue
-                    if self.sink.claim(Resource.OBJECT, small.peer):
-                        self.sink.add_encoded(Resource.OBJECT, small.peer, small.encoded)
-                yield small
+            contents, damaged, others = answer.made
+            lost = self._take_over([chunk for chunk, _ in contents])
+            if lost:
+                damaged += [(mac, lost[chunk[1]]) for chunk, own in contents if chunk[1] in lost for mac, _, _ in own]
+            objects = [item for chunk, own in contents if chunk[1] not in lost for item in own]
+            self._add(Resource.OBJECT, ((peer, encoded) for _, peer, encoded in objects))
+            yield Small([(mac, peer) for mac, peer, _ in objects], damaged, others)
 
-    def _take_over(self, chunk: Renamed) -> str:
-        """Puts a chunk into the peer unless it is there; why it cannot be had, or ""."""
-        if chunk.encoded is None:
-            return "" if self._index.places(Resource.CHUNK, chunk.peer) else self._fetch(chunk.mac, chunk.peer)
-        if self.sink.claim(Resource.CHUNK, chunk.peer):
-            self.sink.add_encoded(Resource.CHUNK, chunk.peer, chunk.encoded)
-        return ""
+    def _take_over(self, chunks: Sequence[Renamed]) -> dict[bytes, str]:
+        """Puts chunks into the peer unless they are there; those that cannot be had, by the peer's name, and why."""
+        self._add(Resource.CHUNK, ((peer, encoded) for _, peer, encoded in chunks if encoded is not None))
+        lost = {}
+        for mac, peer, encoded in chunks:
+            if encoded is None and not self._index.places(Resource.CHUNK, peer) and (trouble := self._fetch(mac, peer)):
+                lost[peer] = trouble
+        return lost
+
+    def _add(self, resource: Resource, blobs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Adds encoded blobs that the peer has not."""
+        claim = self.sink.claim
+        self.sink.add_all([(resource, mac, encoded) for mac, encoded in blobs if claim(resource, mac)])
 
     def _fetch(self, mac: bytes, peer: bytes) -> str:
         """Puts a chunk that the peer had when the processes began, and has no more; why it cannot be had, or ""."""
@@ -280,8 +300,7 @@ class Hands:
         if answer is None:
             self._cancellation.raise_if_cancelled()
         elif isinstance(answer, _Encoded):
-            for resource, mac, encoded in answer.blobs:
-                self.sink.add_encoded(resource, mac, encoded)
+            self.sink.add_all(answer.blobs)
         else:
             self._open -= 1
             if answer.process != self._process:
@@ -295,16 +314,17 @@ class Hands:
             return _Encoded([(resource, mac, encode(plain)) for resource, mac, plain in task.blobs])
         before = self._source.received
         if task.largest:
-            smalls = self._smalls(task)
-            return _Smalls(smalls, self._source.received - before, os.getpid())
+            made = self._smalls(task)
+            return _Smalls(made, self._source.received - before, os.getpid())
         found = self._found(task)
         return _Answer(task.resource, found, self._source.received - before, os.getpid())
 
-    def _smalls(self, task: _Task) -> list[Small]:
+    def _smalls(self, task: _Task) -> Made:
         renaming = Renaming(self._source, self._codec, self._index, task.largest)
         found = self._found(task._replace(for_peer=False))
-        damaged = [Small(mac, error=error) for mac, _, _, error in found if error is not None]
-        return damaged + list(renaming.answers((mac, plain) for mac, plain, _, error in found if error is None))
+        made = renaming.make((mac, plain) for mac, plain, _, error in found if error is None)
+        made.damaged.extend((mac, error) for mac, _, _, error in found if error is not None)
+        return made
 
     def _found(self, task: _Task) -> list[tuple[bytes, bytes, bytes | None, str | None]]:
         """What `_Answer` has of a task's blobs."""

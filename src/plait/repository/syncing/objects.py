@@ -70,15 +70,15 @@ class Objects:
         """
         failed: dict[bytes, str] = {}
         large: list[tuple[bytes, Object]] = []
-        for answer in self._hands.contents((Wanted(mac, sizes.get(mac)) for mac in wanted), self._largest):
-            if answer.error is not None:
-                failed[answer.mac] = answer.error
-            elif answer.plain is not None:
-                large.append((answer.mac, wire.decode_usual(answer.plain, Object)))
-            else:
-                self._pairs.set(Resource.OBJECT, answer.mac, answer.peer)
+        for pairs, damaged, others in self._hands.contents(
+            (Wanted(mac, sizes.get(mac)) for mac in wanted), self._largest
+        ):
+            for mac, made in pairs:
+                self._pairs.set(Resource.OBJECT, mac, made)
                 if not self._alike:
-                    self.recut[answer.peer] = 1
+                    self.recut[made] = 1
+            failed.update(damaged)
+            large += [(mac, wire.decode_usual(plain, Object)) for mac, plain in others]
         for mac, item in large:
             try:
                 self._pairs.set(Resource.OBJECT, mac, self._carry_large(item, partial(carried, mac)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,26 +23,23 @@ LARGEST: Final = 1 << 20
 """Bytes of a chunk up to which it is a process's work, not a thread's."""
 
 
-class Renamed(NamedTuple):
-    """A chunk of the source that was verified, and its blob in the peer: its stored bytes unless the peer has it."""
+Renamed: TypeAlias = tuple[bytes, bytes, bytes | None]
+"""A chunk of the source that was verified: its identifier there and in the peer; its stored bytes unless that has it.
 
-    mac: bytes
-    peer: bytes
-    encoded: bytes | None
+A plain tuple, as it goes from process to process.
+"""
 
 
-class Small(NamedTuple):
-    """What became of an object: the peer's, verified, and as it is stored there; or why it cannot be had.
+class Made(NamedTuple):
+    """What became of small contents, in plain tuples as they go from process to process.
 
-    `chunk`: its chunk, unless an earlier one has told of that. `plain`: its own bytes, of one that is no small content.
+    `contents`: chunks, and the objects of each: their identifiers in the source and in the peer, and their stored bytes
+    there. `damaged`: objects that cannot be had, and why. `others`: those that are no small contents, and their bytes.
     """
 
-    mac: bytes
-    peer: bytes = b""
-    encoded: bytes = b""
-    chunk: Renamed | None = None
-    plain: bytes | None = None
-    error: str | None = None
+    contents: list[tuple[Renamed, list[tuple[bytes, bytes, bytes]]]]
+    damaged: list[tuple[bytes, str]]
+    others: list[tuple[bytes, bytes]]
 
 
 class _Content(NamedTuple):
@@ -63,31 +60,32 @@ class Renaming:
         self._index = index
         self._largest = largest
 
-    def answers(self, objects: Iterable[tuple[bytes, bytes]]) -> Iterator[Small]:
+    def make(self, objects: Iterable[tuple[bytes, bytes]]) -> Made:
         """What becomes of objects, given by identifiers and bytes. Raises the store's errors."""
+        made = Made([], [], [])
         contents: dict[tuple[bytes, int], list[_Content]] = defaultdict(list)
         for mac, plain in objects:
             try:
                 item = wire.decode_usual(plain, Object)
             except IntegrityError as error:
-                yield Small(mac, error=error.message)
+                made.damaged.append((mac, error.message))
                 continue
             chunks = item.chunks or ()
             if len(chunks) != 1 or chunks[0].content_mac != item.content_mac or chunks[0].length > self._largest:
-                yield Small(mac, plain=plain)
+                made.others.append((mac, plain))
             else:
                 contents[chunks[0].content_mac, chunks[0].length].append(_Content(mac, plain, item))
+        codec = self._codec
         for key, chunk in self._chunks(contents):
             if isinstance(chunk, str):
-                yield from (Small(content.mac, error=chunk) for content in contents[key])
+                made.damaged.extend((content.mac, chunk) for content in contents[key])
                 continue
-            peer = self._codec.mac(chunk)
+            peer = codec.mac(chunk)
             known = self._index.places(Resource.CHUNK, peer)
-            told: Renamed | None = Renamed(key[0], peer, None if known else self._codec.encode(chunk))
-            for mac, plain, item in contents[key]:
-                own = _with_chunk(plain, item, peer)
-                yield Small(mac, self._codec.mac(own), self._codec.encode(own), told)
-                told = None
+            own = [(content.mac, _with_chunk(content.plain, content.item, peer)) for content in contents[key]]
+            renamed = [(mac, codec.mac(plain), codec.encode(plain)) for mac, plain in own]
+            made.contents.append(((key[0], peer, None if known else codec.encode(chunk)), renamed))
+        return made
 
     def _chunks(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[tuple[tuple[bytes, int], bytes | str]]:
         """Chunks by identifier and length; or why one cannot be had."""
