@@ -122,6 +122,7 @@ class _Attempt:
         errors: Errors,
     ) -> None:
         self._carrier = carrier
+        self._runs = carrier if isinstance(carrier, CarriesRuns) else None
         self._events = events
         self._settings = settings
         self._limits = limits
@@ -399,10 +400,10 @@ class _Attempt:
             self._carry(work)
 
     def _carry_run(self, creations: Creations) -> None:
-        if not isinstance(self._carrier, CarriesRuns):
+        if self._runs is None:
             raise TypeError("this carrier takes no runs")
         self._events.emit(Started(_first(creations)))
-        created, left = self._carrier.carry_run(creations, self._abort.cancelled)
+        created, left = self._runs.carry_run(creations, self._abort.cancelled)
         if created is not None:
             self._account_run(created)
         if left:

@@ -276,16 +276,10 @@ def _entries(at: int, what: Outcome | Created) -> Iterator[Entry]:
     columns = zip(files.names, memoryview(files.sizes).cast("q"), memoryview(files.modified).cast("q"), strict=True)
     for name, size, modified in columns:
         key, key_b64 = (prefix + name, None) if all_text else key_fields(prefix + name)
-        yield Entry(
-            at,
-            verb,
-            done,
-            key,
-            key_b64,
-            size=None if size == UNKNOWN_SIZE else size,
-            modified=None if modified == UNKNOWN_TIME else modified,
-            detail=detail,
-        )
+        known_size = None if size == UNKNOWN_SIZE else size
+        known_time = None if modified == UNKNOWN_TIME else modified
+        # By position, as this is done for each new file: names would cost as much again.
+        yield Entry(at, verb, done, key, key_b64, None, None, known_size, known_time, None, None, None, None, detail)
 
 
 def _entry(at: int, outcome: Outcome) -> Entry:

@@ -112,6 +112,7 @@ class MirrorCarrier:
         self._transfer = transfer
         self._source: Store = transfer.source
         self._destination: Store = transfer.destination
+        self._attributes = transfer.destination if isinstance(transfer.destination, SetsAttributes) else None
         self._settings = settings
         self._keeper = keeper
         self._emit = emit
@@ -279,7 +280,8 @@ class MirrorCarrier:
         belongings = None if self._settings.metadata is None else self._settings.metadata.belongings(item)
         if belongings is not None:
             how = msgspec.structs.replace(how, metadata=belongings.metadata, modified=belongings.modified)
-        stored = self._settings.server_times and not self._transfer.by_destination
+        # What keeps its metadata keeps its own time, too.
+        stored = self._settings.server_times and belongings is None and not self._transfer.by_destination
         if stored and item.modified is None and how.modified is None:
             how = msgspec.structs.replace(how, modified=item.stat.stored_at)
         replaces = action.destination.stat if action.destination is not None and key == action.key else None
@@ -423,14 +425,14 @@ class MirrorCarrier:
         return _remove_empty(self._source, action)
 
     def _touch_directory(self, action: Action) -> Outcome:
-        if not isinstance(self._destination, SetsAttributes):
+        if self._attributes is None:
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
         source = _source(action)
         found = None if self._settings.metadata is None else self._settings.metadata.belongings(source)
         metadata = None if found is None else found.metadata
         modified = source.modified if found is None or found.modified is None else found.modified
         try:
-            self._destination.set_attributes(action.key, modified=modified, metadata=metadata)
+            self._attributes.set_attributes(action.key, modified=modified, metadata=metadata)
         except ObjectNotFoundError:
             if action.destination is not None:
                 raise

@@ -189,7 +189,7 @@ class Batch:
         if self._durable or not store.unnamed_files:
             return self._copy_beside(source, destination, names, expected, EXCLUSIVE)
         outcomes = copy_files(source, destination, names, (), expected, EXCLUSIVE | UNNAMED, self._mode, None)
-        if any(map(_not_unnamed, outcomes)):
+        if outcomes.count(_DONE) < len(outcomes) and any(map(_not_unnamed, outcomes)):
             # What was done meanwhile is in its own way now, and stays done.
             again = self._copy_beside(source, destination, names, expected, EXCLUSIVE)
             store.unnamed_files = not any(map(_DONE.__eq__, again))

@@ -292,7 +292,7 @@ class LocalStore:
         return parts
 
     def can_copy_batches_from(self, source: Store) -> bool:
-        return isinstance(unwrapped(source), LocalStore)
+        return _local(source) is not None
 
     def copy_batch(
         self,
@@ -302,25 +302,25 @@ class LocalStore:
         cancelled: Callable[[], bool],
         carried: Callable[[CopyRequest, int], None] | None = None,
     ) -> Results:
-        origin = unwrapped(source)
-        if not isinstance(origin, LocalStore):
+        origin = _local(source)
+        if origin is None:
             raise NotSupportedError("a local store copies batches from another one only")
         return Batch(origin, self, how, cancelled, carried).run(requests)
 
     def copy_page(self, source: Store, files: Page, prefix: str, how: Outgoing, cancelled: Callable[[], bool]) -> Rows:
-        origin = unwrapped(source)
-        if not isinstance(origin, LocalStore):
+        origin = _local(source)
+        if origin is None:
             raise NotSupportedError("a local store copies pages from another one only")
         return Batch(origin, self, how, cancelled, None).run_page(files, prefix)
 
     def can_move_from(self, source: Store) -> bool:
-        return isinstance(unwrapped(source), LocalStore)
+        return _local(source) is not None
 
     def move_batch(
         self, source: Store, requests: Sequence[CopyRequest], how: Outgoing, cancelled: Callable[[], bool]
     ) -> Moved:
-        origin = unwrapped(source)
-        if not isinstance(origin, LocalStore):
+        origin = _local(source)
+        if origin is None:
             raise NotSupportedError("a local store moves files from another one only")
         return Moves(origin, self, how, cancelled).run(requests)
 
@@ -346,8 +346,8 @@ class LocalStore:
         return usage_of(self.path)
 
     def move_directory_from(self, source: Store) -> None:
-        inner = unwrapped(source)
-        if not isinstance(inner, LocalStore):
+        inner = _local(source)
+        if inner is None:
             raise NotSupportedError("can't move directory - incompatible remotes")
         self.root.close()
         inner.root.close()
@@ -460,6 +460,13 @@ class LocalStore:
 
     def _described(self, found: os.stat_result, descriptor: int | None) -> Stat:
         return stat_of(found, read_metadata(found, descriptor) if self.options.gives_metadata else None)
+
+
+def _local(store: Store) -> LocalStore | None:
+    """The local store that this is, or that a wrapper passes on to."""
+    # To ask for a protocol costs more than all else that is done to hand over a page.
+    inner = store if isinstance(store, LocalStore) else unwrapped(store)
+    return inner if isinstance(inner, LocalStore) else None
 
 
 def _undeleted(error: OSError, key: str) -> PlaitError:
