@@ -38,6 +38,8 @@ def open_blobs(
     stored: Bytes,
     spans: Bytes,
     place: bytearray | memoryview,
+    secret: Bytes | None,
+    identifiers: Bytes,
     /,
 ) -> bytes: ...
 def open_stream(key: Bytes, stream: Bytes, record_size: int, /) -> bytes: ...

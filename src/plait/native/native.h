@@ -58,6 +58,11 @@ PyObject *plait_scan_below(PyObject *module, PyObject *arguments);
 PyObject *plait_scan_pages(PyObject *module, PyObject *arguments);
 PyObject *plait_pages_type(PyObject *module);
 
+/* blake3_chunk.c */
+enum { PLAIT_BLAKE3_CHUNK = 1024 };
+/* Whether the keyed BLAKE3 of at most PLAIT_BLAKE3_CHUNK bytes is the expected one of 32. */
+int plait_is_blake3(const uint8_t *secret, const uint8_t *data, size_t size, const uint8_t *expected);
+
 /* content.c: bytes from one descriptor to another. */
 enum { PLAIT_BUFFER = 256 * 1024 };
 

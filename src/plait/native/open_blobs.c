@@ -7,6 +7,7 @@
 
 enum { DAMAGED = -1, NO_ROOM = -2 };
 enum { EXPANSION = 255 }; /* what LZ4 makes of a byte at most */
+enum { IDENTIFIER = 32 };
 enum { ALONE = 16 * 1024 }; /* bytes from which on other threads may run meanwhile */
 
 typedef struct {
@@ -20,6 +21,7 @@ typedef struct {
     const uint8_t *stored;
     size_t size;
     uint8_t *at, *end; /* where the next one goes, and where there is no more room */
+    const uint8_t *secret, *identifiers; /* of the MAC, and one for each blob; NULL where none is verified here */
     uint8_t *scratch;
     size_t capacity;
 } Work;
@@ -100,6 +102,10 @@ open_all(Work *work, const char *spans, char *lengths, size_t count)
             memcpy(&span, spans + i * sizeof span, sizeof span);
             length = open_one(work, &span);
             full = length == NO_ROOM;
+            if (work->secret != NULL && length >= 0 && length <= PLAIT_BLAKE3_CHUNK &&
+                !plait_is_blake3(work->secret, work->at, (size_t)length, work->identifiers + i * IDENTIFIER)) {
+                length = DAMAGED;
+            }
         }
         if (length > 0) {
             work->at += length;
@@ -120,9 +126,17 @@ is_usable(const Py_buffer *key, Py_ssize_t record)
 }
 
 static int
-fitting(const Py_buffer *key, Py_ssize_t record, const Py_buffer *spans)
+fitting(
+    const Py_buffer *key, Py_ssize_t record, const Py_buffer *spans, const Py_buffer *secret,
+    const Py_buffer *identifiers
+)
 {
     if (!is_usable(key, record)) {
+        return 0;
+    }
+    if (secret->obj != NULL && (secret->len != IDENTIFIER ||
+                                identifiers->len != spans->len / (Py_ssize_t)sizeof(Span) * IDENTIFIER)) {
+        PyErr_SetString(PyExc_ValueError, "the secret has 32 bytes, and so has each identifier");
         return 0;
     }
     if (spans->len % (Py_ssize_t)sizeof(Span) != 0) {
@@ -136,15 +150,16 @@ PyObject *
 plait_open_blobs(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Work work = {0};
-    Py_buffer key = {0}, stored, spans, place;
+    Py_buffer key = {0}, secret = {0}, stored, spans, place, identifiers;
     Py_ssize_t record;
     PyObject *lengths = NULL;
     if (!PyArg_ParseTuple(
-            arguments, "z*npy*y*w*:open_blobs", &key, &record, &work.compressed, &stored, &spans, &place
+            arguments, "z*npy*y*w*z*y*:open_blobs", &key, &record, &work.compressed, &stored, &spans, &place, &secret,
+            &identifiers
         )) {
         return NULL;
     }
-    if (fitting(&key, record, &spans)) {
+    if (fitting(&key, record, &spans, &secret, &identifiers)) {
         size_t count = (size_t)spans.len / sizeof(Span);
         lengths = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(int64_t)));
         if (lengths != NULL) {
@@ -155,6 +170,8 @@ plait_open_blobs(PyObject *Py_UNUSED(module), PyObject *arguments)
             work.size = (size_t)stored.len;
             work.at = place.buf;
             work.end = work.at + place.len;
+            work.secret = secret.buf;
+            work.identifiers = identifiers.buf;
             Py_BEGIN_ALLOW_THREADS
             open_all(&work, spans.buf, filled, count);
             free(work.scratch);
@@ -165,8 +182,12 @@ plait_open_blobs(PyObject *Py_UNUSED(module), PyObject *arguments)
         PyBuffer_Release(&key);
     }
     PyBuffer_Release(&stored);
+    if (secret.obj != NULL) {
+        PyBuffer_Release(&secret);
+    }
     PyBuffer_Release(&spans);
     PyBuffer_Release(&place);
+    PyBuffer_Release(&identifiers);
     return lengths;
 }
 

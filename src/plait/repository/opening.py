@@ -47,20 +47,25 @@ class Opener:
     def open(self, stored: bytes, blobs: Sequence[Sealed]) -> Iterator[Opened]:
         """Opens blobs of `stored`, in their order, as many at a time as fit."""
         room = self._room()
-        mac_of = self._codec.authenticator.mac
+        mac_of, verified = self._codec.authenticator.mac, self._codec.verified_size
         begun = 0
         while begun < len(blobs):
             waiting = blobs[begun:] if begun else blobs
             numbers = array("Q")
             for blob in waiting:
                 numbers.extend((blob.start, blob.length, blob.limit))
+            macs = b"".join([blob.mac for blob in waiting])
             spans: list[tuple[int, int] | None] = []
             at = 0
-            for blob, length in zip(waiting, self._codec.decode_all(stored, numbers.tobytes(), room), strict=True):
-                if length < -1 and spans:
-                    break
-                end = at + max(length, 0)
-                whole = length >= 0 and mac_of(room[at:end]) == blob.mac
+            lengths = self._codec.decode_all(stored, numbers.tobytes(), room, macs)
+            for blob, length in zip(waiting, lengths, strict=True):
+                if length < 0:
+                    if length < -1 and spans:
+                        break
+                    spans.append(None)
+                    continue
+                end = at + length
+                whole = length <= verified or mac_of(room[at:end]) == blob.mac
                 spans.append((at, end) if whole else None)
                 at = end
             begun += len(spans)

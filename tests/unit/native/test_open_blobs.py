@@ -5,6 +5,7 @@ import random
 from array import array
 from types import ModuleType
 
+import blake3
 import lz4.frame
 import pytest
 
@@ -39,7 +40,7 @@ def opened(
     place = bytearray(room)
     found: list[bytes | int] = []
     at = 0
-    for length in array("q", module.open_blobs(key, RECORD, compressed, stored, spans, place)):
+    for length in array("q", module.open_blobs(key, RECORD, compressed, stored, spans, place, None, b"")):
         found.append(length if length < 0 else bytes(place[at : at + length]))
         at += max(length, 0)
     return found
@@ -107,14 +108,31 @@ def test_what_has_no_room_says_so(chosen: ModuleType) -> None:
     assert opened(chosen, [(b"plain", 5), (b"plain", 5)], compressed=False, room=9) == [b"plain", -2]
 
 
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 128, 129, 1000, 1023, 1024, 1025, 3000])
+def test_small_blobs_are_verified(chosen: ModuleType, size: int) -> None:
+    plain = os.urandom(size)
+    mac = blake3.blake3(plain, key=KEY).digest()
+    frame = lz4.frame.compress(plain)
+    spans = array("Q", (0, len(frame), size) * 3)
+    place = bytearray(3 * size + 64)
+    altered = mac[:-1] + bytes((mac[-1] ^ 1,))
+    lengths = array("q", chosen.open_blobs(None, 0, True, frame, spans, place, KEY, mac + altered + mac))
+    assert list(lengths) == [size, size if size > 1024 else -1, size]
+    assert place[:size] == plain
+    assert place[sum(map(abs, lengths)) - size :][:size] == plain if size > 1024 else place[size : 2 * size] == plain
+
+
 def test_arguments_that_cannot_be(chosen: ModuleType) -> None:
     place = bytearray(10)
     beyond = array("Q", (2, 3, 10, 2**64 - 1, 1, 10, 0, 2**64 - 1, 10))
-    lengths = chosen.open_blobs(None, 0, False, b"abcd", beyond, place)
+    lengths = chosen.open_blobs(None, 0, False, b"abcd", beyond, place, None, b"")
     assert list(array("q", lengths)) == [-1, -1, -1]
     for key, record, spans in ((b"short", 1, b""), (KEY, 0, b""), (None, 0, b"1234567")):
         with pytest.raises(ValueError, match=r"32 bytes|three uint64"):
-            chosen.open_blobs(key, record, True, b"", spans, place)
+            chosen.open_blobs(key, record, True, b"", spans, place, None, b"")
+    for secret, identifiers in ((b"short", b""), (KEY, b"one too many")):
+        with pytest.raises(ValueError, match="32 bytes"):
+            chosen.open_blobs(None, 0, True, b"", b"", place, secret, identifiers)
     for key, record, limit in ((b"short", 1, 0), (KEY, 0, 0), (None, 0, -1)):
         with pytest.raises(ValueError, match=r"32 bytes|negative"):
             chosen.open_blob(key, record, True, b"", limit)

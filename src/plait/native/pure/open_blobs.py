@@ -1,4 +1,4 @@
-"""Opening blobs of a repository, one or many: through `lz4`, and OpenSSL as in `gcm_siv`."""
+"""Opening blobs of a repository, one or many: through `lz4`, `blake3`, and OpenSSL as in `gcm_siv`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ if TYPE_CHECKING:
 
 DAMAGED: Final = -1
 NO_ROOM: Final = -2
+VERIFIED: Final = 1024
+"""Bytes inside of a blob up to which it is verified."""
 _SPAN: Final = 3 * 8
+_MAC: Final = 32
 _EXPANSION: Final = 255
 """What LZ4 makes of a byte at most."""
 
 
-def open_blobs(
+def open_blobs(  # noqa: PLR0917  (positional in C)
     key: Bytes | None,
     record_size: int,
     compressed: bool,  # noqa: FBT001  (positional in C)
     stored: Bytes,
     spans: Bytes,
     place: bytearray | memoryview,
+    secret: Bytes | None,
+    identifiers: Bytes,
     /,
 ) -> bytes:
-    """Decrypts and decompresses blobs into `place`, each where the one before it ended.
+    """Decrypts and decompresses blobs into `place`, each where the one before it ended, and verifies small ones.
 
     `key`, `record_size`: as `open_stream` takes them; None where nothing is encrypted. `compressed`: they are LZ4
     frames. `spans`: of each blob three uint64, its offset in `stored`, its length there, and how long it may be inside.
+    `secret`: the key of 32 bytes with which `identifiers`, 32 bytes for each blob, are BLAKE3s of what is inside; those
+    of at most 1,024 bytes are verified, the others are not. None: none is.
 
     Returns an int64 for each: how long it is inside; -1 where it is damaged, longer, or not all there; -2 where there
     is no room for it any more, and for all after it. (What would not have fitted may be damaged, too.) The bytes behind
@@ -37,16 +44,21 @@ def open_blobs(
 
     Raises ValueError where the lengths of the arguments cannot be.
     """
+    import blake3
+
     _refuse_key(key, record_size)
     raw = bytes(spans)
     if len(raw) % _SPAN:
         raise ValueError("spans hold three uint64 for each blob")
+    macs = bytes(identifiers)
+    if secret is not None and (len(secret) != _MAC or len(macs) != len(raw) // _SPAN * _MAC):
+        raise ValueError("the secret has 32 bytes, and so has each identifier")
     numbers = array("Q", raw)
     view, target = memoryview(stored), memoryview(place)
     lengths = array("q")
     at = 0
     full = False
-    for offset, length, limit in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True):
+    for index, (offset, length, limit) in enumerate(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)):
         outcome = NO_ROOM
         if not full:
             outcome = DAMAGED
@@ -54,6 +66,10 @@ def open_blobs(
                 blob = view[offset : offset + length]
                 outcome = _open_one(key, record_size, blob, target[at:], limit, compressed=compressed)
             full = outcome == NO_ROOM
+            if secret is not None and 0 <= outcome <= VERIFIED:
+                expected = macs[_MAC * index : _MAC * (index + 1)]
+                if blake3.blake3(target[at : at + outcome], key=bytes(secret)).digest() != expected:
+                    outcome = DAMAGED
         lengths.append(outcome)
         at += max(outcome, 0)
     return lengths.tobytes()

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from plait.native import open_blob, open_blobs
+from plait.native.pure.open_blobs import VERIFIED
 from plait.repository.format import frames
 from plait.repository.format.compression import Compression, compress, decompress
 from plait.repository.format.encryption import Cipher
 from plait.repository.format.hashing import Authenticator
+from plait.repository.format.resources import MAC_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 _LEAST_LIMIT: Final = 16 << 20
 _GREATEST_RATIO: Final = 16
-_SPAN: Final = 3 * 8
 
 
 def structure_limit(stored: int) -> int:
@@ -66,15 +67,21 @@ class Codec(msgspec.Struct, frozen=True):
             return stream
         return decompress(self.compression, stream, longest)
 
-    def decode_all(self, stored: bytes, spans: bytes, place: memoryview) -> Sequence[int]:
-        """Decodes many blobs of `stored` into `place`, as `native.open_blobs` does.
+    @property
+    def verified_size(self) -> int:
+        """How long what `decode_all` decodes may be to be verified by it; -1: nothing is."""
+        return -1 if self.authenticator.blake3_key is None else VERIFIED
+
+    def decode_all(self, stored: bytes, spans: bytes, place: memoryview, macs: bytes) -> Sequence[int]:
+        """Decodes many blobs of `stored` into `place`, as `native.open_blobs` does; `macs` are their identifiers.
 
         A negative length may mean anything: `decode` says what is the matter. It decodes what is unusual, too.
         """
         stream_key = self._stream_key
         if stream_key is None:
-            return [-1] * (len(spans) // _SPAN)
-        return array("q", open_blobs(*stream_key, self.compression is not None, stored, spans, place))
+            return [-1] * (len(macs) // MAC_SIZE)
+        compressed, secret = self.compression is not None, self.authenticator.blake3_key
+        return array("q", open_blobs(*stream_key, compressed, stored, spans, place, secret, macs))
 
     @property
     def _stream_key(self) -> tuple[bytes | None, int] | None:

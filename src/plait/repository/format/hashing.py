@@ -43,6 +43,11 @@ class Authenticator:
         self.algorithm = algorithm
         self._secret = secret
 
+    @property
+    def blake3_key(self) -> bytes | None:
+        """The secret, where identifiers are BLAKE3s keyed with it."""
+        return self._secret if self.algorithm == "BLAKE3" else None
+
     def hasher(self) -> Hasher:
         """A MAC to be fed piece by piece."""
         if self.algorithm == "BLAKE3":
