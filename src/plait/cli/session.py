@@ -16,7 +16,7 @@ from plait.cli.guard import say_error, say_lines
 from plait.cli.logs import open_log
 from plait.cli.opening import location
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
-from plait.cli.output.lines import FAILED_DELETION, Lines
+from plait.cli.output.lines import FAILED_DELETION, Lines, original_words
 from plait.cli.output.plan import totals_line
 from plait.cli.output.questions import NoAnswerError, Questions
 from plait.cli.output.records import OutputClosedError, Records
@@ -230,7 +230,8 @@ class Session:
                 errors, error = errors + 1, FatalError(FAILED_DELETION)
             many = f" with {errors} errors: last error was" if errors > 1 else ""
             self.log.write(
-                Level.NOTICE, f"Failed to {self.invocation.command}{many}: {error.message.removeprefix(UNEQUAL)}"
+                Level.NOTICE,
+                f"Failed to {self.invocation.command}{many}: {original_words(error).removeprefix(UNEQUAL)}",
             )
 
     def _remotes(self) -> Remotes:

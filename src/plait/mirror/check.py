@@ -108,7 +108,7 @@ def check(
             selection = selection if theirs.file is None else OneFile(theirs.file)
             right = listing(theirs, Side.DESTINATION, selection, around)
             steps = steps_of_sums(sums, right, selection, values.checkfile)
-            difference = difference_of_sums(theirs.store, values.checkfile, download=values.download)
+            difference = difference_of_sums(theirs, values.checkfile, download=values.download)
             told = theirs.text if theirs.file is None else theirs.text.removesuffix(f"/{theirs.file}")
             checker = Checker("", told, difference, around.events.emit, one_way=values.one_way)
         else:

@@ -70,13 +70,14 @@ def steps_of_sums(sums: dict[str, str], listing: TreeListing, selection: Selecti
             yield Pair(_summed(key, name, value), None)
 
 
-def difference_of_sums(store: Store, name: str, *, download: bool) -> Difference:
+def difference_of_sums(opened: Opened, name: str, *, download: bool) -> Difference:
     """Compares a file with its sum, by the store's own hash or by reading it.
 
     Raises ConfigurationError where the store does not know the hash.
     """
+    store = opened.store
     if not download and name not in store.features.hashes:
-        raise ConfigurationError(f"{name}: hash type is not supported by file system: {store.description}")
+        raise ConfigurationError(f"{name}: hash type is not supported by file system: {opened.text}")
 
     def by_sum(ours: Item, theirs: Item) -> str | None:
         value = _hash_by_reading(store, theirs, name) if download else hash_of(store, theirs, name)

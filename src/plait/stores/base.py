@@ -604,7 +604,7 @@ class HasCommands(Protocol):
         """The names of the commands."""
         ...
 
-    def command(self, name: str, options: Mapping[str, str]) -> object:
+    def command(self, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
         """Runs a command, and gives what JSON can show; None for nothing. Raises ConfigurationError for bad options."""
         ...
 

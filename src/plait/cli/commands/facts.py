@@ -51,7 +51,11 @@ def backend(invocation: Invocation) -> int:
 
         def run() -> None:
             name = invocation.words[0]
-            found = facts.features(opened) if name == "features" else facts.command(opened, name, values.option)
+            found = (
+                facts.features(opened)
+                if name == "features"
+                else facts.command(opened, name, values.option, invocation.words[2:])
+            )
             if found is not None:
                 print(go_json(found, indent="\t"))
 

@@ -64,6 +64,10 @@ class Line(msgspec.Struct, frozen=True):
     facts: dict[str, Any] = {}
 
 
+_LISTING: Final = "failed to list"
+"""What a store says first of a root that it cannot list."""
+
+
 class Lines:
     """Tells the log what happens; a subscriber of the event stream.
 
@@ -117,7 +121,9 @@ class Lines:
             case Failed(error=DirectoryNotFoundError() as error, subject=""):
                 self._root_missing = True
                 if self._rclone:
-                    yield Line(Level.ERROR, f"error reading source root directory: {error.message}", self.source)
+                    yield Line(
+                        Level.ERROR, f"error reading source root directory: {original_words(error)}", self.source
+                    )
             case Failed():
                 yield Line(Level.ERROR, event.error.message, event.subject)
             case AttemptEnded():
@@ -223,8 +229,14 @@ def _attempt(event: AttemptEnded) -> Iterator[Line]:
     elif last is not None and last.retry is Retry.NEVER:
         yield Line(Level.ERROR, "Can't retry any of the errors - not attempting retries")
     else:
-        reason = f" and: {last.message}" if last is not None else ""
+        reason = f" and: {original_words(last)}" if last is not None else ""
         yield Line(Level.ERROR, f"Attempt {event.number}/{event.attempts} failed with {event.errors} errors{reason}")
+
+
+def original_words(error: PlaitError) -> str:
+    """The message of an error; of a bucket that is missing, what the original says of every root that is."""
+    missing = isinstance(error, DirectoryNotFoundError) and error.message.startswith(_LISTING)
+    return "directory not found" if missing else error.message
 
 
 def _failure(verb: Verb, error: PlaitError) -> str:

@@ -99,10 +99,10 @@ def features(opened: Opened) -> dict[str, Any]:
     }
 
 
-def command(opened: Opened, name: str, options: Sequence[str]) -> object:
+def command(opened: Opened, name: str, options: Sequence[str], arguments: Sequence[str] = ()) -> object:
     """Runs a command of the store, with options `NAME=VALUE` or `NAME`. Raises StoreError where there is none."""
     store = offered(opened.store, HasCommands)
     if store is None or name not in store.commands:
         raise StoreError(f'"{name}" command not found')
     pairs = (option.partition("=") for option in options)
-    return store.command(name, {key: value for key, _, value in pairs})
+    return store.command(name, {key: value for key, _, value in pairs}, arguments)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from plait.model.errors import NotSupportedError, ObjectNotFoundError
+from plait.model.errors import NotSupportedError, ObjectNotFoundError, StoreError
 from plait.model.items import Kind, Page, Stat
 from plait.stores.base import PLAIN
 from plait.stores.objects.buckets import list_buckets
@@ -72,11 +72,13 @@ class S3Account:
         """See `plait.stores.base.HasCommands`."""
         return NAMES
 
-    def command(self, name: str, options: Mapping[str, str]) -> object:
+    def command(self, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
         """Runs a command for every bucket; see `plait.stores.base.HasCommands`."""
+        if name == "versioning":
+            raise StoreError("need a bucket")
         results: dict[str, object] = {}
         for bucket, _ in list_buckets(self._client):
-            found = self._bucket(bucket).command(name, options)
+            found = self._bucket(bucket).command(name, options, arguments)
             results |= found if isinstance(found, dict) else {}
         return results or None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from plait.model.errors import DirectoryNotFoundError, NotSupportedError, StoreError
 from plait.model.items import Kind, Page, Stat
-from plait.stores.objects.commands import NAMES, end_uploads, run, seconds_of
+from plait.stores.objects.commands import HIDDEN, NAMES, end_uploads, run, seconds_of
 from plait.stores.objects.request import Request
 from plait.stores.objects.versioning import READ_ONLY, is_versioned
 from plait.stores.objects.wire import ProtocolError
@@ -37,6 +37,8 @@ class Bucketed(Protocol):
     def _readable(self, key: str) -> str: ...
 
     def _with_versions(self) -> Store: ...
+
+    def _remove_hidden(self) -> None: ...
 
     def _has_bucket(self) -> bool: ...
 
@@ -102,9 +104,12 @@ class BucketMethods:
         """See `plait.stores.base.HasCommands`."""
         return NAMES
 
-    def command(self: Bucketed, name: str, options: Mapping[str, str]) -> object:
+    def command(self: Bucketed, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
         """See `plait.stores.base.HasCommands`."""
-        return run(self._client, self._root, name, options)
+        if name == HIDDEN:
+            self._remove_hidden()
+            return None
+        return run(self._client, self._root, name, options, arguments)
 
 
 def list_buckets(client: Client) -> list[tuple[str, Stat]]:

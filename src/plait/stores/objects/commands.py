@@ -1,4 +1,4 @@
-"""The commands of an S3 store beside what every store does: `backend list-multipart-uploads` and `backend cleanup`.
+"""The commands of an S3 store beside what every store does: about abandoned uploads and about versions.
 
 Source: rclone 1.75, backend s3 ("Backend commands").
 """
@@ -9,27 +9,35 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from plait.model.errors import ConfigurationError, ObjectNotFoundError, UsageError
+from plait.model.errors import ConfigurationError, ObjectNotFoundError, StoreError, UsageError
 from plait.model.values.durations import parse_duration
 from plait.stores.objects.multipart import uploads_under_way
 from plait.stores.objects.request import Request
+from plait.stores.objects.versioning import set_state, state
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from plait.stores.objects.request import Client
     from plait.stores.objects.xml import Upload
 
 ABANDONED: Final = 86400.0
 """Seconds after which an upload that was begun and not ended counts as abandoned."""
-NAMES: Final = ("cleanup", "list-multipart-uploads")
+HIDDEN: Final = "cleanup-hidden"
+NAMES: Final = ("cleanup", HIDDEN, "list-multipart-uploads", "versioning")
 
 
-def run(client: Client, root: str, name: str, options: Mapping[str, str]) -> object:
+def run(client: Client, root: str, name: str, options: Mapping[str, str], arguments: Sequence[str]) -> object:
     """Runs one of `NAMES` for what is below `root`, and gives what is to be printed as JSON; None for nothing.
 
     Raises ConfigurationError for an option that cannot be, and the catalogue's errors.
     """
+    if name == "versioning":
+        if len(arguments) > 1:
+            raise StoreError("too many arguments")
+        if arguments:
+            set_state(client, arguments[0])
+        return state(client)
     if name == "cleanup":
         end_uploads(client, root, _age(options))
         return None

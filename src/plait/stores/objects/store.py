@@ -56,7 +56,7 @@ from plait.stores.objects.upload import (
     put_small,
     put_streamed,
 )
-from plait.stores.objects.versioning import READ_ONLY
+from plait.stores.objects.versioning import READ_ONLY, is_versioned
 from plait.stores.objects.versions import VersionLister, lister_of
 from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import can_hold, deletion, location, parse_deletion
@@ -348,6 +348,22 @@ class S3Store(BucketMethods):
             identity=self._features.identity,
             description=self._description,
         )
+
+    def _remove_hidden(self) -> None:
+        """Deletes old versions, and what marks deletions, for good; where the bucket keeps none, there is nothing."""
+        if not is_versioned(self._client):
+            return
+        every = self._with_versions()
+        for page in every.list():
+            for item in page.items():
+                version = every.hidden_version(item.key)
+                if version is not None and (error := every._delete_one(item.key, version).error) is not None:  # noqa: SLF001
+                    raise error
+
+    def hidden_version(self, key: str) -> Version | None:
+        """The version that a listed name stands for, where it is none that a plain listing shows."""
+        _, version = self._located(key)
+        return version if version is not None and (version.deletion or not version.newest) else None
 
     def _refuse_the_past(self, key: str) -> None:
         if isinstance(self._lister, VersionLister) and self._lister.refuses_changes:
