@@ -67,7 +67,8 @@ def touch(task: Task, opened: Opened, name: str, moment: int, *, create: bool, r
     if item is not None and item.kind is not Kind.DIRECTORY:
         if task.allows("touch", name):
             set_time(opened.store, item, moment)
-    elif item is not None:
+    elif item is not None or (not name and (recursive or not create)):
+        # What can only be a directory and is missing is told as such.
         touch_directory(task, opened, name, moment, recursive=recursive)
     elif not create or recursive:
         why = "--recursive" if create else "--no-create"
