@@ -365,6 +365,22 @@ def test_defect_a_lost_packfile_fails_its_snapshot(bench: Bench) -> None:
     assert bench.listed("b") == []
 
 
+def test_what_a_packfile_held_that_the_peer_has_lost_is_not_counted_on(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    bench.save("a", "one", "text " * 1000)
+    bench.run("at", "a", "sync", "to", "b")
+    lost = bench.packfiles("b")
+    for packfile in lost:
+        packfile.unlink()
+    second = bench.save("a", "one", "text " * 1000, "--tag", "second")
+    for words in (("--dry-run",), ()):
+        assert bench.counts(bench.run("at", "a", "sync", *words, "to", "b")) == numbers(selected=2, copied=1, present=1)
+        assert f"lacks packfile {lost[0].name}" in bench.err
+    bench.run("at", "b", "check", second)
+    bench.run("at", "b", "check", code=11)
+
+
 def test_defect_content_is_never_taken_from_equal_metadata(bench: Bench) -> None:
     bench.create("a")
     bench.create("b")

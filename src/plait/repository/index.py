@@ -36,7 +36,7 @@ from plait.repository.parallel import in_parallel
 from plait.repository.segments import MISSING, Gathering, Segment, SegmentError, Written, key_of, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from plait.model.errors import PlaitError
     from plait.repository.files import Listed, RepositoryFiles
@@ -140,6 +140,7 @@ class StoredIndex:
         self._elsewhere: list[str | None] = [None, *_IN_MEMORY]
         self._states: dict[bytes, _State] = {}
         self._stamps: dict[bytes, str] = {}
+        self._missing: frozenset[bytes] = frozenset()
         self._own: set[bytes] = set()
         """States that this process stored, so that nobody needs to read what is in them."""
         self._segments: list[tuple[_Segment, Segment]] = []
@@ -342,7 +343,13 @@ class StoredIndex:
     def readable_packfiles(self) -> frozenset[bytes]:
         """The packfiles that blobs may be taken from."""
         small = self._view.small
-        return frozenset(name for name in small.packfiles() if small.is_readable(name))
+        return frozenset(name for name in small.packfiles() if small.is_readable(name)) - self._missing
+
+    def leave_out(self, packfiles: Iterable[bytes]) -> None:
+        """Takes no blobs from these packfiles any more, whatever the states say: they are missing."""
+        with self._lock:
+            self._missing = frozenset(packfiles)
+            self._settle()
 
     def colours(self) -> dict[tuple[int, bytes], int]:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
@@ -459,10 +466,12 @@ class StoredIndex:
         small = Holdings()
         for name in names:
             small.apply(self._states[name].records())
-        parts = (
-            _Part(segment, [small.is_readable(packfile) for packfile in segment.packfiles])
-            for _, segment in self._segments
-        )
+        missing = self._missing
+
+        def readable(packfile: bytes) -> bool:
+            return small.is_readable(packfile) and packfile not in missing
+
+        parts = (_Part(segment, list(map(readable, segment.packfiles))) for _, segment in self._segments)
         self._view = _View(small, small.gone_places, tuple(parts))
 
     def _catch_up(self) -> None:

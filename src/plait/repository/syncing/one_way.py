@@ -152,6 +152,7 @@ class OneWay:
         source, peer, sync = self._source, self._peer, self._sync
         features = source.files.store.features
         cache = peer.cache if sync.settings.remembers else None
+        self._leave_out_missing()
         with Hands(
             self._reader.blobs, features, peer.codec, peer.index, sync.cancellation, processes=sync.settings.processes
         ) as hands:
@@ -174,6 +175,16 @@ class OneWay:
                 raise
             finally:
                 pairs.close()
+
+    def _leave_out_missing(self) -> None:
+        """Counts on no packfile of the peer that is named and not there; what it held is copied again."""
+        peer = self._peer
+        missing = sorted(peer.index.readable_packfiles() - peer.files.packfile_sizes().keys())
+        if missing:
+            peer.index.leave_out(missing)
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            text = f"{self._names[1]} lacks packfile {missing[0].hex()}{more}, which its states name"
+            self._sync.listener(Warned(f"{text}: `check` there tells which snapshots are not whole"))
 
     def _give_up(self, wanted: Sequence[Header], error: PlaitError) -> None:
         """Tells that an error ends the work at the first snapshot of which nothing is known; the rest fails with it."""
