@@ -125,6 +125,9 @@ PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 PyObject *plait_open_blob(PyObject *module, PyObject *arguments);
 PyObject *plait_open_blobs(PyObject *module, PyObject *arguments);
 
+/* read_file.c */
+PyObject *plait_read_file(PyObject *module, PyObject *arguments);
+
 /* tree_shape.c */
 PyObject *plait_tree_shape(PyObject *module, PyObject *arguments);
 
@@ -135,6 +138,12 @@ PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
 PyObject *plait_whirlpool(PyObject *module, PyObject *arguments);
 
 /* write_file.c */
+int plait_open_below(int directory, const char *name, int flags, int mode);
+/* A descriptor of a directory below an open one, which is that one itself where there are no parents; -1 where it is
+ * not there, or no directory. */
+int plait_enter(int root, const char **parents);
+/* What is told of a file. */
+PyObject *plait_numbers(const struct stat *st);
 PyObject *plait_write_file(PyObject *module, PyObject *arguments);
 
 /* write_files.c */

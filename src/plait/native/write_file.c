@@ -20,8 +20,8 @@ typedef struct {
     int64_t modified;
 } Work;
 
-static int
-open_below(int directory, const char *name, int flags, int mode)
+int
+plait_open_below(int directory, const char *name, int flags, int mode)
 {
     int descriptor;
     do {
@@ -30,15 +30,13 @@ open_below(int directory, const char *name, int flags, int mode)
     return descriptor;
 }
 
-/* A descriptor of the directory to write in, which is the root itself where there are no parents; -1 where it is not
- * there, or no directory. */
-static int
-enter(const Work *work)
+int
+plait_enter(int root, const char **parents)
 {
-    int current = work->root;
-    for (const char **name = work->parents; *name != NULL; name++) {
-        int below = open_below(current, *name, O_RDONLY | O_DIRECTORY, 0);
-        if (current != work->root) {
+    int current = root;
+    for (const char **name = parents; *name != NULL; name++) {
+        int below = plait_open_below(current, *name, O_RDONLY | O_DIRECTORY, 0);
+        if (current != root) {
             close(current);
         }
         if (below < 0) {
@@ -93,7 +91,7 @@ fill_and_name(const Work *work, int directory, int descriptor, struct stat *foun
 static int
 write_beside(const Work *work, int directory, struct stat *found)
 {
-    int descriptor = open_below(directory, work->partial, O_RDWR | O_CREAT | O_EXCL, work->mode);
+    int descriptor = plait_open_below(directory, work->partial, O_RDWR | O_CREAT | O_EXCL, work->mode);
     if (descriptor < 0) {
         return 0;
     }
@@ -109,7 +107,7 @@ write_beside(const Work *work, int directory, struct stat *found)
 static int
 write_small(const Work *work, struct stat *found)
 {
-    int directory = enter(work);
+    int directory = plait_enter(work->root, work->parents);
     if (directory < 0) {
         return 0;
     }
@@ -120,8 +118,8 @@ write_small(const Work *work, struct stat *found)
     return done;
 }
 
-static PyObject *
-numbers(const struct stat *st)
+PyObject *
+plait_numbers(const struct stat *st)
 {
     return Py_BuildValue(
         "LLLLLLIIILL",
@@ -176,7 +174,7 @@ plait_write_file(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_BEGIN_ALLOW_THREADS
     done = write_small(&work, &found);
     Py_END_ALLOW_THREADS
-    result = done ? numbers(&found) : Py_NewRef(Py_None);
+    result = done ? plait_numbers(&found) : Py_NewRef(Py_None);
 end:
     PyMem_Free((void *)work.parents);
     PyMem_Free((void *)own);

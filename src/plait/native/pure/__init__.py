@@ -12,6 +12,7 @@ from plait.native.pure.find_records import find_records
 from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
+from plait.native.pure.read_file import read_file
 from plait.native.pure.scan import scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
@@ -32,6 +33,7 @@ __all__ = [
     "open_blob",
     "open_blobs",
     "open_stream",
+    "read_file",
     "scan",
     "scan_below",
     "scan_pages",

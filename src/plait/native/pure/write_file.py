@@ -71,7 +71,7 @@ def _write_beside(
             if error.errno != errno.EWOULDBLOCK and os.fstat(descriptor).st_nlink:
                 os.unlink(partial, dir_fd=directory)
             return None
-        return _numbers(os.fstat(descriptor))
+        return numbers_of(os.fstat(descriptor))
     finally:
         os.close(descriptor)
 
@@ -87,7 +87,8 @@ def _fill(descriptor: int, data: Bytes, modified: int | None) -> None:
         raise OSError(errno.EBUSY, "another writer was at it")
 
 
-def _numbers(found: os.stat_result) -> Numbers:
+def numbers_of(found: os.stat_result) -> Numbers:
+    """What is told of a file that the system describes so."""
     return (
         found.st_size,
         _clamped(found.st_mtime_ns),

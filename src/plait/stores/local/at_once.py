@@ -1,4 +1,4 @@
-"""Writing a small file in one call of the system's, as far as Python is concerned.
+"""Reading or writing a small file in one call of the system's, as far as Python is concerned.
 
 With many workers, what costs is the interpreter's lock, which each call of the system lets go of and takes again.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plait.model.items import Kind, Posix, Stat, order_bytes
-from plait.native import write_file
+from plait.native import read_file, write_file
 from plait.stores.content import blocks
 from plait.stores.hashes import Digests
 from plait.stores.local.links import stands_for_link
+from plait.stores.local.options import Links
 from plait.stores.local.partials import partial_bytes
 from plait.stores.local.writing import MODE, system_errors
 
@@ -61,3 +62,17 @@ def write_at_once(root: Root, where: Place, data: bytes, how: Outgoing, options:
         return None
     size, kept, *others = numbers
     return Stat(Kind.FILE, size, modified=kept, posix=Posix(*others))
+
+
+def read_at_once(root: Root, where: Place, expected: Stat | None, options: LocalOptions) -> tuple[bytes, Stat] | None:
+    """All of a file that is expected to be small, and what it is; None where that is to be done step by step."""
+    size = None if expected is None else expected.size
+    plain = options.links is not Links.FOLLOW and not options.gives_metadata and not options.no_check_updated
+    if size is None or size > AT_ONCE or not plain:
+        return None
+    parents = [order_bytes(name) for name in where.parents]
+    found = read_file(root.descriptor(), parents, (order_bytes(where.leaf),), size)
+    if found is None:
+        return None
+    (length, modified, *others), data = found
+    return data, Stat(Kind.FILE, length, modified=modified, posix=Posix(*others))

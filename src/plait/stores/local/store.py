@@ -23,7 +23,7 @@ from plait.model.items import Kind, Stat
 from plait.stores.base import PLAIN, Deleted, Features
 from plait.stores.content import BLOCK, BytesReader
 from plait.stores.hashes import COMPUTABLE, new_digest
-from plait.stores.local.at_once import AT_ONCE, can_write_at_once, checked_whole, write_at_once
+from plait.stores.local.at_once import AT_ONCE, can_write_at_once, checked_whole, read_at_once, write_at_once
 from plait.stores.local.attributes import apply_metadata, kind_of, read_metadata, stat_of, times_of
 from plait.stores.local.copying import Batch
 from plait.stores.local.hashing import hash_small_files
@@ -141,6 +141,11 @@ class LocalStore:
             target, stat = read_link(self.root, where, self.options)
             check_file(expected, stat, key)
             return BytesReader(target[offset : None if length is None else offset + length], stat)
+        if offset == 0 and length is None:
+            whole = read_at_once(self.root, where, expected, self.options)
+            if whole is not None:
+                check_file(expected, whole[1], key)
+                return BytesReader(*whole)
         descriptor = open_file(self.root, where, follow=self.options.links is Links.FOLLOW)
         try:
             stat = self._described(os.fstat(descriptor), descriptor)
