@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plait.model.options import Values
 
 _HELP_HINT = "plait help lists the commands"
+_UNBOUNDED = 1000
+"""So many words are as many as anybody gives."""
 
 
 class Located:
@@ -161,10 +163,20 @@ def _form(command: Command, choice: Choice) -> Form:
 def _check_words(command: Command, form: Form, words: Sequence[str]) -> None:
     least, most = form.takes
     if not least <= len(words) <= most:
-        wanted = f"{least}" if least == most else f"{least} to {most}"
+        wanted = _number(least, most)
         given = len(words)
         hint = "usage: " + "\n       ".join(command.synopses())
-        raise UsageError(f"{command.name} takes {wanted} word{'s' * (wanted != '1')}, not {given}", hint=hint)
+        raise UsageError(
+            f"{command.name} takes {wanted} word{'s' * (not wanted.endswith('1'))}, not {given}", hint=hint
+        )
+
+
+def _number(least: int, most: int) -> str:
+    if least == most:
+        return f"{least}"
+    if most >= _UNBOUNDED:
+        return f"at least {least}"
+    return f"{least} to {most}" if least else f"at most {most}"
 
 
 def _foreign(command: Command, given: Given) -> UsageError:

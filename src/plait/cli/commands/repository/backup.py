@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plait.cli.commands.repository.trees import Tree
+    from plait.cli.output.work import Output
     from plait.cli.repositories import RepositoryCommand
     from plait.repository.backup.excludes import Excludes
     from plait.repository.backup.saving import BackupResult, BackupSettings
     from plait.repository.backup.sources import Source
+    from plait.repository.events import Event
 
 _NOBODY = bytes(32)
 
@@ -151,7 +153,8 @@ def _tree(command: RepositoryCommand, word: str) -> Tree:
 
 def _rehearse(command: RepositoryCommand, source: Source) -> int:
     """Says what would be saved, and saves nothing."""
-    listener = command.listener
+    listener = command.listener if command.is_front or command.values.json else _Rehearsal(command.output)
+    failed = 0
     for folder in source.walk(command.cancellation.cancelled):
         names, kinds = folder.names, folder.kinds(folder.names)
         if folder.path == "/":
@@ -159,9 +162,28 @@ def _rehearse(command: RepositoryCommand, source: Source) -> int:
         listener(Done(_NOBODY, folder.path, names, kinds))
         for error in folder.errors:
             listener(Failed(_NOBODY, error.path, error.error))
+        failed += len(folder.errors)
         folder.release()
     command.cancellation.raise_if_cancelled()
-    return ExitCode.DONE
+    if not failed or command.is_front:
+        return ExitCode.DONE
+    command.output.error(f"{failed} paths could not be read, and would be left out")
+    return ExitCode.PARTLY
+
+
+class _Rehearsal:
+    """The listener that shows what would be saved on Plait's own face: a path a line."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Done):
+            base = event.directory.rstrip("/")
+            for name in event.names:
+                self._output.result(f"{base}/{name}")
+        elif isinstance(event, Failed):
+            self._output.error(event.error if event.path in event.error else f"{event.path}: {event.error}")
 
 
 def _tell_skipped(command: RepositoryCommand, source: Source) -> None:
