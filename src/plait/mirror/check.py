@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from plait.engine.accounting import Errors
-from plait.engine.events import Checking, Compared, Level, Message
+from plait.engine.events import Checking, Compared, ComparedRun, Failed, Level, Message
 from plait.engine.listing import TreeListing
 from plait.engine.merge import merge
 from plait.engine.planning import decide
 from plait.engine.protocols import Question
-from plait.engine.steps import Duplicate, ListingFailed, Pair, Side
+from plait.engine.steps import Duplicate, ListingFailed, Pair, Same, Side
 from plait.mirror import settings
 from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of, tell_duplicate
@@ -27,8 +28,10 @@ from plait.mirror.mirroring import SINGLE_WITH_FILTERS, Surroundings, compile_se
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NoRetryError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
+from plait.stores.base import ComparesPages
 from plait.stores.location import typed
 from plait.stores.registry import open_source
+from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
     from plait.stores.registry import Opened, Opening
 
 BLOCK = 1 << 18
+CONTENTS_DIFFER = "contents differ"
+RUN = 256
+"""Files that are compared together."""
 _DIRECTORY = Item("", Stat(Kind.DIRECTORY))
 
 
@@ -77,6 +83,17 @@ Difference = Callable[["Item", "Item"], "str | None"]
 """In what two files differ: "" where they are equal, None where that cannot be told beyond their sizes."""
 
 
+Together = Callable[["Page", "Page"], "Sequence[bool | None]"]
+"""Whether the contents of the rows of two pages are equal; None where that is to be found out one by one."""
+
+
+class Runs(msgspec.Struct, frozen=True):
+    """How runs of files are compared; `fail` is told of each error among them, and the key that it is about."""
+
+    equal: Together
+    fail: Callable[[PlaitError, str], None]
+
+
 def check(
     source: Location,
     destination: Location,
@@ -92,6 +109,12 @@ def check(
     a destination that is a file unless `with_file`, and DirectoryNotFoundError where the file of sums is missing.
     """
     around = around or Surroundings()
+    errors = Errors()
+
+    def fail(error: PlaitError, key: str) -> None:
+        errors.add(error)
+        around.events.emit(Failed(error, error.key or key))
+
     filters = compile_selection(values, around)
     selection: Selection = filters
     opening = replace(opening, notices=filters.includes_path)
@@ -122,7 +145,11 @@ def check(
                 for side, opened in zip(Side, (ours, theirs), strict=True)
             ]
             names = settings.matching_names(values, theirs.store.features)
-            steps = _without_source(merge(*pages, names=names), merge(_nothing, pages[1], names=names))
+            equal = _together(ours.store, theirs.store, values)
+            runs = None if equal is None else Runs(equal, fail)
+            steps = _without_source(
+                merge(*pages, names=names, runs=runs is not None), merge(_nothing, pages[1], names=names)
+            )
             difference = difference_of(ours.store, theirs.store, values)
             common = common_hash(ours.store.features, theirs.store.features)
             if common is not None and not values.download:
@@ -133,11 +160,11 @@ def check(
                 difference,
                 around.events.emit,
                 one_way=values.one_way,
+                runs=runs,
                 # Only rclone's face has these two for a check.
                 ignore_size=getattr(values, "ignore_size", False),
                 dry_run=getattr(values, "dry_run", False),
             )
-        errors = Errors()
         checkers = settings.checkers(values, ours.store, theirs.store)
         for _ in decide(steps, checker, around.events, errors, around.cancellation, checkers=checkers, ordered=False):
             raise AssertionError("a check plans no action")
@@ -181,7 +208,7 @@ def difference_of(source: Store, destination: Store, values: Values) -> Differen
 
         def by_content(ours: Item, theirs: Item) -> str:
             one, other = source.read(ours.key, expected=ours.stat), destination.read(theirs.key, expected=theirs.stat)
-            return "" if same_content(one, other) else "contents differ"
+            return "" if same_content(one, other) else CONTENTS_DIFFER
 
         return by_content
     name = common_hash(source.features, destination.features)
@@ -194,6 +221,16 @@ def difference_of(source: Store, destination: Store, values: Values) -> Differen
         return "" if left == right else f"{name} differ"
 
     return by_hash
+
+
+def _together(source: Store, destination: Store, values: Values) -> Together | None:
+    """How many files are compared byte by byte at once, where the stores can do that and it is all that is asked."""
+    one = unwrapped(source)
+    alone = not values.download or values.size_only or getattr(values, "dry_run", False)
+    if alone or not isinstance(one, ComparesPages) or not one.can_compare_with(destination):
+        return None
+    comparing = one
+    return lambda ours, theirs: comparing.compare_pages(ours, destination, theirs)
 
 
 class OneFile:
@@ -221,7 +258,8 @@ class Checker:
     """Compares pairs on workers and counts; a planner that plans nothing.
 
     `source` and `destination` are the locations in messages; a `source` of "" stands for a file of sums. `ignore_size`:
-    only the difference decides, not the sizes. `dry_run`: pairs are told instead of compared, as by rclone.
+    only the difference decides, not the sizes. `dry_run`: pairs are told instead of compared, as by rclone. `runs` is
+    for those that the merge yields.
     """
 
     def __init__(
@@ -232,6 +270,7 @@ class Checker:
         emit: Callable[[Event], None],
         *,
         one_way: bool,
+        runs: Runs | None = None,
         ignore_size: bool = False,
         dry_run: bool = False,
     ) -> None:
@@ -239,6 +278,7 @@ class Checker:
         self._destination = destination
         self._difference = difference
         self._one_way = one_way
+        self._runs = runs
         self._ignore_size = ignore_size
         self._dry_run = dry_run
         self._emit = emit
@@ -253,6 +293,8 @@ class Checker:
         """Counts what stands on one side only; asks about the rest."""
         if isinstance(step, Duplicate):
             tell_duplicate(step, self._emit)
+        if isinstance(step, Same):
+            return self._plan_run(step)
         if not isinstance(step, Pair):
             return ()
         source, destination = step.source, step.destination
@@ -317,6 +359,39 @@ class Checker:
             return ()
         self._count(matches=1, unhashed=int(difference is None))
         self._emit(Compared("=", source, destination))
+        return ()
+
+    def _plan_run(self, run: Same) -> Iterable[Question]:
+        """Questions about many files each, whose sizes and times are equal."""
+        for start in range(0, len(run.source), RUN):
+            stop = min(start + RUN, len(run.source))
+            part = Same(run.source.slice(start, stop), run.destination.slice(start, stop))
+            first = Pair(part.source.item(0), part.destination.item(0))
+            yield Question(first, partial(self._compare_run, part))
+
+    def _compare_run(self, run: Same) -> Sequence[Action]:
+        if self._runs is None:
+            raise AssertionError("no runs were asked for")
+        answers = self._runs.equal(run.source, run.destination)
+        matching = [row for row, answer in enumerate(answers) if answer]
+        if matching:
+            self._count(matches=len(matching))
+            whole = len(matching) == len(answers)
+            self._emit(ComparedRun(run.destination if whole else run.destination.rows(matching)))
+        for row, answer in enumerate(answers):
+            if answer:
+                continue
+            source, destination = run.source.item(row), run.destination.item(row)
+            if answer is False:
+                self._count(differences=1)
+                self._tell("*", source, destination, CONTENTS_DIFFER)
+                continue
+            try:
+                self._compare(source, destination)
+            except PlaitError as error:
+                if error.fatal:
+                    raise
+                self._runs.fail(error, source.key)
         return ()
 
     def _tell(self, verdict: str, source: Item | None, destination: Item | None, text: str) -> None:

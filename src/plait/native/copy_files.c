@@ -40,9 +40,7 @@ enum { SMALL = 128 * 1024 };
 /* From this size on, reserving the space beforehand saves time. */
 enum { ALLOCATED = 1024 * 1024 };
 
-typedef struct {
-    int64_t size, modified, changed, inode, device;
-} Expected;
+typedef PlaitExpected Expected;
 
 typedef struct {
     int stage, error;
@@ -77,27 +75,35 @@ open_retrying(int directory, const char *name, int flags, mode_t mode)
     return descriptor;
 }
 
+int
+plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st)
+{
+    /* O_NONBLOCK: should a pipe have taken the name, opening it must not wait for a writer. */
+    int source = open_retrying(directory, name, O_RDONLY | O_NONBLOCK, 0), error = 0;
+    if (source < 0) {
+        return -1;
+    }
+    if (fstat(source, st) != 0) {
+        error = errno;
+    } else if (S_ISREG(st->st_mode) && same_content(st, expected) &&
+               plait_nanoseconds(PLAIT_CTIME(st)) == expected->changed &&
+               (int64_t)st->st_ino == expected->inode && (int64_t)st->st_dev == expected->device) {
+        return source;
+    }
+    close(source);
+    errno = error;
+    return -1;
+}
+
 /* Opens a source that is still the expected one; -1 with the outcome set. */
 static int
 open_source(const Batch *batch, const char *name, const Expected *expected, struct stat *st, Outcome *result)
 {
-    /* O_NONBLOCK: should a pipe have taken the name, opening it must not wait for a writer. */
-    int source = open_retrying(batch->source, name, O_RDONLY | O_NONBLOCK, 0);
+    int source = plait_open_expected(batch->source, name, expected, st);
     if (source < 0) {
-        outcome(result, OPEN_SOURCE, errno);
-        return -1;
+        outcome(result, errno == 0 ? SOURCE_CHANGED : OPEN_SOURCE, errno);
     }
-    if (fstat(source, st) != 0) {
-        outcome(result, OPEN_SOURCE, errno);
-    } else if (!S_ISREG(st->st_mode) || !same_content(st, expected) ||
-               plait_nanoseconds(PLAIT_CTIME(st)) != expected->changed ||
-               (int64_t)st->st_ino != expected->inode || (int64_t)st->st_dev != expected->device) {
-        outcome(result, SOURCE_CHANGED, 0);
-    } else {
-        return source;
-    }
-    close(source);
-    return -1;
+    return source;
 }
 
 /* Says whether exactly the expected content was read; else false with the outcome set. */
@@ -117,26 +123,43 @@ source_held(int source, const Expected *expected, int64_t copied, Outcome *resul
     return 0;
 }
 
-/* Reads a small file whole, and looks whether there is more; false with the outcome set. */
-static int
-read_small(const Batch *batch, int source, const Expected *expected, Outcome *result)
+int64_t
+plait_read_whole(int source, char *buffer, int64_t size)
 {
-    size_t wanted = (size_t)expected->size + 1, got = 0;
+    size_t wanted = (size_t)size + 1, got = 0;
     while (got < wanted) {
-        ssize_t count = read(source, batch->buffer + got, wanted - got);
+        ssize_t count = read(source, buffer + got, wanted - got);
         if (count < 0 && errno == EINTR) {
             continue;
         }
         if (count < 0) {
-            outcome(result, READ, errno);
-            return 0;
+            return -1;
         }
         got += (size_t)count;
-        if (count == 0 || got == (size_t)expected->size) {
+        if (count == 0 || got == (size_t)size) {
             break;
         }
     }
-    return source_held(source, expected, (int64_t)got, result);
+    return (int64_t)got;
+}
+
+/* Reads a small file whole, and looks whether there is more; false with the outcome set. */
+static int
+read_small(const Batch *batch, int source, const Expected *expected, Outcome *result)
+{
+    int64_t got = plait_read_whole(source, batch->buffer, expected->size);
+    if (got < 0) {
+        outcome(result, READ, errno);
+        return 0;
+    }
+    return source_held(source, expected, got, result);
+}
+
+int
+plait_still_expected(int source, const PlaitExpected *expected)
+{
+    struct stat st;
+    return fstat(source, &st) == 0 && same_content(&st, expected);
 }
 
 /* A partial that was left over is left to the caller: it may be that of a living writer, who holds its lock. */

@@ -91,6 +91,20 @@ PyObject *plait_copy_range(PyObject *module, PyObject *arguments);
 const char **plait_plain_names(PyObject *sequence, PyObject **held);
 PyObject *plait_copy_files(PyObject *module, PyObject *arguments);
 
+/* What is to be found of a file: bytes, and nanoseconds since the epoch. */
+typedef struct {
+    int64_t size, modified, changed, inode, device;
+} PlaitExpected;
+
+/* Opens a file that is the expected one; -1 with errno set, to 0 where it is another. */
+int plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st);
+/* Reads up to `size` bytes, and one more where fewer came at once; how many they were, or -1 with errno set. */
+int64_t plait_read_whole(int source, char *buffer, int64_t size);
+int plait_still_expected(int source, const PlaitExpected *expected);
+
+/* same_files.c */
+PyObject *plait_same_files(PyObject *module, PyObject *arguments);
+
 /* fastcdc.c */
 PyObject *plait_cut_points(PyObject *module, PyObject *arguments);
 

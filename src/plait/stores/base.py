@@ -393,6 +393,22 @@ class HashesTogether(Protocol):
         ...
 
 
+@runtime_checkable
+class ComparesPages(Protocol):
+    """Stores that compare the contents of many files with those of another store for less than one by one."""
+
+    def can_compare_with(self, other: Store) -> bool:
+        """True where `compare_pages` takes this store."""
+        ...
+
+    def compare_pages(self, page: Page, other: Store, others: Page) -> Sequence[bool | None]:
+        """Whether the contents are equal, of each row of two pages of the same names, all of them files.
+
+        None where only reading the two can tell. Raises nothing of one file.
+        """
+        ...
+
+
 class CopyRequest(msgspec.Struct, frozen=True):
     """One file of a batch: the item as listed, and the key to write (in the same directory for a whole batch)."""
 

@@ -12,6 +12,7 @@ from plait.native.pure.find_records import find_records
 from plait.native.pure.gcm_siv import open_stream, seal_stream
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
+from plait.native.pure.same_files import same_files
 from plait.native.pure.read_file import read_file
 from plait.native.pure.scan import scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
@@ -33,6 +34,7 @@ __all__ = [
     "open_blob",
     "open_blobs",
     "open_stream",
+    "same_files",
     "read_file",
     "scan",
     "scan_below",

@@ -25,6 +25,7 @@ from plait.stores.content import BLOCK, BytesReader
 from plait.stores.hashes import COMPUTABLE, new_digest
 from plait.stores.local.at_once import AT_ONCE, can_write_at_once, checked_whole, read_at_once, write_at_once
 from plait.stores.local.attributes import apply_metadata, kind_of, read_metadata, stat_of, times_of
+from plait.stores.local.comparing import compare_pages
 from plait.stores.local.copying import Batch
 from plait.stores.local.hashing import hash_small_files
 from plait.stores.local.links import link_stat, make_link, read_link, real_name, stands_for_link
@@ -295,6 +296,15 @@ class LocalStore:
             with self._lock:
                 self._left_over.pop(key.rpartition("/")[0] + "/" * ("/" in key) + parts.taken_over, None)
         return parts
+
+    def can_compare_with(self, other: Store) -> bool:
+        return _local(other) is not None
+
+    def compare_pages(self, page: Page, other: Store, others: Page) -> Sequence[bool | None]:
+        theirs = _local(other)
+        if theirs is None:
+            raise NotSupportedError("a local store compares pages with another one's only")
+        return compare_pages(self, page, theirs, others)
 
     def can_copy_batches_from(self, source: Store) -> bool:
         return _local(source) is not None
