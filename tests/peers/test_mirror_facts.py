@@ -10,6 +10,7 @@ import pytest
 from plait.testing.mirrors import EPOCH, File, Tree, Twins, harvest, plant, run_plait
 
 SECOND = 1_000_000_000
+LARGE = 300_000
 
 
 @pytest.fixture
@@ -161,6 +162,14 @@ SCENARIOS: list[Scenario] = [
     ("check goes by content, not time", "check", {"a": f(b"1", EPOCH + 5)}, {"a": f(b"1")}, [], 0),
     ("check one way", "check", {"a": f()}, {"a": f(), "b": f()}, ["--one-way"], 0),
     ("check by reading", "check", {"a": f(b"1")}, {"a": f(b"2")}, ["--download"], 1),
+    (
+        "check many by reading",
+        "check",
+        {"a": f(b"1"), "b": f(b"2"), "d/c": f(), "d/e": f(b"3", EPOCH + 5), "l": f(b"l" * LARGE), "m": f(b"m" * LARGE)},
+        {"a": f(b"1"), "b": f(b"9"), "d/c": f(), "d/e": f(b"3"), "l": f(b"l" * LARGE), "m": f(b"n" * LARGE)},
+        ["--download"],
+        1,
+    ),
     ("check without a destination", "check", {"a": f()}, None, [], 1),
 ]
 
