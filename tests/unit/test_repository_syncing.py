@@ -348,6 +348,20 @@ def test_what_is_coloured_after_the_processes_began_is_carried_all_the_same(tmp_
         assert peer.reader.blobs.chunk(peer.codec.mac(data), chunk.length) == data
 
 
+def test_what_keeps_one_direction_from_being_done_does_not_keep_the_other(tmp_path: Path) -> None:
+    lay_tree(tmp_path)
+    store = FailingStore()
+    with Repository.create(MemoryStore(), None) as local, Repository.create(store, None) as peer:
+        own = local.backup([str(tmp_path / "sub")]).snapshot
+        other = peer.backup([str(tmp_path / "small")]).snapshot
+        store.left = 0
+        work = Sync(local, peer, ("here", "there"), SyncSettings(), lambda _: None)
+        with pytest.raises(StoreError, match="takes no more"):
+            work.run(Direction.WITH, Query())
+        assert work.result().outcomes == {own: Outcome.FAILED, other: Outcome.COPIED}
+        assert set(local.reader.snapshots()) == {own, other}
+
+
 def two_snapshots(root: Path, store: MemoryStore, *common: str) -> tuple[bytes, bytes]:
     """A repository with two snapshots that have these files in common."""
     lay_tree(root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plait.engine.workers import Cancellation
+from plait.model.errors import CancelledError, PlaitError, TemporaryError
 from plait.repository.events import silent
 from plait.repository.syncing.expecting import Expectations
 from plait.repository.syncing.lost import whole_reader
@@ -66,11 +67,24 @@ class Sync:
         readers = {Direction.TO: (local,), Direction.FROM: (peer,), Direction.WITH: (local, peer)}[direction]
         if prefix:
             refuse_vague(prefix, [whole_reader(one) for one in readers], query)
-        if direction is not Direction.FROM:
+        if direction is Direction.TO:
             self._half(local, peer, query, backwards=False)
-        if direction is not Direction.TO:
-            self._half(peer, local, query, backwards=True)
+            return self.result()
+        trouble = self._tried(local, peer, query) if direction is Direction.WITH else None
+        self._half(peer, local, query, backwards=True)
+        if trouble is not None:
+            raise trouble
         return self.result()
+
+    def _tried(self, local: Repository, peer: Repository, query: Query) -> PlaitError | None:
+        """Does the first half of two; what keeps a repository from being written to keeps nothing from the other."""
+        try:
+            self._half(local, peer, query, backwards=False)
+        except (CancelledError, TemporaryError):
+            raise
+        except PlaitError as error:
+            return error
+        return None
 
     def apply(self, copies: Sequence[PlannedCopy]) -> SyncResult:
         """Copies the snapshots of a plan, each only where both repositories are still as planned.
