@@ -49,6 +49,9 @@ class Ground:
         """Lays the repository of a program as it was made."""
         shutil.rmtree(self.place(name), ignore_errors=True)
         subprocess.run(("cp", "-a", "--reflink=auto", self._folder / f"{name}.made", self.place(name)), check=True)
+        # borg takes a repository that is older than what it remembers for an attack.
+        shutil.rmtree(self._folder / "home")
+        subprocess.run(("cp", "-a", self._folder / "home.made", self._folder / "home"), check=True)
 
     def _make(self, megabytes: int) -> None:
         environment = {**os.environ, **self.environment}
@@ -64,6 +67,7 @@ class Ground:
             run((*_PLAIT, "at", plait, "backup", "--quiet", "--tag", tag, tree), environment)
             run(("restic", "-r", restic, "backup", "-q", "--tag", tag, tree), environment)
             run(("borg", "create", "-C", "lz4", f"{borg}::{tag}-{number}", tree), environment)
+        shutil.copytree(self._folder / "home", self._folder / "home.made", symlinks=True)
         for name in ("plait", "restic", "borg"):
             self.place(name).rename(self._folder / f"{name}.made")
             self.restored(name)

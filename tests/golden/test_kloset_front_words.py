@@ -41,7 +41,7 @@ def directory(unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("at plain create -plaintext", 1, "plakar: directory {}/plain is not empty\n", ""),
         ("at new create -hashing MD5", 1, "", "plakar: plakar: unknown hashing algorithm\n"),
         ("at plain backup -packfiles nosuch .", 1, "plakar: stat nosuch: no such file or directory\n", ""),
-        (f"at plain diff {FIRST}:docs zz:x", 1, "plakar: diff: could not open snapshot: zz\n", ""),
+        (f"at plain diff {FIRST}:docs zz:x", 1, "plakar: diff: could not open snapshot: zz:x\n", ""),
         (
             f"at plain diff {FIRST}:docs/page.html {SECOND}:docs",
             1,
@@ -191,3 +191,38 @@ def test_each_face_says_its_own_name(capfd: pytest.CaptureFixture[str]) -> None:
     assert "Usage: plait store add <name>" in capfd.readouterr().err
     assert main(["plakar", "store", "add"]) == 1
     assert "Usage: plakar store add <name>" in capfd.readouterr().out
+
+
+def test_what_is_above_the_saved_directory_is_not_listed_where_no_path_is_named(
+    directory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plakar", "at", f"{directory}/plain", "check", FIRST]) == 0
+    listed = capfd.readouterr().out.splitlines()
+    assert f"{FIRST}: OK ✓ /data/src" in listed
+    assert f"{FIRST}: OK ✓ /data" not in listed
+    assert main(["plakar", "at", f"{directory}/plain", "check", f"{FIRST}:/"]) == 0
+    assert set(capfd.readouterr().out.splitlines()) > {f"{FIRST}: OK ✓ /", f"{FIRST}: OK ✓ /data", *listed[:-1]}
+
+
+def test_files_that_changed_are_not_mentioned_unless_recursively(
+    directory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (directory / "tree").mkdir()
+    for text in ("one", "two"):
+        (directory / "tree/file").write_text(text)
+        assert main(["at", f"{directory}/plain", "backup", "--silent", f"{directory}/tree"]) == 0
+    capfd.readouterr()
+    assert main(["plakar", "at", f"{directory}/plain", "ls"]) == 0
+    newer, older = (line.split()[1] for line in capfd.readouterr().out.splitlines()[:2])
+    words = [f"{older}:{directory}/tree", f"{newer}:{directory}/tree"]
+    assert main(["plakar", "at", f"{directory}/plain", "diff", *words]) == 0
+    assert capfd.readouterr().out == ""
+    assert main(["plakar", "at", f"{directory}/plain", "diff", "-recursive", *words]) == 0
+    assert "-one" in capfd.readouterr().out
+    assert main(["at", f"{directory}/plain", "diff", *words]) == 0
+    assert "-one" in capfd.readouterr().out
+
+
+def test_an_archive_of_no_snapshot_says_so(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", f"{directory}/plain", "archive", "ffff:x"]) == 1
+    assert capfd.readouterr().out == "plakar: archive: could not open snapshot: ffff:x\n"

@@ -134,7 +134,9 @@ class Life:
             case 3 | 4:
                 self.run("maintenance")
             case 5:
-                self.programs.plait("at", "repository", "repack", "--threshold", "100%")
+                words = self.pick.choice([("repack",), ("maintenance", "--repack", "--no-grace")])
+                self.programs.plait("at", "repository", *words, "--threshold", "100%")
+                unlocked(self.repository)
         self.verify()
 
     def verify(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import open_path
 from plait.cli.repositories import RefusedError
-from plait.model.errors import ExitCode, from_os_error
+from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError, from_os_error
 
 if TYPE_CHECKING:
     from typing import IO
@@ -59,7 +59,13 @@ def _private(path: str, flags: int) -> int:
 def _write(command: RepositoryCommand, kind: ArchiveKind, file: IO[bytes]) -> Archived:
     from plait.repository.archiving import archive as write_archive
 
-    snapshot, path = open_path(command, command.invocation.words[0])
+    word = command.invocation.words[0]
+    try:
+        snapshot, path = open_path(command, word)
+    except (DirectoryNotFoundError, UsageError):
+        if not command.is_front:
+            raise
+        raise DirectoryNotFoundError(f"archive: could not open snapshot: {word}") from None
     return write_archive(snapshot, path, kind, file, rebase=command.values.rebase, cancellation=command.cancellation)
 
 

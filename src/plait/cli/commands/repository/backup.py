@@ -48,7 +48,7 @@ def backup(command: RepositoryCommand) -> int:
         from plait.cli.commands.repository.check import verify
 
         command.repository.refresh()
-        checked = verify(command, [(result.snapshot, "")], fast=False)
+        checked = verify(command, [(result.snapshot, "/")], fast=False)
         return checked or code
     return code
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from plait.cli.commands.repository.listing import NARROWED, select_readable, split_word
 from plait.cli.repository_options import query
 from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError
 from plait.model.values.sizes import show_binary_size
 from plait.model.values.times import show_rfc3339
-from plait.repository.events import Failed
+from plait.repository.events import Done, Failed
 from plait.repository.selection import normal_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plait.cli.repositories import RepositoryCommand
     from plait.model.errors import IntegrityError
     from plait.repository.checking.findings import Checked
+    from plait.repository.events import Event, Listener
     from plait.repository.selection import Query
+    from plait.repository.snapshots import SnapshotReader
 
 _NOT_WHOLE: Final = 65
 """The front's exit code."""
@@ -88,6 +92,7 @@ def verify(
     for identifier, path in chosen:
         snapshot = repository.snapshot(identifier)
         snapshots.append((snapshot, snapshot.resolve(path) if path else "/"))
+    unnamed = [snapshot for (snapshot, _), (_, path) in zip(snapshots, chosen, strict=True) if not path]
     declared = command.values.options
     signatures = declared.named("no-verify") is None or not command.values.no_verify
     result = check_snapshots(
@@ -95,12 +100,32 @@ def verify(
         repository.files,
         snapshots,
         settings=CheckSettings(fast=fast, signatures=signatures, files=everything),
-        listener=command.listener,
+        listener=_from_the_source_on(command.listener, unnamed) if command.is_front else command.listener,
         cancellation=command.cancellation,
     )
     for identifier, error in (unreadable or {}).items():
         command.listener(Failed(identifier, "", f"snapshot: {error.message}"))
     return _end(command, result, len(unreadable or {}))
+
+
+def _from_the_source_on(listener: Listener, snapshots: Iterable[SnapshotReader]) -> Listener:
+    """A listener without the directories above those that were saved, of which the original says nothing."""
+    roots = {snapshot.identifier: snapshot.resolve("") for snapshot in snapshots}
+
+    def told(event: Event) -> None:
+        if isinstance(event, Done) and event.snapshot in roots:
+            root = roots[event.snapshot]
+            paths = [f"{event.directory.rstrip('/')}/{name}" if name else event.directory for name in event.names]
+            shown = [index for index, path in enumerate(paths) if not _is_above(path, root)]
+            kinds = bytes(event.kinds[index] for index in shown)
+            event = replace(event, names=[event.names[index] for index in shown], kinds=kinds)
+        listener(event)
+
+    return told
+
+
+def _is_above(path: str, root: str) -> bool:
+    return path != root and f"{root}/".startswith(f"{path.rstrip('/')}/")
 
 
 def _end(command: RepositoryCommand, result: Checked, unreadable: int) -> int:

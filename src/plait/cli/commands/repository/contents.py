@@ -165,7 +165,8 @@ def diff(command: RepositoryCommand) -> int:
     try:
         for found in compare(one, first_path, second, second_path, recursive=recursive):
             command.cancellation.raise_if_cancelled()
-            failed += _show(command, found)
+            if not _is_untold(command, found, one, first_path):
+                failed += _show(command, found)
     except ObjectNotFoundError as error:
         if not command.is_front:
             raise
@@ -177,6 +178,15 @@ def diff(command: RepositoryCommand) -> int:
     if failed:
         raise IntegrityError(f"{failed} paths could not be compared")
     return ExitCode.DONE
+
+
+def _is_untold(command: RepositoryCommand, found: Difference, side: Side, path: str) -> bool:
+    """Whether the original says nothing of a difference: without `-recursive` of files in directories that changed."""
+    from plait.repository.comparing import ContentsDiffer, Kind, NotCompared
+
+    if not command.is_front or command.values.recursive or not isinstance(found, ContentsDiffer | NotCompared):
+        return False
+    return side.kind(path) is Kind.DIRECTORY
 
 
 def _not_there(first: Side, first_path: str, second: Side, second_path: str) -> str:
@@ -198,7 +208,7 @@ def _open(command: RepositoryCommand, word: str) -> tuple[SnapshotReader, str]:
     except (DirectoryNotFoundError, UsageError):
         if not command.is_front:
             raise
-        raise DirectoryNotFoundError(f"diff: could not open snapshot: {word.partition(':')[0]}") from None
+        raise DirectoryNotFoundError(f"diff: could not open snapshot: {word}") from None
 
 
 def is_path(word: str) -> bool:
