@@ -11,6 +11,7 @@ static PyMethodDef methods[] = {
     {"exchange", plait_exchange, METH_VARARGS, NULL},
     {"find_records", plait_find_records, METH_VARARGS, NULL},
     {"md5_each_part", plait_md5_each_part, METH_VARARGS, NULL},
+    {"md5_files", plait_md5_files, METH_VARARGS, NULL},
     {"md5_parts", plait_md5_parts, METH_VARARGS, NULL},
     {"open_blob", plait_open_blob, METH_VARARGS, NULL},
     {"open_blobs", plait_open_blobs, METH_VARARGS, NULL},

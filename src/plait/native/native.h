@@ -132,6 +132,9 @@ ptrdiff_t plait_lz4_frame(const uint8_t *frame, size_t size, uint8_t *plain, siz
 /* md5_each_part.c */
 PyObject *plait_md5_each_part(PyObject *module, PyObject *arguments);
 
+/* md5_files.c */
+PyObject *plait_md5_files(PyObject *module, PyObject *arguments);
+
 /* md5_parts.c */
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 

@@ -10,10 +10,11 @@ from plait.native.pure.exchange import exchange
 from plait.native.pure.fastcdc import cut_points
 from plait.native.pure.find_records import find_records
 from plait.native.pure.gcm_siv import open_stream, seal_stream
+from plait.native.pure.md5_files import md5_files
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
-from plait.native.pure.same_files import same_files
 from plait.native.pure.read_file import read_file
+from plait.native.pure.same_files import same_files
 from plait.native.pure.scan import scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
 from plait.native.pure.wal_checksum import wal_checksum
@@ -30,12 +31,13 @@ __all__ = [
     "exchange",
     "find_records",
     "md5_each_part",
+    "md5_files",
     "md5_parts",
     "open_blob",
     "open_blobs",
     "open_stream",
-    "same_files",
     "read_file",
+    "same_files",
     "scan",
     "scan_below",
     "scan_pages",

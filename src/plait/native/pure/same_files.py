@@ -23,7 +23,9 @@ _LARGEST = 128 * 1024 - 1
 _EXPECTED = Struct("=10q")
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
+    """What is to be found of a file: bytes, and nanoseconds since the epoch."""
+
     size: int
     modified: int
     changed: int
@@ -46,20 +48,20 @@ def same_files(left: int, right: int, names: Sequence[bytes], expected: Flag, /)
     if len(expected) != len(names) * _EXPECTED.size:
         raise ValueError("expected holds ten int64 for each name")
     rows = zip(names, _EXPECTED.iter_unpack(expected), strict=True)
-    return bytes(_compare(left, right, name, _File(*row[:5]), _File(*row[5:])) for name, row in rows)
+    return bytes(_compare(left, right, name, File(*row[:5]), File(*row[5:])) for name, row in rows)
 
 
-def _compare(left: int, right: int, name: bytes, one: _File, other: _File) -> int:
-    ours = _read(left, name, one)
-    theirs = None if ours is None else _read(right, name, other)
+def _compare(left: int, right: int, name: bytes, one: File, other: File) -> int:
+    ours = read_expected(left, name, one, _LARGEST)
+    theirs = None if ours is None else read_expected(right, name, other, _LARGEST)
     if theirs is None:
         return UNKNOWN
     return SAME if ours == theirs else OTHER
 
 
-def _read(directory: int, name: bytes, expected: _File) -> bytes | None:
-    """All of a file that is, and stays, the expected one."""
-    if not 0 <= expected.size <= _LARGEST:
+def read_expected(directory: int, name: bytes, expected: File, largest: int) -> bytes | None:
+    """All of a file that is, and stays, the expected one; None where it is not, or is larger than `largest` bytes."""
+    if not 0 <= expected.size <= largest:
         return None
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY
     try:
@@ -84,8 +86,8 @@ def _read(directory: int, name: bytes, expected: _File) -> bytes | None:
     return data if held and len(data) == expected.size else None
 
 
-def _described(found: os.stat_result) -> _File:
-    return _File(
+def _described(found: os.stat_result) -> File:
+    return File(
         found.st_size,
         clamped(found.st_mtime_ns),
         clamped(found.st_ctime_ns),
