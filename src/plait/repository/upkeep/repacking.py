@@ -40,7 +40,8 @@ MANY: Final = 8
 """So many small packfiles are put together."""
 _PUBLISHED: Final = 64 << 20
 """Bytes that are moved between states, at least."""
-_AT_ONCE: Final = 2
+_AT_ONCE: Final = 1
+"""Packfiles that are read while others are written: each is in memory as a whole."""
 _WHOLE: Final = 4
 """A packfile of which this part or more is needed is read as a whole."""
 _NEVER: Final = float("inf")
