@@ -152,8 +152,15 @@ def carrier_settings(mode: Mode, values: Values, *, hidden: bool) -> CarrierSett
         transfers=_transfers(values),
         hidden=hidden,
         server_times=values.use_server_modtime,
-        limits=Limits(ExecutionSettings(**_deletions(values))) if mode is Mode.MOVE else None,
+        limits=_source_limits(values) if mode is Mode.MOVE else None,
     )
+
+
+def _source_limits(values: Values) -> Limits | None:
+    """What a move may delete at its source; only rclone's face has a limit for it."""
+    if values.options.named("max-delete") is None:
+        return None
+    return Limits(ExecutionSettings(**_deletions(values)))
 
 
 def _deletions(values: Values) -> dict[str, Any]:
