@@ -224,3 +224,36 @@ def test_errors_show_no_control_character_of_others(tmp_path: Path, capfd: pytes
     assert f"{tmp_path}/?[31m" in capfd.readouterr().err
     assert main(["plakar", "help", "\x1b]0;title\x07"]) == 1
     assert "\x1b" not in "".join(capfd.readouterr())
+
+
+def test_lists_of_directories_and_places_of_blobs(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", "plain", "diag", "dirpack", f"{FIRST}:/data/src/big"]) == 0
+    assert capfd.readouterr().out.splitlines()[:1] == ["=" * 47]
+    assert main(["plakar", "at", "plain", "diag", "dirpack", f"{FIRST}:/data/src"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    (list_of_big,) = [line for line in lines if line.startswith("/data/src/big ")]
+    inside = [line.split() for line in lines if line.startswith("vfs-entry ") and " /data/src/big " in line]
+    assert [(words[2], words[4], words[5]) for words in inside] == [
+        ("/data/src/big", "2", "random5m"),
+        ("/data/src/big", "2", "sparse"),
+    ]
+    assert main(["plakar", "at", "plain", "diag", "blobsearch", list_of_big.split()[1]]) == 0
+    found = capfd.readouterr().out
+    assert re.match(r"Found candidate \[[0-9a-f]{64}\] in packfile \[[0-9a-f]{64}\] at : \d+ \d+ object\n", found)
+    assert "\n  type: application/octet-stream\n" in found
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "err"),
+    [
+        ("blob", 1, "plakar: usage: diag blob blob type mac\n"),
+        ("dirpack", 1, "plakar: usage: diag dirpack dirpack SNAPSHOT[:PATH]\n"),
+        ("object -h", 0, "Usage of diag objects:\n"),
+        ("state -h", 0, "Usage of diag state:\n"),
+    ],
+)
+def test_looks_at_parts_say_how_they_are_used(
+    words: str, code: int, err: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plakar", "at", "plain", "diag", *words.split()]) == code
+    assert capfd.readouterr() == ("", err)

@@ -321,7 +321,8 @@ def _listing() -> list[str]:
 def _show_usage(front: FrontCommand, name: str, wrong: str) -> int:
     """Says how a command is used, after what is `wrong` with its flags, if anything. Returns the exit code."""
     first, *others = front.usage
-    usage = [f"Usage: {first}", *(f"       {line}" for line in others)]
+    lead = "Usage" if first.startswith("of ") else "Usage:"
+    usage = [f"{lead} {first}", *(f"       {line}" for line in others)]
     flags = defaults(front.options, {"group-by": "value", **front.types}, says=flag_words(name))
     if wrong:
         _complain(wrong)

@@ -132,41 +132,49 @@ def _policy_commands() -> dict[str, FrontCommand]:
 
 
 _DIAG: Final = "plait.cli.commands.repository.diag:"
+_DIAG_PARTS: Final = "plait.cli.commands.repository.diag_parts:"
 _LOOKED_AT: Final = (
-    ("snapshot", "snapshot", "SNAPSHOT"),
-    ("object", "content", "OBJECT"),
-    ("vfs", "vfs", "SNAPSHOT[:PATH]"),
-    ("xattr", "xattr", "SNAPSHOT[:PATH]"),
-    ("contenttype", "contenttype", "SNAPSHOT[:PATH]"),
-    ("chunks", "chunks", "SNAPSHOT:PATH"),
-    ("search", "search", "snapshot[:path] mimes"),
+    ("snapshot", _DIAG + "snapshot", "snapshot SNAPSHOT"),
+    ("object", _DIAG + "content", "object OBJECT"),
+    ("vfs", _DIAG + "vfs", "vfs SNAPSHOT[:PATH]"),
+    ("xattr", _DIAG + "xattr", "xattr SNAPSHOT[:PATH]"),
+    ("contenttype", _DIAG + "contenttype", "contenttype SNAPSHOT[:PATH]"),
+    ("chunks", _DIAG + "chunks", "chunks SNAPSHOT:PATH"),
+    ("search", _DIAG + "search", "search snapshot[:path] mimes"),
+    ("dirpack", _DIAG_PARTS + "dirpack", "dirpack SNAPSHOT[:PATH]"),
+    ("blobsearch", _DIAG_PARTS + "blobsearch", "blobsearch OBJECT"),
+    ("blob", _DIAG + "refused", "blob type mac"),
+    ("chunkmap", _DIAG + "refused", "chunkmap [--html FILE] SNAPSHOT:PATH SNAPSHOT:PATH [...]"),
+)
+"""What takes words: its name, its function and what is said where there is none."""
+_CALLED: Final = {"object": "objects", "blobsearch": "packfile"}
+"""What the original calls a command in its usage, where that is not its name."""
+_DIAG_USAGE: Final = (
+    "diag",
+    "diag snapshot SNAPSHOT",
+    "diag state [STATE]...",
+    "diag search snapshot[:path] mime",
+    "diag packfile [PACKFILE]...",
+    "diag object [OBJECT]",
+    "diag vfs SNAPSHOT[:PATH]",
+    "diag xattr SNAPSHOT[:PATH]",
+    "diag contenttype SNAPSHOT[:PATH]",
+    "diag locks",
 )
 
 
 def _diag_commands() -> dict[str, FrontCommand]:
     """The commands that look at parts of a repository. They are in no listing, as with the original."""
     nothing = OptionSet(())
-    found = {
-        f"diag {word}": FrontCommand(
-            _DIAG + function,
-            nothing,
-            (f"diag {word}",),
-            takes=(1, _MANY),
-            few=f"usage: diag {'objects' if word == 'object' else word} {word} {takes}",
+    found = {"diag": FrontCommand(_DIAG + "repository", nothing, _DIAG_USAGE, takes=(0, _MANY))}
+    for word, function, takes in _LOOKED_AT:
+        called = f"diag {_CALLED.get(word, word)}"
+        found[f"diag {word}"] = FrontCommand(
+            function, nothing, (f"of {called}:",), takes=(1, _MANY), few=f"usage: {called} {takes}"
         )
-        for word, function, takes in _LOOKED_AT
-    }
-    for word, function in (("locks", "locks"), ("state", "state"), ("packfile", "packfile")):
-        found[f"diag {word}"] = FrontCommand(_DIAG + function, nothing, (f"diag {word}",), takes=(0, _MANY))
-    for word in ("blob", "blobsearch", "chunkmap", "dirpack"):
-        found[f"diag {word}"] = FrontCommand(_DIAG + "refused", nothing, (f"diag {word}",), takes=(0, _MANY))
-    usage = (
-        "diag",
-        *(f"  diag {word} {takes}" for word, _, takes in _LOOKED_AT),
-        "  diag locks",
-        "  diag state [STATE]",
-    )
-    return {"diag": FrontCommand(_DIAG + "repository", nothing, usage, takes=(0, _MANY)), **found}
+    for word in ("locks", "state", "packfile"):
+        found[f"diag {word}"] = FrontCommand(_DIAG + word, nothing, (f"of diag {word}:",), takes=(0, _MANY))
+    return found
 
 
 FRONT: Final[dict[str, FrontCommand]] = {

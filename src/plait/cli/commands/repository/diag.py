@@ -80,7 +80,7 @@ def state(command: RepositoryCommand) -> int:
         for name in sorted(keys):
             command.output.result(name.hex())
     for word in command.invocation.words:
-        key = keys.get(_identifier(word, "packfile"))
+        key = keys.get(identifier(word, "packfile"))
         if key is None:
             raise ObjectNotFoundError(f"state not found: {word}")
         for line in _state_lines(command, files.read(key)):
@@ -102,10 +102,10 @@ def _state_lines(command: RepositoryCommand, data: bytes) -> Iterator[str]:
             yield f"State serial: {UUID(bytes=record.serial)}"
         elif isinstance(record, states.Location):
             where = f"packfile {record.packfile.hex()}, offset {record.offset}, length {record.length}"
-            text = f"{_word(record.resource)} {record.mac.hex()} : {where}"
+            text = f"{resource_word(record.resource)} {record.mac.hex()} : {where}"
             by_resource.setdefault(record.resource, []).append(text)
         elif isinstance(record, states.Coloured):
-            text = f"deleted {_word(record.resource)}: {record.mac.hex()}, when={Moment(record.when)}"
+            text = f"deleted {resource_word(record.resource)}: {record.mac.hex()}, when={Moment(record.when)}"
             by_resource.setdefault(record.resource, []).append(text)
     for resource in sorted(by_resource):
         yield from sorted(by_resource[resource], key=lambda text: (not text.startswith("deleted "), text))
@@ -123,7 +123,7 @@ def packfile(command: RepositoryCommand) -> int:
         for name in sorted(sizes):
             command.output.result(name.hex())
     for word in command.invocation.words:
-        name = _identifier(word, "packfile")
+        name = identifier(word, "packfile")
         if name not in sizes:
             raise ObjectNotFoundError(f"packfile not found: {word}")
         body = files.read_packfile(name, packfiles.file_offset(0), sizes[name])[:-MAC_SIZE]
@@ -134,14 +134,14 @@ def packfile(command: RepositoryCommand) -> int:
         command.output.result("")
         for number, blob in enumerate(index.blobs):
             place = f"{blob.offset} {blob.length} {blob.flags:x}"
-            command.output.result(f"blob[{number}]: {blob.mac.hex()} {place} {_word(blob.resource)}")
+            command.output.result(f"blob[{number}]: {blob.mac.hex()} {place} {resource_word(blob.resource)}")
     return 0
 
 
 def content(command: RepositoryCommand) -> int:
     """Shows an object: the content of a file."""
     word = command.invocation.words[0]
-    mac = _identifier(word, "object")
+    mac = identifier(word, "object")
     found = command.repository.reader.blobs.object(mac)
     command.output.result(f"object: {found.content_mac.hex()}")
     command.output.result(f"  type: {found.content_type}")
@@ -304,7 +304,7 @@ def refused(command: RepositoryCommand) -> int:
     raise RefusedError(f"{command.invocation.command} is not in this version")
 
 
-def _identifier(word: str, what: str) -> bytes:
+def identifier(word: str, what: str) -> bytes:
     """The identifier that 64 hexadecimal digits are. Raises UsageError."""
     try:
         found = bytes.fromhex(word) if len(word) == _HEX_DIGITS else b""
@@ -315,7 +315,7 @@ def _identifier(word: str, what: str) -> bytes:
     return found
 
 
-def _word(resource: int) -> str:
+def resource_word(resource: int) -> str:
     """A resource as the original calls it."""
     try:
         return Resource(resource).name.lower().replace("_", "-")
