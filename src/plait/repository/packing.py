@@ -6,6 +6,7 @@ import mmap
 import os
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import TemporaryError
@@ -51,8 +52,9 @@ class Packing:
         # Private: shared memory cannot grow, and processes forked meanwhile would hold it.
         self._body = mmap.mmap(-1, _CAPACITY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if _HUGE_PAGES is not None:
-            # Else the faults of its pages cost more than what is copied into them.
-            self._body.madvise(_HUGE_PAGES)
+            # Else the faults of its pages cost more than what is copied into them. A kernel may be built without.
+            with suppress(OSError):
+                self._body.madvise(_HUGE_PAGES)
         self.size = 0
         """Bytes of blobs so far, padding included."""
         self._records = bytearray()

@@ -371,10 +371,12 @@ def _parts(items: Sequence[Located[Wanted]], largest: int) -> Iterator[Sequence[
     """What lies together, in parts that fit into a pipe; their small contents, where these come along, do not."""
     start = size = 0
     for stop, item in enumerate(items):
-        size += (item.wanted.size or 0) if largest and (item.wanted.size or 0) <= largest else 0
+        content = item.wanted.size or 0
+        own = content if content <= largest else 0
+        size += own
         if stop > start and (stop - start >= _MOST_BLOBS or size > _MOST_CONTENT):
             yield items[start:stop]
-            start, size = stop, item.wanted.size or 0
+            start, size = stop, own
     yield items[start:]
 
 

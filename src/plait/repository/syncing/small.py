@@ -23,6 +23,9 @@ LARGEST: Final = 1 << 20
 """Bytes of a chunk up to which it is a process's work, not a thread's."""
 
 
+_MOST: Final = 16 << 20
+"""Bytes of contents at once, whatever the entries said of their sizes."""
+
 Renamed: TypeAlias = tuple[bytes, bytes, bytes | None]
 """A chunk of the source that was verified: its identifier there and in the peer; its stored bytes unless that has it.
 
@@ -64,6 +67,7 @@ class Renaming:
         """What becomes of objects, given by identifiers and bytes. Raises the store's errors."""
         made = Made([], [], [])
         contents: dict[tuple[bytes, int], list[_Content]] = defaultdict(list)
+        size = 0
         for mac, plain in objects:
             try:
                 item = wire.decode_usual(plain, Object)
@@ -71,7 +75,9 @@ class Renaming:
                 made.damaged.append((mac, error.message))
                 continue
             chunks = item.chunks or ()
-            if len(chunks) != 1 or chunks[0].content_mac != item.content_mac or chunks[0].length > self._largest:
+            is_one = len(chunks) == 1 and chunks[0].content_mac == item.content_mac
+            size += chunks[0].length if is_one and chunks[0].length <= self._largest else 0
+            if not is_one or chunks[0].length > self._largest or size > _MOST:
                 made.others.append((mac, plain))
             else:
                 contents[chunks[0].content_mac, chunks[0].length].append(_Content(mac, plain, item))
