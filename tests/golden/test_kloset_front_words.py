@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import tarfile
@@ -221,6 +222,15 @@ def test_files_that_changed_are_not_mentioned_unless_recursively(
     assert "-one" in capfd.readouterr().out
     assert main(["at", f"{directory}/plain", "diff", *words]) == 0
     assert "-one" in capfd.readouterr().out
+    (directory / "tree/more").touch()
+    assert main(["at", f"{directory}/plain", "diff", "--json", words[0], f"{directory}/tree"]) == 0
+    changed, more = map(json.loads, capfd.readouterr().out.splitlines())
+    path = f"{directory}/tree/file"
+    assert (changed["difference"], changed["path"], changed["other"]) == ("content", path, path)
+    assert "-one" in changed["unified"]
+    assert more == {"difference": "only in second", "path": f"{directory}/tree/more"}
+    assert main(["at", f"{directory}/plain", "diff", older, "tree"]) == 3
+    assert "a path of this machine is written ./tree" in capfd.readouterr().err
 
 
 def test_an_archive_of_no_snapshot_says_so(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:

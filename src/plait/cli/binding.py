@@ -26,6 +26,7 @@ _ALLOWED: Final = {
     "X": ("not a number", None),
     "SIZE": ("not a size", "a size is a number with B, K, M, G, T or P (K where there is none), or off"),
     "DURATION": ("not a duration", "a duration is like 90, 500ms, 1h30m or 2d; or off"),
+    "PERIOD": ("not a period", "a period is like 12h, 7d or 2 weeks"),
     "INTERVAL": ("not a time span", "a time span is like 500ms, 90s or 1h30m"),
     "AGE": ("not an age", "an age is a duration (1h30m, 2d, 3M), a date or time (2026-01-31), or off"),
     "RATE": ("not a bandwidth", "a bandwidth is a size a second, UP:DOWN, or a timetable: 08:00,512K 19:00,off"),

@@ -38,7 +38,7 @@ def _percentage(text: str) -> float:
     return number / 100
 
 
-PERIOD: Final = ValueType("DURATION", parse_period)
+PERIOD: Final = ValueType("PERIOD", parse_period)
 PERCENTAGE: Final = ValueType("PERCENT", _percentage)
 _DRY_RUN: Final = Option(
     "dry-run", SWITCH, default=False, help="Show what would be done; change nothing", section=Section.MAIN

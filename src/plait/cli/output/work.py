@@ -25,7 +25,7 @@ from plait.repository.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from plait.repository.events import Event
 
@@ -222,11 +222,11 @@ class EventRecords:
             "type": kind,
         }
         if data:
-            record["data"] = _encodable(data)
+            record["data"] = encodable(data)
         self._output.plain(msgspec.json.encode(record).decode())
 
 
-def _encodable(data: dict[str, Any]) -> dict[str, Any]:
+def encodable(data: Mapping[str, Any]) -> dict[str, Any]:
     """The same for JSON: of a text that is no UTF-8, what can be shown, and its bytes beside it (`path_b64`)."""
     found: dict[str, Any] = {}
     for key, value in data.items():

@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import open_path
+from plait.cli.output.work import encodable
 from plait.cli.repositories import RefusedError
 from plait.model.errors import (
     DirectoryNotFoundError,
@@ -205,8 +206,10 @@ def _not_there(first: Side, first_path: str, second: Side, second_path: str) -> 
 def _open(command: RepositoryCommand, word: str) -> tuple[SnapshotReader, str]:
     try:
         return open_path(command, word)
-    except (DirectoryNotFoundError, UsageError):
+    except (DirectoryNotFoundError, UsageError) as error:
         if not command.is_front:
+            if error.hint is None and os.path.lexists(word):
+                error.hint = f"a path of this machine is written ./{word}"
             raise
         raise DirectoryNotFoundError(f"diff: could not open snapshot: {word}") from None
 
@@ -228,6 +231,11 @@ def _show(command: RepositoryCommand, found: Difference) -> int:
     )
 
     output = command.output
+    if command.values.json and not command.is_front:
+        record = _record(found)
+        if record:
+            command.record(encodable(record))
+        return int(isinstance(found, NotCompared))
     match found:
         case OnlyIn():
             output.result(f"Only in {found.directory}: {found.name}")
@@ -251,6 +259,27 @@ def _show(command: RepositoryCommand, found: Difference) -> int:
             output.error(f"diff: {found.path}: {found.error.message}")
             return 1
     return 0
+
+
+def _record(found: Difference) -> dict[str, object]:
+    """A difference for `--json`; nothing where both sides are alike."""
+    from plait.repository.comparing import ContentsDiffer, KindsDiffer, NotCompared, OnlyIn, WithoutContents
+
+    match found:
+        case OnlyIn():
+            side = ("first", "second")[found.side]
+            return {"difference": f"only in {side}", "path": f"{found.directory.rstrip('/')}/{found.name}"}
+        case KindsDiffer():
+            return {"difference": "kind", "path": found.first, "other": found.second}
+        case WithoutContents(equal=False):
+            return {"difference": "link", "path": found.first, "other": found.second}
+        case ContentsDiffer():
+            changed = None if found.lines is None else "".join(found.lines)
+            return {"difference": "content", "path": found.first, "other": found.second, "unified": changed}
+        case NotCompared():
+            return {"difference": "unknown", "path": found.path, "error": found.error.message}
+        case _:
+            return {}
 
 
 def _print_lines(command: RepositoryCommand, lines: tuple[str, ...]) -> None:
