@@ -236,3 +236,21 @@ def test_files_that_changed_are_not_mentioned_unless_recursively(
 def test_an_archive_of_no_snapshot_says_so(directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["plakar", "at", f"{directory}/plain", "archive", "ffff:x"]) == 1
     assert capfd.readouterr().out == "plakar: archive: could not open snapshot: ffff:x\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "server -listen nonsense",
+            "info: listening on http://nonsense\nplakar: listen tcp: address nonsense: missing port in address\n",
+        ),
+        (
+            "mount -to http://here:xx",
+            "info: HTTP serving at http://here:xx\nplakar: listen tcp: lookup tcp/xx: unknown port\n",
+        ),
+    ],
+)
+def test_an_address_that_is_none(line: str, said: str, directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["plakar", "at", f"{directory}/plain", *line.split()]) == 1
+    assert capfd.readouterr() == (said, "")

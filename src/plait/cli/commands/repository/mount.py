@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from plait.cli.commands.repository.listing import open_path, select_now
-from plait.cli.commands.repository.server import address, shown_host
+from plait.cli.commands.repository.server import address, refuse_as_go, shown_host
 from plait.cli.output.syncing import shown_name
 from plait.cli.repository_options import query
 from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, ExitCode, from_os_error
@@ -91,6 +91,8 @@ def _serve_pages(command: RepositoryCommand, browser: Browser, where: str) -> No
     from plait.repository.mounting.serving import PageServer
 
     named = where.removeprefix(_PAGES).rstrip("/")
+    if command.is_front:
+        refuse_as_go(named, lambda: command.output.info(f"HTTP serving at {_PAGES}{named}"))
     try:
         server = PageServer(address(named), browser)
     except OSError as error:

@@ -13,6 +13,8 @@ from plait.model.errors import ConfigurationError, NotSupportedError, from_os_er
 from plait.repository.configured.secrets import from_shell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plait.cli.repositories import RepositoryCommand
 
 _LOOPBACK = "localhost"
@@ -36,6 +38,8 @@ def server(command: RepositoryCommand) -> int:
         raise RefusedError("a certificate needs its key: give both -cert and -key")
     certificate = (values.cert, values.key) if values.cert else None
     token = _token(command)
+    if command.is_front:
+        refuse_as_go(values.listen, lambda: command.output.info(f"listening on http://{values.listen}"))
     try:
         wire = WireServer(
             address(values.listen), files, may_delete=values.allow_delete, certificate=certificate, token=token
@@ -80,6 +84,19 @@ def address(text: str) -> tuple[str, int]:
     if not colon or not is_port or int(port) > _GREATEST_PORT:
         raise ConfigurationError(f"listen {text}: an address is HOST:PORT")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  (`:PORT` asks for it, as with the original)
+
+
+def refuse_as_go(text: str, said_before: Callable[[], None]) -> None:
+    """Raises the error of the original for an address that is none, after what it says all the same."""
+    _, colon, port = text.rpartition(":")
+    reason = ""
+    if not colon:
+        reason = f"address {text}: missing port in address"
+    elif not port.isdecimal():
+        reason = f"lookup tcp/{port}: unknown port"
+    if reason:
+        said_before()
+        raise ConfigurationError(f"listen tcp: {reason}")
 
 
 def shown_host(host: str) -> str:
