@@ -13,6 +13,7 @@ from plait.model.errors import (
     UnknownOutcomeError,
 )
 from plait.model.items import Kind, Stat
+from plait.stores.base import CombinedHash
 from plait.testing.generators import as_source
 from plait.testing.s3_stub import Stub, refusal, reply
 
@@ -152,3 +153,15 @@ def test_a_changed_object_is_told(stub: Stub, store: S3Store) -> None:
     stub.answer = lambda _: reply(200, b"abc", etag='"new"')
     with pytest.raises(SourceChangedError):
         store.read("key", expected=expected)
+
+
+@pytest.mark.parametrize("answer", [reply(501), reply(200, content_length=str(64 << 20))])
+def test_parts_of_a_usual_size_are_guessed_where_the_server_does_not_tell(
+    stub: Stub, store: S3Store, answer: bytes
+) -> None:
+    stub.answer = lambda _: answer
+    etag = "0123456789abcdef" * 2
+    found = store.combined_hash("key", Stat(Kind.FILE, 64 << 20, etag=f"{etag}-8"))
+    assert found == CombinedHash("md5", 8 << 20, etag)
+    assert store.combined_hash("key", Stat(Kind.FILE, 64 << 20, etag=f"{etag}-9")) is None
+    assert [seen.query for seen in stub.seen] == 2 * [{"partNumber": "1"}]
