@@ -1,4 +1,4 @@
-"""A backup that is only shown, and how words are counted, on Plait's own face."""
+"""Backups that are only shown or cannot begin, and how words are counted, on Plait's own face."""
 
 from __future__ import annotations
 
@@ -56,3 +56,10 @@ def test_words_are_counted_as_people_do(line: str, said: str, tree: Path, capfd:
     assert tree.is_dir()
     assert main(line.split()) == 2
     assert capfd.readouterr().err.startswith(f"plait: error: {said}\n")
+
+
+def test_a_place_that_is_a_link_to_nothing(tree: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tree.parent / "link").symlink_to("nothing")
+    assert main(["at", "repository", "backup", "link"]) == 3
+    said = f"plait: error: {tree.parent}/link is a link to {tree.parent}/nothing, which is not there\n"
+    assert capfd.readouterr() == ("", said)

@@ -486,7 +486,9 @@ def _ways(places: Sequence[str]) -> tuple[list[str], list[str]]:
                 continue
         except OSError as error:
             if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-                raise DirectoryNotFoundError(f"there is no {path}") from None
+                is_link = os.path.lexists(path)
+                text = f"{path} is a link to {paths[-1]}, which is not there" if is_link else f"there is no {path}"
+                raise DirectoryNotFoundError(text) from None
             raise from_os_error(error, f"failed to open {path}") from None
         paths.append(path)
         directories.append(path if modes.S_ISDIR(found.st_mode) else os.path.dirname(path))
