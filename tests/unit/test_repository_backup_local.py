@@ -22,6 +22,7 @@ from plait.model.errors import (
     SecretError,
     UsageError,
 )
+from plait.repository import index as indexing
 from plait.repository.backup import local
 from plait.repository.backup.excludes import Excludes, read_ignore_file
 from plait.repository.backup.local import LocalSource
@@ -474,6 +475,7 @@ def test_a_full_temporary_directory_is_an_error_at_once(tmp_path: Path, monkeypa
     store = MemoryStore()
     Repository.create(store, None).close()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(indexing, "_IN_MEMORY", ())
     with pytest.raises(PlaitError, match="temporary directory"):
         Repository.open(store)
 
