@@ -41,7 +41,7 @@ _GROWTH: Final = 32
 _LEAST_LOST: Final = 4 << 20
 _WORTH_A_PACKFILE: Final = 1 << 20
 _FEW_SECONDS: Final = 2.0
-_KEPT_PENDING: Final = 300_000
+_KEPT_PENDING: Final = 100_000
 """Blobs that are looked up in memory."""
 _CHUNK: Final = int(Resource.CHUNK)
 _REMOTE_LARGEST: Final = 16 << 20
