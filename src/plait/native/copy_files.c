@@ -76,6 +76,14 @@ open_retrying(int directory, const char *name, int flags, mode_t mode)
 }
 
 int
+plait_is_expected(const struct stat *st, const PlaitExpected *expected)
+{
+    return S_ISREG(st->st_mode) && same_content(st, expected) &&
+           plait_nanoseconds(PLAIT_CTIME(st)) == expected->changed && (int64_t)st->st_ino == expected->inode &&
+           (int64_t)st->st_dev == expected->device;
+}
+
+int
 plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st)
 {
     /* O_NONBLOCK: should a pipe have taken the name, opening it must not wait for a writer. */
@@ -85,9 +93,7 @@ plait_open_expected(int directory, const char *name, const PlaitExpected *expect
     }
     if (fstat(source, st) != 0) {
         error = errno;
-    } else if (S_ISREG(st->st_mode) && same_content(st, expected) &&
-               plait_nanoseconds(PLAIT_CTIME(st)) == expected->changed &&
-               (int64_t)st->st_ino == expected->inode && (int64_t)st->st_dev == expected->device) {
+    } else if (plait_is_expected(st, expected)) {
         return source;
     }
     close(source);
@@ -299,25 +305,33 @@ finish(const Batch *batch, int destination, const struct stat *st, Outcome *resu
     return 0;
 }
 
+int
+plait_rename_to_new(int source, const char *name, int destination, const char *new_name)
+{
+#if defined(SYS_renameat2)
+    return (int)syscall(SYS_renameat2, source, name, destination, new_name, RENAME_NOREPLACE);
+#elif defined(RENAME_EXCL)
+    return renameatx_np(source, name, destination, new_name, RENAME_EXCL);
+#else
+    (void)source;
+    (void)name;
+    (void)destination;
+    (void)new_name;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
 /* Renames where the new name is free, else fails with EEXIST. */
 static int
 rename_exclusively(int directory, const char *partial, const char *name)
 {
-#if defined(SYS_renameat2)
-    if (syscall(SYS_renameat2, directory, partial, directory, name, RENAME_NOREPLACE) == 0) {
+    if (plait_rename_to_new(directory, partial, directory, name) == 0) {
         return 0;
     }
-    if (errno != ENOSYS && errno != EINVAL) {
+    if (errno != ENOSYS && errno != EINVAL && errno != ENOTSUP) {
         return -1;
     }
-#elif defined(RENAME_EXCL)
-    if (renameatx_np(directory, partial, directory, name, RENAME_EXCL) == 0) {
-        return 0;
-    }
-    if (errno != ENOTSUP) {
-        return -1;
-    }
-#endif
     if (linkat(directory, partial, directory, name, 0) != 0) {
         return -1;
     }

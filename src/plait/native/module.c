@@ -16,6 +16,7 @@ static PyMethodDef methods[] = {
     {"open_blob", plait_open_blob, METH_VARARGS, NULL},
     {"open_blobs", plait_open_blobs, METH_VARARGS, NULL},
     {"open_stream", plait_open_stream, METH_VARARGS, NULL},
+    {"rename_files", plait_rename_files, METH_VARARGS, NULL},
     {"same_files", plait_same_files, METH_VARARGS, NULL},
     {"read_file", plait_read_file, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},

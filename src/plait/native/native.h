@@ -96,11 +96,19 @@ typedef struct {
     int64_t size, modified, changed, inode, device;
 } PlaitExpected;
 
+int plait_is_expected(const struct stat *st, const PlaitExpected *expected);
 /* Opens a file that is the expected one; -1 with errno set, to 0 where it is another. */
 int plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st);
 /* Reads up to `size` bytes, and one more where fewer came at once; how many they were, or -1 with errno set. */
 int64_t plait_read_whole(int source, char *buffer, int64_t size);
 int plait_still_expected(int source, const PlaitExpected *expected);
+
+/* Renames in one step to a name that is free; -1 with errno set, to ENOSYS, EINVAL or ENOTSUP where there is no such
+ * way. */
+int plait_rename_to_new(int source, const char *name, int destination, const char *new_name);
+
+/* rename_files.c */
+PyObject *plait_rename_files(PyObject *module, PyObject *arguments);
 
 /* same_files.c */
 PyObject *plait_same_files(PyObject *module, PyObject *arguments);

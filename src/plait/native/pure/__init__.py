@@ -14,6 +14,7 @@ from plait.native.pure.md5_files import md5_files
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
 from plait.native.pure.read_file import read_file
+from plait.native.pure.rename_files import rename_files
 from plait.native.pure.same_files import same_files
 from plait.native.pure.scan import scan, scan_below, scan_pages
 from plait.native.pure.tree_shape import tree_shape
@@ -37,6 +38,7 @@ __all__ = [
     "open_blobs",
     "open_stream",
     "read_file",
+    "rename_files",
     "same_files",
     "scan",
     "scan_below",

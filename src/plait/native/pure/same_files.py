@@ -70,7 +70,7 @@ def read_expected(directory: int, name: bytes, expected: File, largest: int) -> 
         return None
     try:
         found = os.fstat(descriptor)
-        if not modes.S_ISREG(found.st_mode) or _described(found) != expected:
+        if not is_expected(found, expected):
             return None
         data = b""
         while len(data) <= expected.size and (more := os.read(descriptor, expected.size + 1 - len(data))):
@@ -86,8 +86,9 @@ def read_expected(directory: int, name: bytes, expected: File, largest: int) -> 
     return data if held and len(data) == expected.size else None
 
 
-def _described(found: os.stat_result) -> File:
-    return File(
+def is_expected(found: os.stat_result, expected: File) -> bool:
+    """True for a regular file that is the expected one."""
+    return modes.S_ISREG(found.st_mode) and expected == (
         found.st_size,
         clamped(found.st_mtime_ns),
         clamped(found.st_ctime_ns),

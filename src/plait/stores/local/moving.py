@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat as modes
+import struct
 from contextlib import ExitStack
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from plait.model.errors import PlaitError, from_os_error
-from plait.model.items import Kind, Stat
+from plait.model.items import Kind, Stat, order_bytes
+from plait.native import rename_files
 from plait.stores.base import CopyResult
 from plait.stores.local.attributes import stat_of
 from plait.stores.local.links import stands_for_link
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from plait.stores.base import CopyRequest, Outgoing
     from plait.stores.local.store import LocalStore
+
+_EXPECTED = struct.Struct("=5q")
 
 
 class Moves:
@@ -63,12 +67,35 @@ class Moves:
             destination = target.directory
             if os.fstat(source).st_dev != os.fstat(destination).st_dev:
                 return [None] * len(requests)
-            results = [self._move(source, destination, request) for request in requests]
+            done = self._move_together(source, destination, requests)
+            results = [
+                self._move(source, destination, request) if result is None else result
+                for request, result in zip(requests, done, strict=True)
+            ]
             if self._durable:
                 with system_errors("failed to sync the directory", first.key):
                     os.fsync(destination)
                     os.fsync(source)
             return results
+
+    def _move_together(
+        self, source: int, destination: int, requests: Sequence[CopyRequest]
+    ) -> Sequence[CopyResult | None]:
+        """What one native call can do of them all."""
+        names = [request.item.key.rpartition("/")[2] for request in requests]
+        leaves = [request.key.rpartition("/")[2] for request in requests]
+        rows = [_expected(request) for request in requests]
+        links = any(map(self._is_link, names, leaves))
+        if self._durable or self._cancelled() or links or None in rows:
+            return [None] * len(requests)
+        moved = rename_files(
+            source,
+            destination,
+            [order_bytes(name) for name in names],
+            [order_bytes(leaf) for leaf in leaves],
+            b"".join(row for row in rows if row is not None),
+        )
+        return [_moved(request) if done else None for request, done in zip(requests, moved, strict=True)]
 
     def _move(self, source: int, destination: int, request: CopyRequest) -> CopyResult | None:
         name = request.item.key.rpartition("/")[2]
@@ -98,6 +125,20 @@ class Moves:
 
     def _is_link(self, name: str, leaf: str) -> bool:
         return stands_for_link(name, self._source.options) or stands_for_link(leaf, self._destination.options)
+
+
+def _expected(request: CopyRequest) -> bytes | None:
+    """What the native call is to find of a file; None where it cannot be told, or it is to replace another."""
+    stat = request.item.stat
+    posix = stat.posix
+    if request.replaces is not None or stat.size is None or stat.modified is None or posix is None:
+        return None
+    return _EXPECTED.pack(stat.size, stat.modified, posix.changed, posix.inode, posix.device)
+
+
+def _moved(request: CopyRequest) -> CopyResult:
+    stat = request.item.stat
+    return CopyResult(request, None, Stat(Kind.FILE, stat.size, stat.modified), moved=True)
 
 
 def _is_expected(directory: int, leaf: str, expected: Stat, source: os.stat_result) -> bool:
