@@ -55,8 +55,10 @@ class OtherTimes(Wrapper):
         return self._shown(key, self.inner.stat(key))
 
     def read(self, key: str, offset: int = 0, length: int | None = None, *, expected: Stat | None = None) -> Reader:
+        # Reading may change the time of the last access.
+        before = self._found(key)
         reader = _Reading(self.inner.read(key, offset, length, expected=_timeless(expected)))
-        reader.stat = self._shown(key, reader.stat)
+        reader.stat = self._with_time(reader.stat, before)
         return reader
 
     def hash(self, key: str, name: str, *, expected: Stat | None = None) -> str | None:
@@ -64,9 +66,9 @@ class OtherTimes(Wrapper):
         return self._local.hash(key, name, expected=_timeless(expected))
 
     def _shown(self, key: str, stat: Stat) -> Stat:
-        if stat.kind is not Kind.FILE:
-            return stat
-        found = self._found(key)
+        return self._with_time(stat, self._found(key)) if stat.kind is Kind.FILE else stat
+
+    def _with_time(self, stat: Stat, found: os.stat_result | None) -> Stat:
         return stat if found is None else msgspec.structs.replace(stat, modified=getattr(found, self._field))
 
     def _found(self, key: str) -> os.stat_result | None:
