@@ -98,8 +98,8 @@ class Crew(Generic[T, R]):
 
     @property
     def is_hungry(self) -> bool:
-        """Whether a process has too little to do."""
-        return len(self._waiting) < self._count * _AHEAD
+        """Whether a process has too little to do; without any, whether no result waits to be taken."""
+        return not self._results if self._count == 1 else len(self._waiting) < self._count * _AHEAD
 
     def take(self) -> R | None:
         """The next result; None once cancelled. There must be one `pending`. Raises what the function raised."""

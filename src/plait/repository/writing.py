@@ -34,11 +34,10 @@ if TYPE_CHECKING:
     from plait.stores.base import Features
 
 _PUBLISH_SECONDS: Final = 5.0
-_PUBLISH_SHARE: Final = 20
-"""States in between come at longer and longer intervals: at most this part of the work is lost when it is killed."""
-_GROWTH: Final = 32
-"""Packfiles grow with what was written: of three that are under way, this part of it each is lost then, too."""
-_LEAST_LOST: Final = 4 << 20
+_PUBLISH_SHARE: Final = 32
+"""States in between come at longer and longer intervals, and packfiles grow: when a run is killed, at most this part of
+the work is lost with each of the open, the waiting and the stored packfiles."""
+_LEAST_LOST: Final = 2 << 20
 _WORTH_A_PACKFILE: Final = 1 << 20
 _FEW_SECONDS: Final = 2.0
 _KEPT_PENDING: Final = 100_000
@@ -288,4 +287,4 @@ class Writer:
 def packfile_sizes(features: Features, largest: int, first: int) -> Callable[[int], int]:
     """From how many bytes on a packfile is stored, when so many were written before it; see `Writer`."""
     most = min(largest, LARGEST if features.batched else _REMOTE_LARGEST)
-    return lambda written: min(most, max(first, written // _GROWTH))
+    return lambda written: min(most, max(first, written // _PUBLISH_SHARE))
