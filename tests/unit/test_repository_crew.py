@@ -40,6 +40,16 @@ def test_every_task_is_done(kind: type[Crew[int, tuple[int, int]]], count: int) 
     assert (os.getpid() in processes) == (kind is ThreadCrew or count == 1)
 
 
+def test_without_processes_no_results_pile_up() -> None:
+    with Crew(double, 1, Cancellation()) as crew:
+        for number in range(20):
+            assert crew.is_hungry
+            crew.submit(number)
+            while crew.pending and not crew.is_hungry:
+                assert crew.take() == (2 * number, os.getpid())
+        assert not crew.pending
+
+
 def test_long_tasks_and_results_do_not_wait_for_each_other() -> None:
     crew: Crew[bytes, bytes] = Crew(lambda data: data * 3, 2, Cancellation())
     with crew:
