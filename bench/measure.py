@@ -1,8 +1,8 @@
 """Runs programs as whole processes, in turn, and says what each cost.
 
 Wall time, CPU time of the process tree and peak memory of the largest process come from the operating system's own
-accounting (`wait4`). Competitors run in turn, A B C A B C, so that a drift of the machine meets all of them; the
-median is what to quote.
+accounting (`wait4`). Competitors run in turn, A B C C B A, so that a drift of the machine, and what one leaves behind for
+the next, meets all of them; each begins once everything is on the disk. The median is what to quote.
 """
 
 from __future__ import annotations
@@ -93,11 +93,12 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Sample
 
 
 def compete(competitors: Sequence[Competitor], rounds: int) -> list[Figures]:
-    """Runs all competitors in turn, `rounds` times."""
+    """Runs all competitors in turn, `rounds` times, every other time the last one first."""
     samples: dict[str, list[Sample]] = {competitor.name: [] for competitor in competitors}
     for number in range(rounds):
-        for competitor in competitors:
+        for competitor in competitors if number % 2 == 0 else reversed(competitors):
             competitor.before(number)
+            os.sync()
             environment = {**_INSTALLED, **competitor.environment}
             samples[competitor.name].append(run(competitor.command(number), environment))
     return [Figures(name, tuple(taken)) for name, taken in samples.items()]
