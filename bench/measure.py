@@ -1,8 +1,8 @@
 """Runs programs as whole processes, in turn, and says what each cost.
 
 Wall time, CPU time of the process tree and peak memory of the largest process come from the operating system's own
-accounting (`wait4`). Competitors run in turn, A B C C B A, so that a drift of the machine, and what one leaves behind for
-the next, meets all of them; each begins once everything is on the disk. The median is what to quote.
+accounting (`wait4`). Competitors run in turn, A B C C B A, so that a drift of the machine, and what one leaves behind
+for the next, meets all of them; each begins once everything is on the disk. The median is what to quote.
 """
 
 from __future__ import annotations
