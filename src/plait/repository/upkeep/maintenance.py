@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from plait.model.errors import ObjectNotFoundError, PlaitError
 from plait.repository.events import Warned, silent
@@ -165,6 +166,10 @@ def maintain(
         # The run that colours does not sweep it, not even with a grace of nothing, unless that is asked for.
         now = time.time_ns() if settings.at_once else began
         result = _look(repository, settings, found, repacked, now)
+        if repacked is not None and repacked.damaged:
+            # Of what is damaged, a packfile that seems to be needed for nothing may hold the only whole copy.
+            listener(Warned("nothing more is coloured or deleted: packfiles are damaged, which `repair` mends"))
+            return replace(result, steps=Steps(young=result.steps.young), freed=0)
         _colour(repository, result.steps, lock)
         _sweep(repository, result.steps, lock, at_once=settings.at_once)
         if settings.deletes:
