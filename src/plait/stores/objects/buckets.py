@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from plait.stores.base import Store
+    from plait.stores.objects.bucket import Bucket
     from plait.stores.objects.listing import Lister
     from plait.stores.objects.options import S3Options
     from plait.stores.objects.request import Client
@@ -31,6 +32,7 @@ class Bucketed(Protocol):
     _lister: Lister
     _root: str
     _options: S3Options
+    _bucket: Bucket
 
     def stat(self, key: str) -> Stat: ...
 
@@ -39,10 +41,6 @@ class Bucketed(Protocol):
     def _with_versions(self) -> Store: ...
 
     def _remove_hidden(self) -> None: ...
-
-    def _has_bucket(self) -> bool: ...
-
-    def _make_bucket(self) -> None: ...
 
 
 class BucketMethods:
@@ -65,8 +63,8 @@ class BucketMethods:
 
     def make_container(self: Bucketed) -> None:
         """Makes the bucket; one that exists is a success."""
-        if not self._has_bucket():
-            self._make_bucket()
+        if not self._bucket.exists():
+            self._bucket.make()
 
     def remove_container(self: Bucketed) -> None:
         """Removes the bucket, where the root is the bucket itself and nothing is in it.
@@ -76,7 +74,7 @@ class BucketMethods:
         if self._root:
             return
         bucket = self._client.bucket
-        if not self._has_bucket():
+        if not self._bucket.exists():
             raise DirectoryNotFoundError(f"failed to remove the bucket {bucket}: it does not exist")
         # Some servers remove a bucket with everything in it.
         if self._lister.first("") is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -11,24 +10,21 @@ from plait.model.errors import (
     IntegrityError,
     NotSupportedError,
     ObjectNotFoundError,
-    PermissionDeniedError,
-    PlaitError,
-    StoreError,
 )
 from plait.model.items import Kind, Page, Stat
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
 from plait.stores.content import blocks, check_expected
+from plait.stores.objects.bucket import Bucket
 from plait.stores.objects.buckets import BucketMethods
 from plait.stores.objects.combined import combined_hash
 from plait.stores.objects.content_types import content_type_of
 from plait.stores.objects.copying import Copying, Original, copy_in_parts, copy_object, refuse_archived
-from plait.stores.objects.failures import Refusal, error_of
-from plait.stores.objects.locks import deletion_headers, lock_headers
+from plait.stores.objects.deleting import Deletions
+from plait.stores.objects.manner import access_of, features_of, manner_of
 from plait.stores.objects.metadata import (
     MD5,
     MTIME,
     PREFIX,
-    md5_to_base64,
     metadata_headers,
     parse_time,
     upload_headers,
@@ -36,7 +32,6 @@ from plait.stores.objects.metadata import (
 )
 from plait.stores.objects.multipart import PartialUpload, part_size_for, put_in_parts, uploads_under_way
 from plait.stores.objects.notes import take
-from plait.stores.objects.options import NEVER
 from plait.stores.objects.probes import Probes, oddities
 from plait.stores.objects.reading import (
     ObjectReader,
@@ -45,21 +40,16 @@ from plait.stores.objects.reading import (
     head_of,
     open_reader,
     stat_of_head,
-    version_query,
 )
-from plait.stores.objects.request import Request
 from plait.stores.objects.upload import (
     HELD,
-    Manner,
     Target,
     condition_headers,
     put_small,
     put_streamed,
 )
-from plait.stores.objects.versioning import READ_ONLY, is_versioned
+from plait.stores.objects.versioning import is_versioned
 from plait.stores.objects.versions import VersionLister, lister_of
-from plait.stores.objects.wire import ProtocolError
-from plait.stores.objects.xml import can_hold, deletion, location, parse_deletion
 from plait.stores.wrappers.base import unwrapped
 
 if TYPE_CHECKING:
@@ -75,11 +65,6 @@ if TYPE_CHECKING:
 
 DELETE_BATCH: Final = 1000
 LARGEST_PUT: Final = 5 << 30
-_TIERED: Final = (
-    *("AWS", "Alibaba", "ArvanCloud", "ChinaMobile", "Liara", "Magalu"),
-    *("OVHcloud", "Qiniu", "Scaleway", "TencentCOS", "us3"),
-)
-"""The providers whose objects have a storage class, as rclone's tables have it."""
 _UNSUPPORTED: Final = "the server does not keep this key exactly"
 
 
@@ -109,12 +94,10 @@ class S3Store(BucketMethods):
         self._notice = notice
         self._lister = lister_of(client, root, options, quirks)
         self._probes = Probes(client, self._lister, root)
-        self._manner = _manner(options, quirks)
-        self._cutoff = options.upload_cutoff if quirks.multipart else NEVER
-        self._features = _features(options, quirks, identity, self._manner, self._cutoff)
-        self._lock = Lock()
-        self._bucket_exists = options.no_check_bucket
-        self._deletes_batches = True
+        self._manner = manner_of(options, quirks)
+        self._features = features_of(options, quirks, identity, self._manner)
+        self._bucket = Bucket(client, options, quirks)
+        self._deletions = Deletions(client, options, root, self._lister, self._probes)
 
     @property
     def client(self) -> Client:
@@ -142,7 +125,7 @@ class S3Store(BucketMethods):
 
     def stat(self, key: str) -> Stat:
         if not key:
-            if not self._has_bucket():
+            if not self._bucket.exists():
                 raise ObjectNotFoundError(f"the bucket {self._client.bucket} does not exist")
             return Stat(Kind.DIRECTORY)
         full, version = self._located(key)
@@ -175,7 +158,7 @@ class S3Store(BucketMethods):
 
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
         conditional = how.if_absent or how.if_match is not None
-        cutoff = LARGEST_PUT if conditional else self._cutoff
+        cutoff = LARGEST_PUT if conditional else self._features.part_cutoff
         in_parts = size is None or size >= cutoff
         target = self._target(key, how, in_parts=in_parts)
         if conditional:
@@ -189,21 +172,7 @@ class S3Store(BucketMethods):
         return put_in_parts(self._client, self._manner, target, content, size)
 
     def delete(self, keys: Sequence[str]) -> Iterator[Deleted]:
-        batch: list[str] = []
-        for key in keys:
-            full = self._root + key
-            if not key:
-                yield Deleted(key, StoreError("the root is no object", key=key))
-            elif isinstance(self._lister, VersionLister):
-                yield self._delete_version(self._lister, key)
-            elif oddities(full) or not can_hold(full):
-                yield self._delete_odd(key)
-            else:
-                batch.append(key)
-            if len(batch) == DELETE_BATCH:
-                yield from self._delete_batch(batch)
-                batch = []
-        yield from self._delete_batch(batch)
+        return self._deletions.delete(keys)
 
     def close(self) -> None:
         self._client.close()
@@ -223,7 +192,7 @@ class S3Store(BucketMethods):
             self._quirks.copies
             and isinstance(inner, S3Store)
             and inner.features.identity == self.features.identity
-            and _access(inner._options) == _access(self._options)  # noqa: SLF001  (the same class)
+            and access_of(inner._options) == access_of(self._options)  # noqa: SLF001  (the same class)
         )
 
     def copy_from(self, source: Store, item: Item, key: str, how: Outgoing = PLAIN) -> Stat:
@@ -241,7 +210,7 @@ class S3Store(BucketMethods):
         for name, value in how.hashes.items():
             if stat.hashes.get(name, value) != value:
                 raise IntegrityError(f"corrupted on transfer: {name} hashes differ", key=key)
-        self._ensure_bucket()
+        self._bucket.ensure()
         original = Original(inner._client.bucket, place, stat.size or 0, stat.etag, item.key, version)  # noqa: SLF001
         return self._copied(original, answer, stat, full, key, how)
 
@@ -331,10 +300,10 @@ class S3Store(BucketMethods):
     def _writable(self, key: str) -> str:
         full = self._full(key)
         if isinstance(self._lister, VersionLister):
-            self._refuse_the_past(key)
+            self._lister.refuse_the_past(key)
             self._lister.forget(full)
         if oddities(full):
-            self._ensure_bucket()
+            self._bucket.ensure()
             if not self._probes.keeps(full):
                 raise NotSupportedError(_UNSUPPORTED, key=key)
         return full
@@ -357,7 +326,7 @@ class S3Store(BucketMethods):
         for page in every.list():
             for item in page.items():
                 version = every.hidden_version(item.key)
-                if version is not None and (error := every._delete_one(item.key, version).error) is not None:  # noqa: SLF001
+                if version is not None and (error := every._deletions.one(item.key, version).error) is not None:  # noqa: SLF001
                     raise error
 
     def hidden_version(self, key: str) -> Version | None:
@@ -366,8 +335,8 @@ class S3Store(BucketMethods):
         return version if version is not None and (version.deletion or not version.newest) else None
 
     def _refuse_the_past(self, key: str) -> None:
-        if isinstance(self._lister, VersionLister) and self._lister.refuses_changes:
-            raise StoreError(READ_ONLY, key=key)
+        if isinstance(self._lister, VersionLister):
+            self._lister.refuse_the_past(key)
 
     def _seen(self, stat: Stat) -> Stat:
         """The stat as the options want it shown."""
@@ -379,7 +348,7 @@ class S3Store(BucketMethods):
         """Writes the empty object that stands for a directory; `key` ends with `/`, "" is the root's own."""
         self._refuse_the_past(key)
         headers = metadata_headers(None, modified=modified, md5=None, content_type=content_type_of(key), key=key)
-        self._ensure_bucket()
+        self._bucket.ensure()
         target = Target(self._root + key, key, {**self._manner.headers, **headers}, PLAIN)
         put_small(self._client, self._manner, target, [])
 
@@ -394,7 +363,7 @@ class S3Store(BucketMethods):
     def remove_marker(self, key: str) -> None:
         """Deletes the object for a directory; one that is missing is a success."""
         self._refuse_the_past(key)
-        if (error := self._delete_one(key).error) is not None:
+        if (error := self._deletions.one(key).error) is not None:
             raise error
 
     def _target(self, key: str, how: Outgoing, *, in_parts: bool) -> Target:
@@ -410,7 +379,7 @@ class S3Store(BucketMethods):
             system=not self._options.no_system_metadata,
         )
         headers |= upload_headers(self._client.network.upload_headers)
-        self._ensure_bucket()
+        self._bucket.ensure()
         return Target(full, key, {**self._manner.headers, **headers}, how)
 
     def _require_conditions(self, how: Outgoing, key: str, *, in_parts: bool) -> None:
@@ -472,200 +441,6 @@ class S3Store(BucketMethods):
             )
             return self.write(key, reader, found.size, complete)
 
-    # The bucket
-
-    def _has_bucket(self) -> bool:
-        try:
-            self._client.call(Request(method="HEAD", what="failed to find the bucket", harmless=True))
-        except ObjectNotFoundError:
-            return False
-        except PermissionDeniedError:
-            # Those who may write objects need not be allowed to look at the bucket.
-            return True
-        return True
-
-    def _ensure_bucket(self) -> None:
-        if not self._bucket_exists:
-            with self._lock:
-                self._make_bucket_once()
-
-    def _make_bucket_once(self) -> None:
-        if not self._bucket_exists and not self._has_bucket():
-            self._make_bucket()
-        self._bucket_exists = True
-
-    def _make_bucket(self) -> None:
-        options = self._options
-        headers = {}
-        if options.bucket_acl or options.acl:
-            headers["x-amz-acl"] = options.bucket_acl or options.acl
-        if options.bucket_object_lock_enabled:
-            headers["x-amz-bucket-object-lock-enabled"] = "true"
-        body = (location(options.location_constraint),) if options.location_constraint else ()
-        what = f"failed to make the bucket {self._client.bucket}"
-        answer = self._client.call(
-            Request(method="PUT", what=what, headers=headers, body=body, accepted=(409,), repeatable=False)
-        )
-        if answer.status == 409 and b"BucketAlreadyOwnedByYou" not in answer.document and self._quirks.trusts_exists:
-            raise StoreError(f"{what}: the name is taken")
-
-    # Deleting
-
-    def _delete_batch(self, keys: Sequence[str]) -> Iterator[Deleted]:
-        if len(keys) < 2 or not self._deletes_batches:
-            yield from map(self._delete_one, keys)
-            return
-        body = deletion(self._root + key for key in keys)
-        from hashlib import md5
-
-        request = Request(
-            method="POST",
-            what="failed to delete",
-            query=(("delete", ""),),
-            headers={
-                "content-md5": md5_to_base64(md5(body, usedforsecurity=False).hexdigest()),
-                **deletion_headers(self._options),
-            },
-            body=(body,),
-        )
-        try:
-            failed = parse_deletion(self._client.call(request).document)
-        except NotSupportedError:
-            self._deletes_batches = False
-            yield from map(self._delete_one, keys)
-            return
-        except ProtocolError as error:
-            yield from (Deleted(key, StoreError(f"failed to delete: {error}", key=key)) for key in keys)
-            return
-        except PlaitError as error:
-            yield from (Deleted(key, error) for key in keys)
-            return
-        for key in keys:
-            code, message = failed.get(self._root + key, ("", ""))
-            refused = code not in {"", "NoSuchKey"}
-            yield Deleted(key, error_of(Refusal(400, code, message), "failed to delete", key) if refused else None)
-
-    def _delete_version(self, lister: VersionLister, key: str) -> Deleted:
-        """Deletes a version for good; where it was not listed, the newest is hidden behind a mark, as always."""
-        try:
-            self._refuse_the_past(key)
-            version = lister.version_of(self._full(key), key)
-        except ObjectNotFoundError:
-            return Deleted(key)
-        except PlaitError as error:
-            return Deleted(key, error)
-        if version is None:
-            return self._delete_one(key) if not oddities(self._full(key)) else self._delete_odd(key)
-        lister.forget(self._full(key))
-        return self._delete_one(key, version)
-
-    def _delete_one(self, key: str, version: Version | None = None) -> Deleted:
-        try:
-            self._client.call(
-                Request(
-                    method="DELETE",
-                    what="failed to delete",
-                    key=self._root + key if version is None else version.key,
-                    shown=key,
-                    query=version_query(None if version is None else version.identifier),
-                    headers=deletion_headers(self._options),
-                    accepted=(404,),
-                )
-            )
-        except PlaitError as error:
-            return Deleted(key, error)
-        return Deleted(key)
-
-    def _delete_odd(self, key: str) -> Deleted:
-        try:
-            held = self._probes.holds_exactly(self._root + key)
-        except PlaitError as error:
-            return Deleted(key, error)
-        return self._delete_one(key) if held else Deleted(key)
-
 
 def _size_of(expected: Stat | None) -> Stat | None:
     return None if expected is None else Stat(expected.kind, expected.size)
-
-
-def _features(options: S3Options, quirks: Quirks, identity: str, manner: Manner, cutoff: int) -> Features:
-    return Features(
-        scheme="s3",
-        identity=identity,
-        hashes=("md5",),
-        hashes_in_listing=True,
-        time_precision=1,
-        set_times=quirks.copies,
-        conditional_writes=True,
-        streaming_writes=quirks.multipart,
-        metadata=True,
-        concurrency=32,
-        part_size=manner.part_size,
-        part_cutoff=cutoff,
-        most_parts=manner.most_parts,
-        parts_hash=None if options.disable_checksum else "md5",
-        depends_on_network=True,
-        tiers=options.provider in _TIERED,
-    )
-
-
-def _manner(options: S3Options, quirks: Quirks) -> Manner:
-    said = {
-        "x-amz-acl": options.acl,
-        "x-amz-storage-class": options.storage_class,
-        "x-amz-server-side-encryption": options.server_side_encryption,
-        "x-amz-server-side-encryption-aws-kms-key-id": options.sse_kms_key_id,
-    }
-    headers = {name: value for name, value in said.items() if value}
-    headers |= lock_headers(options)
-    secrets = _customer_key(options)
-    return Manner(
-        headers={**headers, **secrets},
-        secrets=secrets,
-        etag_is_md5=quirks.etag_is_md5,
-        multipart_etag=quirks.multipart_etag,
-        part_size=max(options.chunk_size, quirks.smallest_chunk),
-        most_parts=quirks.most_parts,
-        concurrency=max(1, options.upload_concurrency),
-        keep_parts=options.leave_parts_on_error,
-        sends_md5=not options.directory_bucket,
-        keeps_md5=not options.disable_checksum,
-    )
-
-
-def _customer_key(options: S3Options) -> dict[str, str]:
-    """The headers of a customer's own key (SSE-C)."""
-    from base64 import b64decode, b64encode
-    from binascii import Error
-    from hashlib import md5
-
-    from plait.model.errors import ConfigurationError
-
-    if not options.sse_customer_algorithm:
-        return {}
-    prefix = "x-amz-server-side-encryption-customer-"
-    encoded = options.sse_customer_key_base64 or b64encode(options.sse_customer_key.encode()).decode()
-    try:
-        key = b64decode(encoded, validate=True)
-    except Error:
-        raise ConfigurationError("s3: could not decode sse_customer_key_base64") from None
-    digest = options.sse_customer_key_md5 or md5_to_base64(md5(key, usedforsecurity=False).hexdigest())
-    return {
-        f"{prefix}algorithm": options.sse_customer_algorithm,
-        f"{prefix}key": encoded,
-        f"{prefix}key-md5": digest,
-    }
-
-
-def _access(options: S3Options) -> tuple[str, ...]:
-    """What decides whether one request may touch the objects of both stores."""
-    return (
-        options.access_key_id,
-        options.secret_access_key,
-        options.session_token,
-        str(options.env_auth),
-        options.profile,
-        options.shared_credentials_file,
-        options.role_arn,
-        options.sse_customer_key or options.sse_customer_key_base64,
-    )

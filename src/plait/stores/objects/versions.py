@@ -19,6 +19,7 @@ from plait.model.items import Kind, Page, Stat, order_bytes
 from plait.stores.objects.listing import WHAT, Lister, listed_stat, page_of
 from plait.stores.objects.metadata import parse_stamp
 from plait.stores.objects.ordering import in_order
+from plait.stores.objects.versioning import READ_ONLY
 from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import parse_prefixes, parse_versions
 
@@ -109,10 +110,10 @@ class VersionLister(Lister):
         self._versions = shown
         self._remembered: dict[str, Version] = {}
 
-    @property
-    def refuses_changes(self) -> bool:
-        """True where what is shown is the past."""
-        return self._versions.at is not None
+    def refuse_the_past(self, key: str) -> None:
+        """Raises StoreError where what is shown is the past, which nobody changes."""
+        if self._versions.at is not None:
+            raise StoreError(READ_ONLY, key=key)
 
     def pages(self, prefix: str, start_after: str) -> Iterator[Page]:
         """Pages of the names that begin with `prefix` and stand after `start_after`; both relative to the root."""
