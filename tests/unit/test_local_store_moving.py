@@ -89,6 +89,23 @@ def test_two_names_of_one_file_are_left_to_a_copy(origin: LocalStore, store: Loc
     assert files(origin) == files(store) == ["dir/file"]
 
 
+def test_a_link_is_moved_itself_where_what_it_led_to_has_gone(origin: LocalStore, store: LocalStore) -> None:
+    path = Path(origin.path, "dir/file")
+    path.rename(path.with_name("other"))
+    path.symlink_to("other")
+    followed = LocalStore(origin.path, LocalOptions(links=Links.FOLLOW))
+    requests = [CopyRequest(item, item.key, None) for item in items(followed, "dir/")]
+    assert [request.key for request in requests] == ["dir/file", "dir/other"]
+    requests.reverse()
+    results = Transfer(followed, store, TransferSettings(moves=True), cancelled=lambda: False).carry_batch(
+        requests, Outgoing()
+    )
+    assert [result.moved for result in results] == [True, True]
+    assert Path(store.path, "dir/file").readlink() == Path("other")
+    assert Path(store.path, "dir/file").read_bytes() == b"content"
+    assert files(origin) == []
+
+
 def test_links_are_left_to_a_copy(origin: LocalStore, store: LocalStore) -> None:
     path = Path(origin.path, "dir/file")
     path.rename(path.with_name("other"))

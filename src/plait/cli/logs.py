@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from plait.cli.output.log import Log, head_of, systemd_head
 from plait.engine.events import Level
+from plait.mirror.log_options import UNITS
 from plait.model.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from plait.model.options import Values
 
 _SECOND: Final = 1_000_000_000
+_FACILITIES: Final = frozenset(
+    (
+        *("KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV"),
+        *(f"LOCAL{number}" for number in range(8)),
+    )
+)
 _SILENT: Final = frozenset({"EMERGENCY", "ALERT", "OFF"})
 """Levels at which nothing but what ends a command before it begins is written."""
 
@@ -28,13 +35,18 @@ def open_log(values: Values) -> Log:
     if values.syslog and values.log_file:
         raise ConfigurationError("Can't use --syslog and --log-file together")
     as_json = values.use_json_log or "json" in values.log_format
+    if values.syslog and values.syslog_facility not in _FACILITIES:
+        raise ConfigurationError(f'Unknown syslog facility "{values.syslog_facility}" - man syslog for list')
     head: Callable[[str], str] | None = None
     if values.log_systemd or values.syslog:
         head = systemd_head
     elif values.was_given("log_format"):
         head = head_of(values.log_format)
     stream = SystemLog(values.syslog_facility) if values.syslog else _stream(values)
-    return Log(threshold(values), stream, as_json=as_json, head=head)
+    log = Log(threshold(values), stream, as_json=as_json, head=head)
+    if values.stats_unit not in UNITS:
+        log.write(Level.ERROR, f'Unknown unit "{values.stats_unit}" passed to --stats-unit. Defaulting to {UNITS[0]}.')
+    return log
 
 
 def threshold(values: Values) -> Level:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from plait.cli.session import Session, located, naming
 from plait.mirror.check import check
 from plait.mirror.status import exit_code
-from plait.model.errors import DirectoryNotFoundError, NothingTransferredError
+from plait.model.errors import DirectoryNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,6 @@ def run(invocation: Invocation, words: Sequence[str] | None = None, *, with_file
         with naming(source, invocation.face):
             result = check(source, destination, session.values, session.opening(), session.around, with_file=allowed)
         error = result.error
-        if error is None and getattr(session.values, "error_on_no_transfer", False) and not session.values.download:
-            # Only rclone's face has this one for a check, which transfers nothing unless it downloads.
-            error = NothingTransferredError("nothing was transferred")
         if invocation.face == "plait" and isinstance(error, DirectoryNotFoundError):
             error = located(error, source)
         session.end(

@@ -43,6 +43,26 @@ if TYPE_CHECKING:
 _ROOT = OptionSet((HELP, VERSION))
 _READ_LATE = frozenset({"header", "header-upload", "header-download", "metadata-set"})
 """Options whose values rclone takes apart only once its command line is read."""
+_TRANSFERS_NOTHING = frozenset(
+    (
+        *(
+            "about",
+            "backend",
+            "check",
+            "checksum",
+            "cleanup",
+            "dedupe",
+            "delete",
+            "deletefile",
+            "hashsum",
+            "link",
+            "ls",
+        ),
+        *("lsd", "lsf", "lsjson", "lsl", "md5sum", "mkdir", "obscure", "purge", "rmdir", "rmdirs", "sha1sum"),
+        *("size", "touch", "tree"),
+    )
+)
+"""Verbs for which `--error-on-no-transfer` ends what went well with 9, unless they download what they compare."""
 CONFIG = "config"
 """The verb that has verbs of its own."""
 
@@ -134,11 +154,18 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         values = replace(values, parsed={**values.parsed, "verbose": 2})
     form = Form("mirror", front.words, front.takes, front.run, front.options)
     try:
-        return int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments)))
+        code = int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments)))
     except WordsError as error:
         return _fatal_usage(error.message, verb)
     except PlaitError as error:
         return _end(name, error, log)
+    return ExitCode.NO_TRANSFER if code == ExitCode.DONE and _transferred_nothing(verb, values) else code
+
+
+def _transferred_nothing(verb: str, values: Values) -> bool:
+    if not values.error_on_no_transfer or getattr(values, "download", False):
+        return False
+    return verb in _TRANSFERS_NOTHING or (verb == "rcat" and values.dry_run)
 
 
 def _live(known: OptionSet, given: Sequence[Given]) -> list[Given]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from plait.mirror.log_options import DATE_FORMAT
+from plait.mirror.log_options import BITS, DATE_FORMAT
 from plait.model.values.durations import show_duration_units
 from plait.model.values.sizes import show_size_unit
 
@@ -39,7 +39,7 @@ class Shape(msgspec.Struct, frozen=True):
         """The shape that the options ask for."""
         date = values.stats_one_line_date_format or (DATE_FORMAT if values.stats_one_line_date else "")
         one_line = bool(values.stats_one_line or date)
-        return cls(one_line, date, values.stats_unit == "bits", max(0, values.stats_file_name_length))
+        return cls(one_line, date, values.stats_unit == BITS, max(0, values.stats_file_name_length))
 
 
 PLAIN: Final = Shape()

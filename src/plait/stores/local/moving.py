@@ -16,6 +16,7 @@ from plait.stores.base import CopyResult
 from plait.stores.local.attributes import stat_of
 from plait.stores.local.links import stands_for_link
 from plait.stores.local.moves import rename_to_new
+from plait.stores.local.options import Links
 from plait.stores.local.paths import components
 from plait.stores.local.reading import READ, check_file
 from plait.stores.local.writing import system_errors
@@ -104,6 +105,8 @@ class Moves:
             return None
         try:
             found = os.stat(name, dir_fd=source, follow_symlinks=False)
+            if modes.S_ISLNK(found.st_mode) and self._leads_nowhere(source, name):
+                return self._move_link(source, destination, request)
             if not modes.S_ISREG(found.st_mode):
                 return None
             if not self._source.options.no_check_updated:
@@ -122,6 +125,23 @@ class Moves:
         except (OSError, PlaitError):
             return None
         return CopyResult(request, None, Stat(Kind.FILE, found.st_size, found.st_mtime_ns), moved=True)
+
+    def _leads_nowhere(self, directory: int, name: str) -> bool:
+        if self._source.options.links is not Links.FOLLOW:
+            return False
+        try:
+            os.stat(name, dir_fd=directory)
+        except FileNotFoundError:
+            return True
+        return False
+
+    def _move_link(self, source: int, destination: int, request: CopyRequest) -> CopyResult | None:
+        """Moves the link itself, which was listed as what it led to: what has gone since was moved, too."""
+        if request.replaces is not None:
+            return None
+        name, leaf = request.item.key.rpartition("/")[2], request.key.rpartition("/")[2]
+        rename_to_new(source, name, destination, leaf)
+        return _moved(request)
 
     def _is_link(self, name: str, leaf: str) -> bool:
         return stands_for_link(name, self._source.options) or stands_for_link(leaf, self._destination.options)
