@@ -10,6 +10,7 @@ import msgspec
 from plait.engine.transfer import Transfer, TransferSettings
 from plait.mirror.keeping import CopyingKeeper, KeptNames, RenamingKeeper
 from plait.mirror.overlap import check_backup, check_backup_of_file, root_of
+from plait.mirror.transforms import parse_transforms
 from plait.model.errors import FatalError
 from plait.stores.base import Copies, Renames
 from plait.stores.location import Location, LocationKind
@@ -46,7 +47,7 @@ class BackupPlaces(msgspec.Struct, frozen=True):
 
     def keeper(self, values: Values, opening: Opening, closing: ExitStack, cancelled: Callable[[], bool]) -> Keeper:
         """What puts files there. Raises FatalError where the store can neither rename nor copy."""
-        names = KeptNames(values.suffix, values.suffix_keep_extension)
+        names = KeptNames(values.suffix, values.suffix_keep_extension, parse_transforms(values.name_transform))
         kept = self.destination if self.backup is None else self.backup
         across = Transfer(self.destination.store, kept.store, TransferSettings(), cancelled=cancelled)
         rename = _Renaming(names, across, kept.text, durable=values.durable)

@@ -25,6 +25,8 @@ from plait.mirror import settings
 from plait.mirror.comparison import common_hash
 from plait.mirror.lookups import hash_of, tell_duplicate
 from plait.mirror.mirroring import SINGLE_WITH_FILTERS, Surroundings, compile_selection
+from plait.mirror.seeking import sought
+from plait.mirror.transforms import parse_transforms
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NoRetryError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
@@ -145,11 +147,20 @@ def check(
                 for side, opened in zip(Side, (ours, theirs), strict=True)
             ]
             names = settings.matching_names(values, theirs.store.features)
-            equal = _together(ours.store, theirs.store, values)
+            # Only rclone's face has these two, and the two that the checker is given, for a check.
+            renamed = parse_transforms(getattr(values, "name_transform", ()))
+            looks_up = getattr(values, "no_traverse", False)
+            equal = None if renamed is not None or looks_up else _together(ours.store, theirs.store, values)
             runs = None if equal is None else Runs(equal, fail)
+            right_pages = _nothing if looks_up else pages[1]
             steps = _without_source(
-                merge(*pages, names=names, runs=runs is not None), merge(_nothing, pages[1], names=names)
+                merge(pages[0], right_pages, names=names, runs=runs is not None, renamed=renamed),
+                merge(_nothing, right_pages, names=names),
             )
+            if looks_up:
+                place = str if renamed is None else renamed.path
+                workers = settings.checkers(values, ours.store, theirs.store)
+                steps = sought(steps, theirs.store, place, workers, around.cancellation.cancelled)
             difference = difference_of(ours.store, theirs.store, values)
             common = common_hash(ours.store.features, theirs.store.features)
             if common is not None and not values.download:
@@ -161,7 +172,6 @@ def check(
                 around.events.emit,
                 one_way=values.one_way,
                 runs=runs,
-                # Only rclone's face has these two for a check.
                 ignore_size=getattr(values, "ignore_size", False),
                 dry_run=getattr(values, "dry_run", False),
             )

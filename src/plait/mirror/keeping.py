@@ -11,18 +11,27 @@ from plait.stores.base import Outgoing
 
 if TYPE_CHECKING:
     from plait.engine.transfer import Transfer
+    from plait.mirror.transforms import Transforms
     from plait.model.items import Item, Stat
     from plait.stores.base import Copies, Renames, Store
 
 
 class KeptNames(msgspec.Struct, frozen=True):
-    """How the kept file is called: its own path with `suffix`, before the extension where `before_extension`."""
+    """How the kept file is called: its own path with `suffix`, before the extension where `before_extension`.
+
+    `transforms` are those of `--name-transform`, which rclone applies to what it keeps as to all that it carries.
+    """
 
     suffix: str = ""
     before_extension: bool = False
+    transforms: Transforms | None = None
 
     def name(self, key: str) -> str:
         """The key under which the file `key` is kept."""
+        named = self._with_suffix(key)
+        return named if self.transforms is None else self.transforms.path(named)
+
+    def _with_suffix(self, key: str) -> str:
         if not self.suffix:
             return key
         if not self.before_extension:
@@ -90,7 +99,7 @@ class RenamingKeeper:
         return shown_below(self._shown, name)
 
     def name(self, key: str) -> str:
-        """The key with the suffix."""
+        """The key under which it is kept."""
         return self._names.name(key)
 
 
@@ -119,7 +128,7 @@ class CopyingKeeper:
         return shown_below(self._shown, name)
 
     def name(self, key: str) -> str:
-        """The key with the suffix."""
+        """The key under which it is kept."""
         return self._names.name(key)
 
 

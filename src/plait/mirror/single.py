@@ -43,6 +43,8 @@ class SingleMirror(Mirror):
     ) -> None:
         directory, self._name = target
         super().__init__(mode, source, directory, values, opening, around)
+        if self._refined.transforms is not None:
+            self._name = self._refined.transforms.path(self._name)
         if self.source.file is None:
             self.close()
             raise ConfigurationError("the source is no file", key=source.text)

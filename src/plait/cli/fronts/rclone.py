@@ -44,23 +44,33 @@ _ROOT = OptionSet((HELP, VERSION))
 _READ_LATE = frozenset({"header", "header-upload", "header-download", "metadata-set"})
 """Options whose values rclone takes apart only once its command line is read."""
 _TRANSFERS_NOTHING = frozenset(
-    (
-        *(
-            "about",
-            "backend",
-            "check",
-            "checksum",
-            "cleanup",
-            "dedupe",
-            "delete",
-            "deletefile",
-            "hashsum",
-            "link",
-            "ls",
-        ),
-        *("lsd", "lsf", "lsjson", "lsl", "md5sum", "mkdir", "obscure", "purge", "rmdir", "rmdirs", "sha1sum"),
-        *("size", "touch", "tree"),
-    )
+    {
+        "about",
+        "backend",
+        "check",
+        "checksum",
+        "cleanup",
+        "dedupe",
+        "delete",
+        "deletefile",
+        "hashsum",
+        "link",
+        "ls",
+        "lsd",
+        "lsf",
+        "lsjson",
+        "lsl",
+        "md5sum",
+        "mkdir",
+        "obscure",
+        "purge",
+        "rmdir",
+        "rmdirs",
+        "sha1sum",
+        "size",
+        "touch",
+        "tree",
+    }
 )
 """Verbs for which `--error-on-no-transfer` ends what went well with 9, unless they download what they compare."""
 CONFIG = "config"
