@@ -18,8 +18,10 @@ from plait.model.errors import (
     SecretError,
     SourceChangedError,
 )
-from plait.stores.base import CombinedHash, Outgoing, Parts
+from plait.stores.base import Outgoing
+from plait.stores.hashing import CombinedHash
 from plait.stores.objects import open_s3
+from plait.stores.parts import Parts
 from plait.stores.wrappers.retry import retrying
 from plait.testing.generators import as_source, content
 from plait.testing.store_tools import LATER, MOMENT, files, get, holds, items, put

@@ -19,7 +19,8 @@ from plait.model.errors import (
     TemporaryError,
 )
 from plait.model.items import Item, Kind, Stat
-from plait.stores.base import CombinedHash, Outgoing
+from plait.stores.base import Outgoing
+from plait.stores.hashing import CombinedHash
 from plait.stores.local import LocalStore
 from plait.stores.local.parts import PART_CUTOFF, PART_SIZE
 from plait.stores.memory import MemorySpace, MemoryStore

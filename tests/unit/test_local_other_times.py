@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plait.model.errors import ConfigurationError, SourceChangedError
-from plait.stores.base import CopiesBatches
+from plait.stores.copies import CopiesBatches
 from plait.stores.local.opening import open_local
 from plait.stores.registry import Opening
 from plait.testing.mirrors import NoRemotes

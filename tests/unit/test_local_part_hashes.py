@@ -7,7 +7,8 @@ import pytest
 
 from plait.model.errors import CancelledError, ObjectNotFoundError, SourceChangedError
 from plait.model.items import Kind, Stat
-from plait.stores.base import HashesParts, PassesFile
+from plait.stores.base import PassesFile
+from plait.stores.hashing import HashesParts
 from plait.stores.local import LocalStore
 from plait.testing.generators import content
 

@@ -9,9 +9,10 @@ import pytest
 
 from plait.engine.hashing import HashBehind
 from plait.model.errors import CancelledError
-from plait.stores.base import Outgoing, Rereads, Resumes
+from plait.stores.base import Outgoing
 from plait.stores.local import LocalStore, resuming
 from plait.stores.local.parts import PART_SIZE, LocalParts
+from plait.stores.parts import Rereads, Resumes
 from plait.testing.generators import content
 
 SIZE = 2 * PART_SIZE + 100

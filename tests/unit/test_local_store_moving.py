@@ -18,14 +18,15 @@ from plait.mirror.keeping import KeptNames, RenamingKeeper
 from plait.model.actions import Action, Status, Verb
 from plait.model.errors import PermissionDeniedError, PlaitError, SourceChangedError
 from plait.model.items import Item
-from plait.stores.base import CopyRequest, Outgoing
+from plait.stores.base import Outgoing
+from plait.stores.copies import CopyRequest
 from plait.stores.local import Links, LocalOptions, LocalStore
 from plait.testing.store_tools import MOMENT, files, get, items, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plait.stores.base import CopyResult
+    from plait.stores.copies import CopyResult
 
 
 @pytest.fixture

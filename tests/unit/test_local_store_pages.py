@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plait.model.items import Kind, Page
-from plait.stores.base import CopiesPages, CopyRequest, Outgoing
+from plait.stores.base import Outgoing
+from plait.stores.copies import CopiesPages, CopyRequest
 from plait.stores.local import Links, LocalOptions, LocalStore
 from plait.stores.local.copying import GROUP_FILES, SMALL
 from plait.stores.wrappers.fault import FaultStore

@@ -28,7 +28,8 @@ from plait.model.errors import (
     UnsafeNameError,
 )
 from plait.model.items import Item
-from plait.stores.base import CopyRequest, Deleted, Outgoing
+from plait.stores.base import Deleted, Outgoing
+from plait.stores.copies import CopyRequest
 from plait.stores.local import Links, LocalOptions, LocalStore
 from plait.stores.local.partials import LONGEST_LEAF, WRITERS, is_partial_name, lock, partial_name
 from plait.stores.local.probe import probe, tells_case_apart
@@ -459,7 +460,8 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(root: Path, tmp_path: 
     program = f"""
 import resource, signal
 from plait.model.errors import StoreError
-from plait.stores.base import CopyRequest, Outgoing
+from plait.stores.base import Outgoing
+from plait.stores.copies import CopyRequest
 from plait.stores.local import LocalStore
 from plait.testing.store_tools import items, put
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -659,7 +661,8 @@ def test_killed_at_any_moment_each_file_is_old_or_new_and_nothing_else_is_left(r
         for name, size in sizes.items():
             put(LocalStore(tmp_path / version), f"d/{name}", version.encode() * size)
     program = f"""
-from plait.stores.base import CopyRequest, Outgoing
+from plait.stores.base import Outgoing
+from plait.stores.copies import CopyRequest
 from plait.stores.local import LocalStore
 from plait.testing.store_tools import items
 store = LocalStore({str(root)!r})

@@ -4,8 +4,11 @@ import pytest
 
 from plait.model.errors import IntegrityError
 from plait.model.items import Kind
-from plait.stores.base import Copies, Outgoing, Parts, SetsAttributes
+from plait.stores.abilities import SetsAttributes
+from plait.stores.base import Outgoing
+from plait.stores.copies import Copies
 from plait.stores.memory import MemorySpace, MemoryStore
+from plait.stores.parts import Parts
 from plait.testing.conformance import StoreConformance
 from plait.testing.generators import as_source
 from plait.testing.store_tools import get, items, keys, put

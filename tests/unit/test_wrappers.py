@@ -5,20 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plait.model.values.bandwidths import parse_bandwidths
-from plait.stores.base import (
-    Copies,
-    CopiesBatches,
-    Directories,
-    Hashes,
-    Leftovers,
-    MovesBatches,
-    Parts,
-    Renames,
-    SetsAttributes,
-    Store,
-)
+from plait.stores.abilities import Directories, Leftovers, Renames, SetsAttributes
+from plait.stores.base import Store
+from plait.stores.copies import Copies, CopiesBatches, MovesBatches
+from plait.stores.hashing import Hashes
 from plait.stores.local import LocalStore
 from plait.stores.memory import MemoryStore
+from plait.stores.parts import Parts
 from plait.stores.wrappers.base import unwrapped
 from plait.stores.wrappers.fault import Script, faulty
 from plait.stores.wrappers.limits import Limiter, limited

@@ -7,9 +7,11 @@ import pytest
 
 from plait.model.errors import CancelledError
 from plait.model.values.bandwidths import parse_bandwidths
-from plait.stores.base import CopiesBatches, CopyRequest, Outgoing, Parts
+from plait.stores.base import Outgoing
+from plait.stores.copies import CopiesBatches, CopyRequest
 from plait.stores.local import LocalStore
 from plait.stores.memory import MemoryStore
+from plait.stores.parts import Parts
 from plait.stores.wrappers.limits import Clock, Limiter, limited
 from plait.testing.generators import as_source, content
 from plait.testing.store_tools import MOMENT, get, items, keys, put

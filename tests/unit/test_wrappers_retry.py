@@ -15,9 +15,12 @@ from plait.model.errors import (
     TemporaryError,
     UnknownOutcomeError,
 )
-from plait.stores.base import Copies, CopiesBatches, CopyRequest, Deleted, Outgoing, Parts, Renames, Store
+from plait.stores.abilities import Renames
+from plait.stores.base import Deleted, Outgoing, Store
+from plait.stores.copies import Copies, CopiesBatches, CopyRequest
 from plait.stores.local import LocalStore
 from plait.stores.memory import MemoryStore
+from plait.stores.parts import Parts
 from plait.stores.wrappers.fault import Fault, Misdeed, RandomScript, Script, faulty
 from plait.stores.wrappers.retry import KEPT, RetryPolicy, retrying
 from plait.testing.generators import as_source, content

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import hashlib
     from collections.abc import Callable
 
-    from plait.stores.base import Rereads, Source
+    from plait.stores.base import Source
+    from plait.stores.parts import Rereads
 
 WAIT_STEP = 0.2
 REREAD = 256 << 10

@@ -23,8 +23,9 @@ from plait.model.errors import (
     SourceChangedError,
     TemporaryError,
 )
-from plait.stores.base import CombinesHashes, Hashes, HashesParts, Rereads, Resumes
 from plait.stores.content import part_size_for
+from plait.stores.hashing import CombinesHashes, Hashes, HashesParts
+from plait.stores.parts import Rereads, Resumes
 from plait.stores.wrappers.base import innermost, unwrapped
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
     from plait.engine.transfer import TransferSettings
     from plait.model.items import Item, Stat
-    from plait.stores.base import CombinedHash, Features, Outgoing, PartialWrite, Parts, Source, Store
+    from plait.stores.base import Features, Outgoing, Source, Store
+    from plait.stores.hashing import CombinedHash
+    from plait.stores.parts import PartialWrite, Parts
 
 LONGEST_PAUSE = 8.0
 

@@ -14,6 +14,7 @@ import msgspec
 
 from plait.engine.records import ActionRecord, from_record, to_record
 from plait.model.actions import Verb
+from plait.model.closing import Closing
 from plait.model.errors import ConfigurationError, IntegrityError, from_os_error
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class _LastLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blake3: str
 
 
-class PlanReader:
+class PlanReader(Closing):
     """A plan that was read to its end and found whole.
 
     Raises ConfigurationError where the file is no plan or one of a newer format, IntegrityError where it is truncated
@@ -204,14 +205,6 @@ class PlanReader:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _check(self, file: IO[bytes]) -> tuple[int, Totals]:
         """Checks the hash and returns where the last line begins, and its totals."""

@@ -16,22 +16,14 @@ import msgspec
 from plait.engine.parts import PartsCarrier, corrupted, unchanged_stat
 from plait.engine.watching import Watched
 from plait.model.errors import IntegrityError, PlaitError
-from plait.stores.base import (
-    Copies,
-    CopiesBatches,
-    CopiesPages,
-    CopyRequest,
-    CopyResult,
-    MovesBatches,
-    Outgoing,
-    Parts,
-)
+from plait.stores.copies import Copies, CopiesBatches, CopiesPages, CopyRequest, CopyResult, MovesBatches
+from plait.stores.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from plait.model.items import Item, Page, Stat
-    from plait.stores.base import Reader, Store
+    from plait.stores.base import Outgoing, Reader, Store
 
 READ_BACK_BLOCK = 1 << 20
 

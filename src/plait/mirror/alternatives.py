@@ -11,7 +11,7 @@ from plait.mirror.comparison import Verdict, compare
 from plait.mirror.lookups import StoreLookups, look_up
 from plait.model.errors import DirectoryNotFoundError, FatalError, ObjectNotFoundError, PlaitError
 from plait.model.items import Item, Kind
-from plait.stores.base import Copies
+from plait.stores.copies import Copies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

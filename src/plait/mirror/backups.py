@@ -12,7 +12,8 @@ from plait.mirror.keeping import CopyingKeeper, KeptNames, RenamingKeeper
 from plait.mirror.overlap import check_backup, check_backup_of_file, root_of
 from plait.mirror.transforms import parse_transforms
 from plait.model.errors import FatalError
-from plait.stores.base import Copies, Renames
+from plait.stores.abilities import Renames
+from plait.stores.copies import Copies
 from plait.stores.location import Location, LocationKind
 from plait.stores.registry import Opened, open_location
 

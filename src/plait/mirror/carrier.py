@@ -27,17 +27,10 @@ from plait.model.errors import (
 )
 from plait.model.items import Item
 from plait.model.values.sizes import show_size_unit
-from plait.stores.base import (
-    Copies,
-    CopyRequest,
-    Directories,
-    Duplicates,
-    MovesBatches,
-    Outgoing,
-    Renames,
-    SetsAttributes,
-)
+from plait.stores.abilities import Directories, Duplicates, Renames, SetsAttributes
+from plait.stores.base import Outgoing
 from plait.stores.content import check_expected
+from plait.stores.copies import Copies, CopyRequest, MovesBatches
 from plait.stores.local.options import LINK_SUFFIX
 from plait.stores.wrappers.base import offered
 
@@ -50,7 +43,8 @@ if TYPE_CHECKING:
     from plait.mirror.alternatives import Alternative
     from plait.mirror.keeping import Keeper
     from plait.mirror.metadata import MetadataRules
-    from plait.stores.base import CopyResult, Store
+    from plait.stores.base import Store
+    from plait.stores.copies import CopyResult
 
 COPIED_NEW = "Copied (new)"
 COPIED_OVER = "Copied (replaced existing)"

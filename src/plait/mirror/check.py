@@ -30,7 +30,7 @@ from plait.mirror.transforms import parse_transforms
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, NoRetryError, PlaitError
 from plait.model.items import Item, Kind, Stat
 from plait.model.values.sizes import show_size
-from plait.stores.base import ComparesPages
+from plait.stores.hashing import ComparesPages
 from plait.stores.location import typed
 from plait.stores.registry import open_source
 from plait.stores.wrappers.base import unwrapped

@@ -11,7 +11,7 @@ from plait.engine.events import Level, Message
 from plait.mirror.mirroring import NOTHING
 from plait.mirror.settings import SECOND, disabled
 from plait.model.errors import AlreadyExistsError, NotSupportedError, StoreError
-from plait.stores.base import MovesDirectories
+from plait.stores.abilities import MovesDirectories
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:

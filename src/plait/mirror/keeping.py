@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from plait.engine.transfer import Transfer
     from plait.mirror.transforms import Transforms
     from plait.model.items import Item, Stat
-    from plait.stores.base import Copies, Renames, Store
+    from plait.stores.abilities import Renames
+    from plait.stores.base import Store
+    from plait.stores.copies import Copies
 
 
 class KeptNames(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from plait.engine.events import Checking, Level, Message
 from plait.engine.steps import Side
 from plait.mirror.comparison import HashAnswer, Need, compare
 from plait.model.errors import PlaitError
-from plait.stores.base import Hashes
+from plait.stores.hashing import Hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

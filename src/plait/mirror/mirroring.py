@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -37,6 +37,7 @@ from plait.mirror.refinements import Refinements, check_combination
 from plait.mirror.seeking import named_pages, sought
 from plait.mirror.settings import SECOND, Mode
 from plait.model.actions import Creations, Verb
+from plait.model.closing import Closing
 from plait.model.errors import (
     ConfigurationError,
     DirectoryNotFoundError,
@@ -47,13 +48,12 @@ from plait.model.errors import (
     PlaitError,
 )
 from plait.model.items import Item, Kind
-from plait.stores.base import Leftovers
+from plait.stores.abilities import Leftovers
 from plait.stores.location import LocationKind, parse_location, typed
 from plait.stores.registry import open_location, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from types import TracebackType
 
     from plait.engine.selection import EntryFailed, Selection
     from plait.engine.steps import Step
@@ -98,7 +98,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     now: int | None = None
 
 
-class Mirror:
+class Mirror(Closing):
     """One sync, copy or move, from opening both sides to closing them; a context manager.
 
     Made from locations; raises what must be refused before anything is touched: ConfigurationError (contradicting
@@ -139,14 +139,6 @@ class Mirror:
             ]
             self._refined = Refinements(mode, values, self.source, self.destination, others)
             self._closing = closing.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes all stores."""

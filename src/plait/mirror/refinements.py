@@ -15,7 +15,7 @@ from plait.mirror.renaming import can_rename
 from plait.mirror.settings import Mode, comparison_settings
 from plait.mirror.transforms import parse_transforms
 from plait.model.errors import ConfigurationError, FatalError, PlaitError
-from plait.stores.base import HashesTogether
+from plait.stores.hashing import HashesTogether
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

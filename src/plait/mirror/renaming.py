@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plait.model.errors import AlreadyExistsError, NotSupportedError, ObjectNotFoundError
-from plait.stores.base import Copies, Outgoing, Renames
+from plait.stores.abilities import Renames
+from plait.stores.base import Outgoing
+from plait.stores.copies import Copies
 
 if TYPE_CHECKING:
     from plait.model.items import Item

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, ClassVar, Self
+from typing import IO, TYPE_CHECKING, ClassVar
 
 from plait.engine.events import AttemptEnded, Compared, ComparedRun, Finished, FinishedRun
 from plait.mirror.names import inside
 from plait.model.actions import Status, Verb
+from plait.model.closing import Closing
 from plait.model.errors import ConfigurationError
 from plait.model.items import order_bytes
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from plait.engine.events import Event
     from plait.model.actions import Outcome
     from plait.model.items import Item
@@ -24,7 +23,7 @@ STANDARD_OUTPUT = "-"
 _FILE_VERBS = frozenset({Verb.CREATE, Verb.REPLACE, Verb.DELETE, Verb.TOUCH, Verb.DELETE_SOURCE})
 
 
-class Reports:
+class Reports(Closing):
     """Writes what the events say of each file to the report files; a subscriber of the event stream.
 
     A further attempt begins the files anew, as it compares everything again. Names are written as rclone has them
@@ -102,14 +101,6 @@ class Reports:
                 file.close()
             except OSError as error:
                 raise ConfigurationError(f"failed to write report {file.name}: {error.strerror}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
 
 
 def _is_error(outcome: Outcome) -> bool:

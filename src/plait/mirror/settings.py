@@ -13,7 +13,8 @@ from plait.mirror.carrier import CarrierSettings
 from plait.mirror.comparison import ComparisonSettings, common_hash, modify_window
 from plait.mirror.planner import PlannerSettings
 from plait.model.errors import ConfigurationError
-from plait.stores.base import Deadlines, SetsAttributes
+from plait.stores.abilities import SetsAttributes
+from plait.stores.base import Deadlines
 from plait.stores.local.options import Links, LocalOptions
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from plait.model.errors import (
 from plait.model.items import Kind, Stat
 from plait.repository.format import archives, configuration
 from plait.repository.layout import CONFIGURATION, FLAT, REPLACED, Folder, layout_of, name_of
-from plait.stores.base import Directories, Outgoing
+from plait.stores.abilities import Directories
+from plait.stores.base import Outgoing
 from plait.stores.content import BytesReader
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
+from plait.model.closing import Closing
 from plait.model.errors import IntegrityError, NotSupportedError, SecretError
 from plait.repository.events import silent
 from plait.repository.files import ArchivedFiles, StoredFiles
@@ -22,7 +23,6 @@ from plait.repository.reading import RepositoryReader
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
     from plait.engine.workers import Cancellation
     from plait.repository.backup.saving import BackupResult, BackupSettings
@@ -58,7 +58,7 @@ class NewRepository(msgspec.Struct, frozen=True, kw_only=True):
     packfile_size: int = 64 << 20
 
 
-class Repository:
+class Repository(Closing):
     """An opened and unlocked repository.
 
     Threads may share it for reading; one backup at a time. Close it, or use it in a `with`.
@@ -387,11 +387,3 @@ class Repository:
     def close(self) -> None:
         """Frees what it holds, but for the store, which is the caller's. Repeated calls do nothing."""
         self.index.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

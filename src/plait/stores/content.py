@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from plait.model.closing import Closing
 from plait.model.errors import IntegrityError, SourceChangedError
 from plait.model.items import order_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from plait.model.items import Stat
     from plait.stores.base import Source
@@ -48,7 +48,7 @@ def part_size_for(size: int, least: int, most_parts: int) -> int:
     return max(least, -(-needed // (1 << 20)) << 20)
 
 
-class BytesReader:
+class BytesReader(Closing):
     """Content that is in memory."""
 
     def __init__(self, content: bytes, stat: Stat) -> None:
@@ -65,14 +65,6 @@ class BytesReader:
 
     def close(self) -> None:
         """Nothing to free."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
 
 
 def is_key(text: str) -> bool:

@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
+from plait.model.closing import Closing
 from plait.model.errors import CancelledError, StoreError, from_os_error
 from plait.stores.descriptors import allow_many_files
 
@@ -54,7 +55,7 @@ class Image:
         weakref.finalize(self, os.close, descriptor)
 
 
-class Imager:
+class Imager(Closing):
     """Takes images, one after the other, by a helper process that starts with the first. Close it."""
 
     def __init__(self) -> None:
@@ -139,12 +140,6 @@ class Imager:
         directory, self._directory = self._directory, None
         if directory is not None:
             directory.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def is_database(path: str, directory: int | None = None) -> bool:

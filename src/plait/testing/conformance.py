@@ -22,17 +22,11 @@ from plait.model.errors import (
     SourceChangedError,
 )
 from plait.model.items import Kind, order_bytes
-from plait.stores.base import (
-    Deleted,
-    Directories,
-    Features,
-    Hashes,
-    Outgoing,
-    Parts,
-    SetsAttributes,
-    Store,
-)
+from plait.stores.abilities import Directories, SetsAttributes
+from plait.stores.base import Deleted, Features, Outgoing, Store
 from plait.stores.hashes import new_digest
+from plait.stores.hashing import Hashes
+from plait.stores.parts import Parts
 from plait.testing.conformance_optional import OptionalConformance
 from plait.testing.generators import (
     NOT_UTF8,

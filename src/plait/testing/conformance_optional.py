@@ -21,22 +21,12 @@ from plait.model.errors import (
     StoreError,
 )
 from plait.model.items import Kind
-from plait.stores.base import (
-    Copies,
-    CopiesBatches,
-    CopyRequest,
-    Deleted,
-    Directories,
-    Hashes,
-    Leftovers,
-    MovesBatches,
-    Outgoing,
-    Parts,
-    Renames,
-    SetsAttributes,
-    Store,
-)
+from plait.stores.abilities import Directories, Leftovers, Renames, SetsAttributes
+from plait.stores.base import Deleted, Outgoing, Store
+from plait.stores.copies import Copies, CopiesBatches, CopyRequest, MovesBatches
 from plait.stores.hashes import new_digest
+from plait.stores.hashing import Hashes
+from plait.stores.parts import Parts
 from plait.testing.generators import (
     Broken,
     BrokenSourceError,

@@ -13,7 +13,7 @@ from plait.model.errors import (
     UnknownOutcomeError,
 )
 from plait.model.items import Kind, Stat
-from plait.stores.base import CombinedHash
+from plait.stores.hashing import CombinedHash
 from plait.testing.generators import as_source
 from plait.testing.s3_stub import Stub, refusal, reply
 

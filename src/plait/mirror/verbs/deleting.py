@@ -14,7 +14,7 @@ from plait.mirror.verbs.task import Chosen, Told
 from plait.model.actions import Action, Verb
 from plait.model.errors import NotSupportedError, ObjectNotFoundError, StoreError
 from plait.model.items import Item, Kind
-from plait.stores.base import CleansUp
+from plait.stores.abilities import CleansUp
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:

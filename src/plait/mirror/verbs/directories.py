@@ -10,7 +10,7 @@ from plait.engine.events import Level
 from plait.mirror.verbs.deleting import delete
 from plait.mirror.verbs.task import Chosen, Told
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, ObjectNotFoundError, PlaitError, StoreError
-from plait.stores.base import Containers, Directories, KeepsVersions, Purges
+from plait.stores.abilities import Containers, Directories, KeepsVersions, Purges
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from plait.mirror.names import inside
 from plait.model.errors import CancelledError, ConfigurationError, ObjectNotFoundError, PlaitError, StoreError
 from plait.model.items import Item, Kind
 from plait.model.values.layouts import show_layout
-from plait.stores.base import Duplicates, Renames
+from plait.stores.abilities import Duplicates, Renames
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:

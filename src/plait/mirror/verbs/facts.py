@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plait.model.errors import CancelledError, NotSupportedError, ObjectNotFoundError, PlaitError, StoreError
 from plait.model.values.sizes import show_count, show_size_unit
-from plait.stores.base import CleansUp, Copies, Duplicates, HasCommands, Renames, Shares, TellsUsage, Usage
+from plait.stores.abilities import CleansUp, Duplicates, HasCommands, Renames, Shares, TellsUsage, Usage
+from plait.stores.copies import Copies
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:

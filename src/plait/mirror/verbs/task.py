@@ -30,7 +30,7 @@ from plait.model.errors import (
 )
 from plait.model.items import Item, Kind, Page, order_bytes
 from plait.model.values.sizes import show_size
-from plait.stores.base import ListsLevels
+from plait.stores.abilities import ListsLevels
 from plait.stores.location import typed
 from plait.stores.registry import open_location, open_source
 from plait.stores.wrappers.base import offered

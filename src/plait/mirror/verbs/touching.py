@@ -20,7 +20,8 @@ from plait.model.errors import (
 from plait.model.items import Item, Kind
 from plait.model.values.quoting import quote
 from plait.model.values.times import parse_rfc3339, parse_time
-from plait.stores.base import Outgoing, SetsAttributes
+from plait.stores.abilities import SetsAttributes
+from plait.stores.base import Outgoing
 
 if TYPE_CHECKING:
     from plait.mirror.verbs.task import Task

@@ -6,7 +6,7 @@ import csv
 from email.message import Message as Headers
 from email.utils import parsedate_to_datetime
 from posixpath import basename
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from plait.engine.parallel import run_together
 from plait.mirror.verbs.contents import BLOCK, write_stream
 from plait.mirror.verbs.touching import now
+from plait.model.closing import Closing
 from plait.model.errors import (
     CancelledError,
     ObjectNotFoundError,
@@ -41,7 +42,7 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
     no_clobber: bool = False
 
 
-class Download:
+class Download(Closing):
     """The answer of a server: content, its size where it says so, its time and its names. A context manager."""
 
     def __init__(self, task: Task, url: str) -> None:
@@ -80,12 +81,6 @@ class Download:
         """Frees the connection."""
         self._answer.release_conn()
         self._pool.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def copy_url(task: Task, store: Store, name: str, url: str, naming: Naming) -> str:

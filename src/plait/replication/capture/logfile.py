@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from plait.model.closing import Closing
 from plait.model.errors import from_os_error
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 
-class LogFile:
+class LogFile(Closing):
     """A log, open for reading; one that is not there is empty. `size` is its length in bytes when it was opened."""
 
     def __init__(self, path: Path) -> None:
@@ -41,11 +41,3 @@ class LogFile:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

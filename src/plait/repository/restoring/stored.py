@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from plait.model.errors import NotSupportedError
 from plait.repository.chunk_source import ChunkSource
 from plait.repository.restoring.attributes import permission_bits, posix_metadata
-from plait.stores.base import Directories, Outgoing, SetsAttributes
+from plait.stores.abilities import Directories, SetsAttributes
+from plait.stores.base import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

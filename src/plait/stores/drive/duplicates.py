@@ -25,7 +25,7 @@ class Identified(Protocol):
 
 
 class DuplicateMethods:
-    """The protocol `plait.stores.base.Duplicates`."""
+    """The protocol `plait.stores.abilities.Duplicates`."""
 
     def duplicates(self: Identified) -> Iterator[tuple[str, Sequence[Item]]]:
         """Keys that several files have, with all of them."""

@@ -13,14 +13,14 @@ from plait.model.errors import (
     PlaitError,
     StoreError,
 )
-from plait.stores.base import CopyResult
 from plait.stores.content import check_expected
+from plait.stores.copies import CopyResult
 from plait.stores.drive.files import show_time, to_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from plait.stores.base import CopyRequest
+    from plait.stores.copies import CopyRequest
     from plait.stores.drive.files import Found
     from plait.stores.drive.store import DriveStore
 
@@ -30,7 +30,7 @@ _WHAT: Final = "failed to move"
 def move_batch(
     origin: DriveStore, target: DriveStore, requests: Sequence[CopyRequest], cancelled: Callable[[], bool]
 ) -> list[CopyResult | None]:
-    """See `plait.stores.base.MovesBatches`."""
+    """See `plait.stores.copies.MovesBatches`."""
     return [None if cancelled() else _moved(origin, target, request) for request in requests]
 
 
@@ -78,7 +78,7 @@ def _title(found: Found, key: str) -> str | None:
 
 
 def move_folder(origin: DriveStore, target: DriveStore) -> None:
-    """Makes the root of one store that of the other, where nothing stands. See `plait.stores.base.MovesDirectories`."""
+    """Makes the root of one store that of the other, where nothing stands; see `MovesDirectories`."""
     if not origin.tree.place or not target.tree.place:
         raise NotSupportedError("can't move directory: the root of a drive stays where it is")
     if (target.tree.place + "/").startswith(origin.tree.place + "/"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
+from plait.model.closing import Closing
 from plait.model.errors import TemporaryError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 BLOCK: Final = 1 << 20
 
 
-class DriveReader:
+class DriveReader(Closing):
     """Content from an answer; `length` bytes of it after the first `skip`, or all."""
 
     def __init__(
@@ -56,9 +57,3 @@ class DriveReader:
         """Gives the connection back, or closes it where more was to come."""
         self._answer.close()
         self._answer.release_conn()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

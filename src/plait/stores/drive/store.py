@@ -15,7 +15,8 @@ from plait.model.errors import (
     StoreError,
 )
 from plait.model.items import Item, Kind, Stat, order_bytes
-from plait.stores.base import PLAIN, Deleted, Features, Outgoing, Usage
+from plait.stores.abilities import Usage
+from plait.stores.base import PLAIN, Deleted, Features, Outgoing
 from plait.stores.content import BytesReader, blocks, check_expected
 from plait.stores.drive.client import API, DriveClient, stream_upload
 from plait.stores.drive.credentials import account_of
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Page
-    from plait.stores.base import CopyRequest, CopyResult, Reader, Source, Store
+    from plait.stores.base import Reader, Source, Store
+    from plait.stores.copies import CopyRequest, CopyResult
 
     Moved = list[CopyResult | None]
 

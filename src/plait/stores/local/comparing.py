@@ -24,7 +24,7 @@ _DETAILS = tuple(map(Posix.__struct_fields__.index, ("changed", "inode", "device
 
 
 def compare_pages(store: LocalStore, page: Page, other: LocalStore, others: Page) -> Sequence[bool | None]:
-    """As `plait.stores.base.ComparesPages` has it. What follows or translates links is left to be read."""
+    """As `plait.stores.hashing.ComparesPages` has it. What follows or translates links is left to be read."""
     unknown: list[bool | None] = [None] * len(page)
     columns = [*_columns(page), *_columns(others)]
     plain = all(one.options.links is Links.SKIP for one in (store, other))

@@ -29,8 +29,8 @@ from plait.model.errors import (
 from plait.model.items import POSIX_FIELDS, Kind, Posix, Stat, order_bytes
 from plait.native import copy_files, copy_range
 from plait.native.stages import CREATE, DONE, DURABLE, EXCLUSIVE, RENAME, UNNAMED
-from plait.stores.base import CopyResult
 from plait.stores.content import check_expected
+from plait.stores.copies import CopyResult
 from plait.stores.local.attributes import kind_of, read_metadata, stat_of
 from plait.stores.local.links import stands_for_link
 from plait.stores.local.options import Links
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
     from plait.model.items import Page
     from plait.native import Outcome
-    from plait.stores.base import CopyRequest, Outgoing
+    from plait.stores.base import Outgoing
+    from plait.stores.copies import CopyRequest
     from plait.stores.local.store import LocalStore
 
 RANGE = 16 << 20

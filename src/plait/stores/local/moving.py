@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from plait.model.errors import PlaitError, from_os_error
 from plait.model.items import Kind, Stat, order_bytes
 from plait.native import rename_files
-from plait.stores.base import CopyResult
+from plait.stores.copies import CopyResult
 from plait.stores.local.attributes import stat_of
 from plait.stores.local.links import stands_for_link
 from plait.stores.local.moves import rename_to_new
@@ -24,7 +24,8 @@ from plait.stores.local.writing import system_errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from plait.stores.base import CopyRequest, Outgoing
+    from plait.stores.base import Outgoing
+    from plait.stores.copies import CopyRequest
     from plait.stores.local.store import LocalStore
 
 _EXPECTED = struct.Struct("=5q")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from plait.model.items import Kind, Page
-from plait.stores.base import CopiesBatches, Hashes, HashesParts, MovesBatches
+from plait.stores.copies import CopiesBatches, MovesBatches
+from plait.stores.hashing import Hashes, HashesParts
 from plait.stores.local.options import LINK_SUFFIX, Links
 from plait.stores.wrappers.base import WrappedReader, Wrapper, wrapping
 
@@ -62,7 +63,7 @@ class OtherTimes(Wrapper):
         return reader
 
     def hash(self, key: str, name: str, *, expected: Stat | None = None) -> str | None:
-        """See `plait.stores.base.Hashes`."""
+        """See `plait.stores.hashing.Hashes`."""
         return self._local.hash(key, name, expected=_timeless(expected))
 
     def _shown(self, key: str, stat: Stat) -> Stat:

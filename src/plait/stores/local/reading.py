@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from plait.model.closing import Closing
 from plait.model.errors import (
     IntegrityError,
     ObjectNotFoundError,
@@ -20,7 +21,6 @@ from plait.stores.local.attributes import kind_of, stat_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from plait.model.items import Posix, Stat
     from plait.stores.local.paths import Place, Root
@@ -95,7 +95,7 @@ def _has_more(descriptor: int, offset: int, key: str) -> bool:
         raise from_os_error(error, "failed to read", key=key) from None
 
 
-class LocalReader:
+class LocalReader(Closing):
     """An open file from `offset` on, for `length` bytes or to the end that it had when it was opened."""
 
     def __init__(self, descriptor: int, stat: Stat, key: str, offset: int, length: int | None, *, check: bool) -> None:
@@ -154,11 +154,3 @@ class LocalReader:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Item, Page
-    from plait.stores.base import CopyRequest, CopyResult, Outgoing, PartHashes, Reader, Source, Store, Usage
+    from plait.stores.abilities import Usage
+    from plait.stores.base import Outgoing, PartHashes, Reader, Source, Store
+    from plait.stores.copies import CopyRequest, CopyResult
 
     # `list` is a method below.
     Results = list[CopyResult]

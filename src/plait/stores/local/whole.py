@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, NotSupportedError, StoreError
-from plait.stores.base import Usage
+from plait.stores.abilities import Usage
 
 
 def usage_of(path: str) -> Usage:
@@ -26,7 +26,7 @@ def usage_of(path: str) -> Usage:
 
 
 def move_tree(source: str, destination: str) -> None:
-    """Renames a directory to where nothing stands; see `plait.stores.base.MovesDirectories`."""
+    """Renames a directory to where nothing stands; see `plait.stores.abilities.MovesDirectories`."""
     if os.path.lexists(destination):
         raise AlreadyExistsError("can't copy directory - destination already exists")
     if not Path(source).is_dir() or Path(source).is_symlink():

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Item
-    from plait.stores.base import Deleted, Features, Outgoing, PartialWrite, Reader, Source, Store
+    from plait.stores.base import Deleted, Features, Outgoing, Reader, Source, Store
     from plait.stores.objects.request import Client
     from plait.stores.objects.store import S3Store
+    from plait.stores.parts import PartialWrite
 
 
 class S3Account:
@@ -69,11 +70,11 @@ class S3Account:
 
     @property
     def commands(self) -> Sequence[str]:
-        """See `plait.stores.base.HasCommands`."""
+        """See `plait.stores.abilities.HasCommands`."""
         return NAMES
 
     def command(self, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
-        """Runs a command for every bucket; see `plait.stores.base.HasCommands`."""
+        """Runs a command for every bucket; see `plait.stores.abilities.HasCommands`."""
         if name == "versioning":
             raise StoreError("need a bucket")
         results: dict[str, object] = {}

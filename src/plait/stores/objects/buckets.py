@@ -52,11 +52,11 @@ class BucketMethods:
         return bool(self._root)
 
     def list_level(self: Bucketed, prefix: str = "") -> Iterator[Page]:
-        """The items directly below a prefix; see `plait.stores.base.ListsLevels`."""
+        """The items directly below a prefix; see `plait.stores.abilities.ListsLevels`."""
         return self._lister.level(prefix)
 
     def every_version(self: Bucketed) -> Store | None:
-        """See `plait.stores.base.KeepsVersions`. Raises NotSupportedError where what is shown is the past."""
+        """See `plait.stores.abilities.KeepsVersions`. Raises NotSupportedError where what is shown is the past."""
         if self._options.version_at is not None:
             raise StoreError(READ_ONLY)
         return self._with_versions() if self._options.versions or is_versioned(self._client) else None
@@ -99,11 +99,11 @@ class BucketMethods:
 
     @property
     def commands(self) -> Sequence[str]:
-        """See `plait.stores.base.HasCommands`."""
+        """See `plait.stores.abilities.HasCommands`."""
         return NAMES
 
     def command(self: Bucketed, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
-        """See `plait.stores.base.HasCommands`."""
+        """See `plait.stores.abilities.HasCommands`."""
         if name == HIDDEN:
             self._remove_hidden()
             return None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from plait.stores.base import CombinedHash
 from plait.stores.content import part_size_for
+from plait.stores.hashing import CombinedHash
 from plait.stores.objects.request import Request
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import msgspec
 
 from plait.model.errors import NotSupportedError, ObjectNotFoundError, PlaitError, TemporaryError
 from plait.model.items import Kind, Page
-from plait.stores.base import HashesParts
+from plait.stores.hashing import HashesParts
 from plait.stores.wrappers.base import WrappedReader, Wrapper, wrapping
 
 if TYPE_CHECKING:

@@ -61,7 +61,7 @@ class Marked(Wrapper):
         yield from pages if start_after else self._there(pages, prefix)
 
     def list_level(self, prefix: str = "") -> Iterator[Page]:
-        """See `plait.stores.base.ListsLevels`. Raises DirectoryNotFoundError as `list` does."""
+        """See `plait.stores.abilities.ListsLevels`. Raises DirectoryNotFoundError as `list` does."""
         return self._there(self._bucket.list_level(prefix), prefix)
 
     def _there(self, pages: Iterable[Page], prefix: str) -> Iterator[Page]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from plait.model.closing import Closing
 from plait.model.errors import ObjectNotFoundError, PreconditionError, SourceChangedError, TemporaryError
 from plait.stores.content import check_expected
 from plait.stores.objects.failures import error_of_exchange
@@ -17,7 +18,6 @@ from plait.stores.objects.wire import ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from plait.model.errors import PlaitError
     from plait.model.items import Stat
@@ -45,7 +45,7 @@ class Wanted(msgspec.Struct, frozen=True):
     version: str | None = None
 
 
-class ObjectReader:
+class ObjectReader(Closing):
     """Content being received, in order."""
 
     def __init__(self, exchange: Exchange | None, stat: Stat, key: str) -> None:
@@ -111,14 +111,6 @@ class ObjectReader:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.finish()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()
 
     def _broken(self, error: Exception) -> PlaitError:
         self.close()

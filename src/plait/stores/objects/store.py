@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.model.items import Item
-    from plait.stores.base import CombinedHash, Source, Store
+    from plait.stores.base import Source, Store
+    from plait.stores.hashing import CombinedHash
     from plait.stores.objects.notes import HeldNote
     from plait.stores.objects.options import Quirks, S3Options
     from plait.stores.objects.request import Answer, Client

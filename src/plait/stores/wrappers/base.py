@@ -7,39 +7,22 @@ methods come from mixins, chosen when it is made, so that `isinstance(store, Cop
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
-from plait.stores.base import (
-    PLAIN,
-    Copies,
-    CopiesBatches,
-    Directories,
-    Hashes,
-    HashesParts,
-    Leftovers,
-    MovesBatches,
-    Parts,
-    Renames,
-    SetsAttributes,
-)
+from plait.model.closing import Closing
+from plait.stores.abilities import Directories, Leftovers, Renames, SetsAttributes
+from plait.stores.base import PLAIN
+from plait.stores.copies import Copies, CopiesBatches, MovesBatches
+from plait.stores.hashing import Hashes, HashesParts
+from plait.stores.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from plait.model.items import Item, Page, Stat
-    from plait.stores.base import (
-        CopyRequest,
-        CopyResult,
-        Deleted,
-        Features,
-        Outgoing,
-        PartHashes,
-        PartialWrite,
-        Reader,
-        Source,
-        Store,
-    )
+    from plait.stores.base import Deleted, Features, Outgoing, PartHashes, Reader, Source, Store
+    from plait.stores.copies import CopyRequest, CopyResult
+    from plait.stores.parts import PartialWrite
 
 T = TypeVar("T")
 W = TypeVar("W", bound="Wrapper")
@@ -283,7 +266,7 @@ def _combined(kind: Any, mixins: tuple[type[Wrapper], ...]) -> type[Wrapper]:
     return type(kind.__name__, (*mixins, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
-class WrappedReader:
+class WrappedReader(Closing):
     """A reading round another one, `_reader`, that is closed with it."""
 
     def __init__(self, reader: Reader) -> None:
@@ -293,11 +276,3 @@ class WrappedReader:
     def close(self) -> None:
         """Closes the reading under way."""
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.close()

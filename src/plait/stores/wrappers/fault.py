@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from plait.model.errors import PlaitError, StoreError, TemporaryError, UnknownOutcomeError
-from plait.stores.base import PLAIN, CopyResult
+from plait.stores.base import PLAIN
+from plait.stores.copies import CopyResult
 from plait.stores.wrappers.base import WrappedReader, Wrapper, unwrapped, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from plait.model.items import Stat
-    from plait.stores.base import CopyRequest, Outgoing, PartialWrite, Reader, Source, Store
+    from plait.stores.base import Outgoing, Reader, Source, Store
+    from plait.stores.copies import CopyRequest
+    from plait.stores.parts import PartialWrite
     from plait.stores.wrappers.base import Carried, CopyBatch, Results
 
 T = TypeVar("T")

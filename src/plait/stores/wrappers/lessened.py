@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from plait.stores.base import Copies, MovesBatches, Renames
+from plait.stores.abilities import Renames
+from plait.stores.copies import Copies, MovesBatches
 from plait.stores.wrappers.base import Wrapper, wrapping
 
 if TYPE_CHECKING:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from plait.model.items import Stat
     from plait.model.values.bandwidths import Bandwidth
-    from plait.stores.base import CopyRequest, Outgoing, PartialWrite, Reader, Source, Store
+    from plait.stores.base import Outgoing, Reader, Source, Store
+    from plait.stores.copies import CopyRequest
+    from plait.stores.parts import PartialWrite
     from plait.stores.wrappers.base import Carried, CopyBatch, Results
 
 T = TypeVar("T")

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from plait.model.items import Page, Stat
-    from plait.stores.base import CopyRequest, Deleted, Outgoing, PartialWrite, Reader, Source, Store
+    from plait.stores.base import Deleted, Outgoing, Reader, Source, Store
+    from plait.stores.copies import CopyRequest
+    from plait.stores.parts import PartialWrite
     from plait.stores.wrappers.base import Carried, CopyBatch, Results
 
 T = TypeVar("T")
