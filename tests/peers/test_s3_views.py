@@ -103,6 +103,32 @@ def test_versions_beside_the_original(
     assert keys_of(versioned(versions="true", version_deleted="true")) == []
 
 
+def test_all_that_is_hidden_goes_where_nothing_denies_it(versioned: Callable[..., S3Store]) -> None:
+    plain = versioned()
+    set_state(plain.client, "Enabled")
+    store = versioned(versions="true", version_deleted="true")
+    for _ in range(1000):
+        put(plain, "first", b"x")
+        if len(keys_of(store)) > 1:
+            break
+    # The server's times are whole seconds, so that several versions have one name.
+    for _ in range(4):
+        put(plain, "gone", b"away")
+    list(plain.delete(["gone"]))
+    before, asked = keys_of(store), []
+
+    def deny(what: str, subject: str, size: int | None) -> bool:
+        asked.append((what, subject.partition("-v")[0], size))
+        return False
+
+    plain.command("cleanup-hidden", {}, (), deny)
+    assert keys_of(store) == before
+    assert asked.count(("delete", "gone", 4)) == 4
+    assert asked.count(("delete", "gone", 0)) == 1
+    plain.command("cleanup-hidden", {})
+    assert keys_of(versioned(versions="true", version_deleted="true")) == ["first"]
+
+
 def test_what_is_compressed_is_shown_as_what_was_compressed(opened: Callable[..., Any]) -> None:
     plain = opened()
     packed = gzip.compress(LINES[:1000]) + gzip.compress(LINES[1000:])

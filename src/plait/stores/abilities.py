@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Item, Page
     from plait.stores.base import Deleted, Store
+
+    Allows = Callable[[str, str, int | None], bool]
+    """Whether something is to be done (a verb, what it is done to, and that one's size), which a dry run denies."""
+
+
+def anything(what: str, subject: str, size: int | None = None) -> bool:
+    """Allows everything."""
+    del what, subject, size
+    return True
 
 
 @runtime_checkable
@@ -113,8 +122,13 @@ class HasCommands(Protocol):
         """The names of the commands."""
         ...
 
-    def command(self, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
-        """Runs a command, and gives what JSON can show; None for nothing. Raises ConfigurationError for bad options."""
+    def command(
+        self, name: str, options: Mapping[str, str], arguments: Sequence[str] = (), allows: Allows = anything
+    ) -> object:
+        """Runs a command, and gives what JSON can show; None for nothing. Raises ConfigurationError for bad options.
+
+        What would be lost by it is lost only where `allows` lets it.
+        """
         ...
 
 

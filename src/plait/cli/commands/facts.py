@@ -54,7 +54,7 @@ def backend(invocation: Invocation) -> int:
             found = (
                 facts.features(opened)
                 if name == "features"
-                else facts.command(opened, name, values.option, invocation.words[2:])
+                else facts.command(opened, name, values.option, invocation.words[2:], work.task.allows)
             )
             if found is not None:
                 print(go_json(found, indent="\t"))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plait.model.errors import CancelledError, NotSupportedError, ObjectNotFoundError, PlaitError, StoreError
 from plait.model.values.sizes import show_count, show_size_unit
-from plait.stores.abilities import CleansUp, Duplicates, HasCommands, Renames, Shares, TellsUsage, Usage
+from plait.stores.abilities import CleansUp, Duplicates, HasCommands, Renames, Shares, TellsUsage, Usage, anything
 from plait.stores.copies import Copies
 from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from plait.stores.abilities import Allows
     from plait.stores.registry import Opened
 
 _FIELDS: Final = ("total", "used", "free", "trashed", "other", "objects")
@@ -100,10 +101,16 @@ def features(opened: Opened) -> dict[str, Any]:
     }
 
 
-def command(opened: Opened, name: str, options: Sequence[str], arguments: Sequence[str] = ()) -> object:
+def command(
+    opened: Opened,
+    name: str,
+    options: Sequence[str],
+    arguments: Sequence[str] = (),
+    allows: Allows = anything,
+) -> object:
     """Runs a command of the store, with options `NAME=VALUE` or `NAME`. Raises StoreError where there is none."""
     store = offered(opened.store, HasCommands)
     if store is None or name not in store.commands:
         raise StoreError(f'"{name}" command not found')
     pairs = (option.partition("=") for option in options)
-    return store.command(name, {key: value for key, _, value in pairs}, arguments)
+    return store.command(name, {key: value for key, _, value in pairs}, arguments, allows)

@@ -9,6 +9,7 @@ import msgspec
 
 from plait.model.errors import NotSupportedError, ObjectNotFoundError, StoreError
 from plait.model.items import Kind, Page, Stat
+from plait.stores.abilities import anything
 from plait.stores.base import PLAIN
 from plait.stores.objects.buckets import list_buckets
 from plait.stores.objects.commands import NAMES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.model.items import Item
+    from plait.stores.abilities import Allows
     from plait.stores.base import Deleted, Features, Outgoing, Reader, Source, Store
     from plait.stores.objects.request import Client
     from plait.stores.objects.store import S3Store
@@ -73,13 +75,15 @@ class S3Account:
         """See `plait.stores.abilities.HasCommands`."""
         return NAMES
 
-    def command(self, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
+    def command(
+        self, name: str, options: Mapping[str, str], arguments: Sequence[str] = (), allows: Allows = anything
+    ) -> object:
         """Runs a command for every bucket; see `plait.stores.abilities.HasCommands`."""
         if name == "versioning":
             raise StoreError("need a bucket")
         results: dict[str, object] = {}
         for bucket, _ in list_buckets(self._client):
-            found = self._bucket(bucket).command(name, options, arguments)
+            found = self._bucket(bucket).command(name, options, arguments, allows)
             results |= found if isinstance(found, dict) else {}
         return results or None
 

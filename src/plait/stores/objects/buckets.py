@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from plait.model.errors import DirectoryNotFoundError, NotSupportedError, StoreError
 from plait.model.items import Kind, Page, Stat
+from plait.stores.abilities import anything
 from plait.stores.objects.commands import HIDDEN, NAMES, end_uploads, run, seconds_of
 from plait.stores.objects.request import Request
 from plait.stores.objects.versioning import READ_ONLY, is_versioned
@@ -15,6 +16,7 @@ from plait.stores.objects.xml import parse_buckets
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from plait.stores.abilities import Allows
     from plait.stores.base import Store
     from plait.stores.objects.bucket import Bucket
     from plait.stores.objects.listing import Lister
@@ -40,7 +42,7 @@ class Bucketed(Protocol):
 
     def _with_versions(self) -> Store: ...
 
-    def _remove_hidden(self) -> None: ...
+    def _remove_hidden(self, allows: Allows) -> None: ...
 
 
 class BucketMethods:
@@ -102,12 +104,18 @@ class BucketMethods:
         """See `plait.stores.abilities.HasCommands`."""
         return NAMES
 
-    def command(self: Bucketed, name: str, options: Mapping[str, str], arguments: Sequence[str] = ()) -> object:
+    def command(
+        self: Bucketed,
+        name: str,
+        options: Mapping[str, str],
+        arguments: Sequence[str] = (),
+        allows: Allows = anything,
+    ) -> object:
         """See `plait.stores.abilities.HasCommands`."""
         if name == HIDDEN:
-            self._remove_hidden()
+            self._remove_hidden(allows)
             return None
-        return run(self._client, self._root, name, options, arguments)
+        return run(self._client, self._root, name, options, arguments, allows)
 
 
 def list_buckets(client: Client) -> list[tuple[str, Stat]]:

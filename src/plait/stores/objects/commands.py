@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import ConfigurationError, ObjectNotFoundError, StoreError, UsageError
 from plait.model.values.durations import parse_duration
+from plait.stores.abilities import anything
 from plait.stores.objects.multipart import uploads_under_way
 from plait.stores.objects.request import Request
 from plait.stores.objects.versioning import set_state, state
@@ -18,6 +19,7 @@ from plait.stores.objects.versioning import set_state, state
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from plait.stores.abilities import Allows
     from plait.stores.objects.request import Client
     from plait.stores.objects.xml import Upload
 
@@ -27,7 +29,9 @@ HIDDEN: Final = "cleanup-hidden"
 NAMES: Final = ("cleanup", HIDDEN, "list-multipart-uploads", "versioning")
 
 
-def run(client: Client, root: str, name: str, options: Mapping[str, str], arguments: Sequence[str]) -> object:
+def run(
+    client: Client, root: str, name: str, options: Mapping[str, str], arguments: Sequence[str], allows: Allows
+) -> object:
     """Runs one of `NAMES` for what is below `root`, and gives what is to be printed as JSON; None for nothing.
 
     Raises ConfigurationError for an option that cannot be, and the catalogue's errors.
@@ -39,19 +43,19 @@ def run(client: Client, root: str, name: str, options: Mapping[str, str], argume
             set_state(client, arguments[0])
         return state(client)
     if name == "cleanup":
-        end_uploads(client, root, _age(options))
+        end_uploads(client, root, _age(options), allows)
         return None
     return {
         client.bucket: [_shown(upload.key, upload.identifier, upload.initiated) for upload in _uploads(client, root)]
     }
 
 
-def end_uploads(client: Client, root: str, age: float = ABANDONED) -> None:
-    """Ends the uploads in parts below `root` that were begun more than `age` seconds ago."""
+def end_uploads(client: Client, root: str, age: float = ABANDONED, allows: Allows = anything) -> None:
+    """Ends the uploads in parts below `root` that were begun more than `age` seconds ago, where `allows` lets it."""
     now = time.time()
     for upload in _uploads(client, root):
         begun = seconds_of(upload.initiated)
-        if begun is None or now - begun <= age:
+        if begun is None or now - begun <= age or not allows("remove pending upload", upload.key, None):
             continue
         query = [("uploadId", upload.identifier)]
         try:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plait.model.items import Item
+    from plait.stores.abilities import Allows
     from plait.stores.base import Source, Store
     from plait.stores.hashing import CombinedHash
     from plait.stores.objects.notes import HeldNote
@@ -319,21 +320,36 @@ class S3Store(BucketMethods):
             description=self._description,
         )
 
-    def _remove_hidden(self) -> None:
-        """Deletes old versions, and what marks deletions, for good; where the bucket keeps none, there is nothing."""
+    def _remove_hidden(self, allows: Allows) -> None:
+        """Deletes old versions, and what marks deletions, for good; where the bucket keeps none, there is nothing.
+
+        What marks a deletion goes after what it hides, which would be there again without it.
+        """
         if not is_versioned(self._client):
             return
-        every = self._with_versions()
-        for page in every.list():
-            for item in page.items():
-                version = every.hidden_version(item.key)
-                if version is not None and (error := every._deletions.one(item.key, version).error) is not None:  # noqa: SLF001
-                    raise error
+        every = lister_of(
+            self._client,
+            self._root,
+            msgspec.structs.replace(self._options, versions=True, version_at=None, version_deleted=True),
+            self._quirks,
+        )
+        if not isinstance(every, VersionLister):
+            raise TypeError("what lists versions was asked for")
+        marks: list[tuple[str, Version]] = []
+        for name, version in every.hidden():
+            if not allows("delete", name, version.size):
+                continue
+            if version.deletion and version.newest:
+                marks.append((name, version))
+            else:
+                self._delete_version(name, version)
+        for name, version in marks:
+            self._delete_version(name, version)
 
-    def hidden_version(self, key: str) -> Version | None:
-        """The version that a listed name stands for, where it is none that a plain listing shows."""
-        _, version = self._located(key)
-        return version if version is not None and (version.deletion or not version.newest) else None
+    def _delete_version(self, name: str, version: Version) -> None:
+        error = self._deletions.one(name, version).error
+        if error is not None:
+            raise error
 
     def _refuse_the_past(self, key: str) -> None:
         if isinstance(self._lister, VersionLister):

@@ -157,6 +157,14 @@ class VersionLister(Lister):
         """Forgets which version a full name stood for: another one is about to be written."""
         self._remembered.pop(name, None)
 
+    def hidden(self) -> Iterator[tuple[str, Version]]:
+        """The versions that a plain listing does not show, and their names relative to the root."""
+        cut = len(self._root)
+        for versions, _ in self._answers(self._root):
+            for name, version in self._named(versions):
+                if version.deletion or not version.newest:
+                    yield name[cut:], version
+
     def stat_of(self, version: Version) -> Stat:
         """What the listing tells of a version; of what marks a deletion there is no more."""
         stat = listed_stat(version.size, version.etag, version.stored, etag_is_md5=self._etag_is_md5)
