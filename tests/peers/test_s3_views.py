@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plait.cli.main import main
 from plait.model.errors import DirectoryNotFoundError, ObjectNotFoundError, StoreError, TemporaryError
 from plait.stores.base import Outgoing
 from plait.stores.objects import open_s3
@@ -127,6 +128,21 @@ def test_all_that_is_hidden_goes_where_nothing_denies_it(versioned: Callable[...
     assert asked.count(("delete", "gone", 0)) == 1
     plain.command("cleanup-hidden", {})
     assert keys_of(versioned(versions="true", version_deleted="true")) == ["first"]
+
+
+def test_a_purge_leaves_no_version_of_one_moment(
+    seaweedfs: S3Endpoint, bucket: str, versioned: Callable[..., S3Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = versioned()
+    set_state(plain.client, "Enabled")
+    for _ in range(4):
+        put(plain, "d/gone", b"away")
+    list(plain.delete(["d/gone"]))
+    put(plain, "stays", b"x")
+    for name, value in seaweedfs.rclone_environment("sw").items():
+        monkeypatch.setenv(name, value)
+    assert main(["--config=", "purge", f"sw:{bucket}/d"], "rclone") == 0
+    assert keys_of(versioned(versions="true", version_deleted="true")) == ["stays"]
 
 
 def test_what_is_compressed_is_shown_as_what_was_compressed(opened: Callable[..., Any]) -> None:

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from plait.stores.registry import Opened
 
 
-def delete(task: Task, chosen: Chosen, *, markers: bool = False) -> None:
+def delete(task: Task, chosen: Chosen, *, markers: bool = False) -> int:
     """Deletes the files that count, with `markers` also those that only stand for a directory; directories stay.
 
     Nothing is deleted before everything was listed. What lies in directories that can be listed is deleted although
-    others cannot. Raises the error that decides.
+    others cannot. Returns how many were. Raises the error that decides.
     """
     unlisted: list[Told] = []
 
@@ -49,6 +49,7 @@ def delete(task: Task, chosen: Chosen, *, markers: bool = False) -> None:
         raise StoreError(f"failed to delete {failed} files")
     if result.error is not None:
         raise result.error
+    return result.done.get(Verb.DELETE, 0)
 
 
 def delete_items(task: Task, opened: Opened, items: Iterable[Item]) -> Result:

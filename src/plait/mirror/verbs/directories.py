@@ -109,8 +109,10 @@ def purge(task: Task, opened: Opened) -> None:
         if task.allows("purge directory", opened.text):
             versioned = offered(opened.store, KeepsVersions)
             store = None if versioned is None else versioned.every_version()
-            everything = opened if store is None else msgspec.structs.replace(opened, store=task.wrapped(store))
-            delete(task, Chosen(everything, task.filters), markers=True)
+            if store is None:
+                delete(task, Chosen(opened, task.filters), markers=True)
+            else:
+                _delete_versions(task, msgspec.structs.replace(opened, store=task.wrapped(store)))
             container.remove_container()
         return
     at_once = offered(opened.store, Purges)
@@ -126,6 +128,17 @@ def purge(task: Task, opened: Opened) -> None:
         if not isinstance(told.error, DirectoryNotFoundError):
             raise
     remove_empty_directories(task, opened, leave_root=False)
+
+
+def _delete_versions(task: Task, every: Opened) -> None:
+    """Deletes every version. Those that were written within one moment share a name, and may take several turns."""
+    deleted = delete(task, Chosen(every, task.filters), markers=True)
+    try:
+        while deleted:
+            deleted = delete(task, Chosen(every, task.filters), markers=True)
+    except Told as told:
+        if not isinstance(told.error, DirectoryNotFoundError):
+            raise
 
 
 def _worded(task: Task, opened: Opened, key: str, error: PlaitError) -> PlaitError:
