@@ -359,7 +359,7 @@ class Checker:
             sizes_differ = known and source.size != destination.size
             difference = "sizes differ" if sizes_differ else self._difference(source, destination)
         except PlaitError as error:
-            self._emit(Compared("!", source, destination, error))
+            self._emit(_compared("!", source, destination, error))
             raise
         finally:
             self._emit(Checking(destination.key, destination.size, done=True))
@@ -368,7 +368,7 @@ class Checker:
             self._tell("*", source, destination, difference)
             return ()
         self._count(matches=1, unhashed=int(difference is None))
-        self._emit(Compared("=", source, destination))
+        self._emit(_compared("=", source, destination))
         return ()
 
     def _plan_run(self, run: Same) -> Iterable[Question]:
@@ -407,7 +407,7 @@ class Checker:
     def _tell(self, verdict: str, source: Item | None, destination: Item | None, text: str) -> None:
         item = source or destination
         self._emit(Message(Level.ERROR, text, "" if item is None else item.key))
-        self._emit(Compared(verdict, source, destination))
+        self._emit(_compared(verdict, source, destination))
 
     def _count(self, **more: int) -> None:
         with self._lock:
@@ -434,3 +434,10 @@ def _filled(reader: Reader) -> bytes:
         blocks.append(block)
         wanted -= len(block)
     return b"".join(blocks)
+
+
+def _compared(verdict: str, source: Item | None, destination: Item | None, error: PlaitError | None = None) -> Compared:
+    """The event of a comparison. Where names match that are not equal, the reports of a check have the source's."""
+    if source is not None and destination is not None and source.key != destination.key:
+        destination = Item(source.key, destination.stat)
+    return Compared(verdict, source, destination, error)
