@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -55,9 +56,12 @@ def known_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def configuration_path(values: Values, environment: Mapping[str, str]) -> str:
-    """The rclone.conf to read: `--config`, else the first that exists, else where it would be; "" for none at all."""
+    """The rclone.conf to read: `--config`, else the first that exists, else where it would be; "" for none at all.
+
+    The null device is none at all, as for rclone.
+    """
     if values.config is not None:
-        return str(values.config)
+        return "" if values.config == os.devnull else str(values.config)
     paths = candidates(environment, str(Path(sys.argv[0]).resolve().parent) if sys.argv[0] else "")
     existing = next((path for path in paths if Path(path).exists()), None)
     # The first candidate is beside the program, where nothing is made.

@@ -16,6 +16,7 @@ from plait.engine.records import ActionRecord, from_record, to_record
 from plait.model.actions import Verb
 from plait.model.closing import Closing
 from plait.model.errors import ConfigurationError, IntegrityError, from_os_error
+from plait.stores.outputs import NewFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,7 +73,7 @@ class Totals(msgspec.Struct):
 
 
 class PlanWriter:
-    """Writes a plan beside `path` and puts it there, whole, at the end; readable by its owner only.
+    """Writes a plan that is under `path` once it is whole (`NewFile`).
 
     Used as a context manager: an exception inside leaves no file, and what stood under `path` stays.
 
@@ -84,7 +85,6 @@ class PlanWriter:
 
         self.totals = Totals()
         self._path = path
-        self._beside = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}.partial")
         self._hash = blake3()
         self._buffer = bytearray()
         self._encoder = msgspec.json.Encoder()
@@ -92,10 +92,9 @@ class PlanWriter:
             now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             header = msgspec.structs.replace(header, created=now)
         try:
-            descriptor = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._new = NewFile(str(path))
         except OSError as error:
             raise from_os_error(error, f"failed to write the plan {path}") from error
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._line(header)
 
     def add(self, action: Action) -> None:
@@ -112,7 +111,7 @@ class PlanWriter:
         if error is None:
             self._finish()
         else:
-            self._drop()
+            self._new.drop()
 
     def _line(self, record: Header | ActionRecord) -> None:
         self._buffer += self._encoder.encode(record)
@@ -123,11 +122,9 @@ class PlanWriter:
     def _flush(self) -> None:
         self._hash.update(self._buffer)
         try:
-            view = memoryview(self._buffer)
-            while view:
-                view = view[self._file.write(view) :]
+            self._new.file.write(self._buffer)
         except OSError as error:
-            self._drop()
+            self._new.drop()
             raise from_os_error(error, f"failed to write the plan {self._path}") from error
         self._buffer = bytearray()
 
@@ -135,17 +132,11 @@ class PlanWriter:
         self._buffer += b'{"totals":' + self._encoder.encode(self.totals) + b',"blake3":"'
         self._flush()
         try:
-            self._file.write(self._hash.hexdigest().encode("ascii") + b'"}\n')
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._beside.replace(self._path)
+            self._new.file.write(self._hash.hexdigest().encode("ascii") + b'"}\n')
+            self._new.keep()
         except OSError as error:
-            self._drop()
+            self._new.drop()
             raise from_os_error(error, f"failed to write the plan {self._path}") from error
-
-    def _drop(self) -> None:
-        self._file.close()
-        self._beside.unlink(missing_ok=True)
 
 
 def write_plan(path: Path, header: Header, actions: Iterable[Action]) -> Totals:

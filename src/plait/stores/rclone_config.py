@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from plait.model.errors import ConfigurationError, SecretError
 from plait.model.values.quoting import quote
 from plait.stores.ini import Document
+from plait.stores.outputs import is_special
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,9 +119,11 @@ def _read(path: str, password: Callable[[], str]) -> tuple[str, str | None]:
 
 
 def _replace(path: str, content: bytes) -> None:
-    """Writes beside, then renames."""
+    """Writes beside, then renames. Raises ConfigurationError where that would replace a device or a pipe."""
     import tempfile
 
+    if is_special(path):
+        raise ConfigurationError(f"failed to save config file {quote(path)}: it is no regular file")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     descriptor, beside = tempfile.mkstemp(prefix=os.path.basename(path), dir=os.path.dirname(path))
     try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from plait.cli.commands.repository.listing import open_path
 from plait.cli.repositories import RefusedError
 from plait.model.errors import DirectoryNotFoundError, ExitCode, UsageError, from_os_error
+from plait.stores.outputs import NewFile
 
 if TYPE_CHECKING:
     from typing import IO
@@ -23,7 +22,10 @@ _ALIASES = {"tar.gz": "tarball", "tgz": "tarball"}
 
 
 def archive(command: RepositoryCommand) -> int:
-    """Writes the archive beside its name first, so that a file that was there is lost only to a whole one."""
+    """Writes the archive; a file that was there is lost only to a whole one.
+
+    What only root may read in the snapshot is in the archive too, which is its owner's alone therefore.
+    """
     from plait.repository.archiving import ArchiveKind
 
     values = command.values
@@ -37,23 +39,17 @@ def archive(command: RepositoryCommand) -> int:
         result = _write(command, kind, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return _end(command, result)
-    beside = f"{output}.{os.getpid()}.partial"
     try:
-        with open(beside, "xb", opener=_private) as file:
-            result = _write(command, kind, file)
-        os.replace(beside, output)
+        new = NewFile(output)
+        try:
+            result = _write(command, kind, new.file)
+            new.keep()
+        finally:
+            new.drop()
     except OSError as error:
         context = f"failed to create {output}: open {output}" if command.is_front else f"failed to create {output}"
         raise from_os_error(error, context) from None
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
     return _end(command, result)
-
-
-def _private(path: str, flags: int) -> int:
-    """What only root may read in the snapshot is in the archive too."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _write(command: RepositoryCommand, kind: ArchiveKind, file: IO[bytes]) -> Archived:

@@ -15,6 +15,7 @@ from plait.cli.peers import open_peer
 from plait.cli.repositories import AT, RefusedError
 from plait.model.errors import (
     AlreadyExistsError,
+    ConfigurationError,
     DirectoryNotFoundError,
     ExitCode,
     SecretError,
@@ -22,6 +23,7 @@ from plait.model.errors import (
 )
 from plait.repository.configured.catalogue import Section
 from plait.repository.events import Ended, Warned
+from plait.stores.outputs import NewFile, is_special
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,25 +62,24 @@ def ptar(command: RepositoryCommand) -> int:
     if os.path.lexists(asked.output) and not command.values.overwrite:
         message = f"ptar archive {asked.output} already exists, use -overwrite to overwrite it"
         raise AlreadyExistsError(message)
+    if is_special(asked.output):
+        raise ConfigurationError(f"ptar archive {asked.output} is no regular file")
     peers = [(word, _peer(command, word)) for word in asked.klosets]
     if asked.takes_own:
         peers = [(command.location, command.repository)]
     trees = [_tree(command, word) for word in asked.places]
     passphrase = None if command.values.plaintext else _passphrase(command, asked)
     counts = _Counts()
-    beside = f"{asked.output}.{os.getpid()}.partial"
     try:
-        with open(beside, "x+b", opener=_private) as file:
-            _build(command, asked.output, file, passphrase, settings, peers, trees, counts)
-            os.fsync(file.fileno())
-        if counts.written or not counts.failed:
-            os.replace(beside, asked.output)
-            _sync_directory(asked.output)
+        new = NewFile(asked.output)
+        try:
+            _build(command, asked.output, new.file, passphrase, settings, peers, trees, counts)
+            if counts.written or not counts.failed:
+                new.keep()
+        finally:
+            new.drop()
     except OSError as error:
         raise from_os_error(error, f"open {os.path.abspath(asked.output)}") from None
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
     return _end(command, asked.output, counts)
 
 
@@ -137,10 +138,6 @@ def _passphrase(command: RepositoryCommand, asked: _Asked) -> bytes:
     if not passphrase:
         raise SecretError("can't encrypt the repository with an empty passphrase")
     return passphrase
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _build(  # noqa: PLR0917  (each is another thing that the work needs)
@@ -235,14 +232,6 @@ def _source(command: RepositoryCommand, tree: Tree, file: BinaryIO, output: str)
         with_xattrs=command.is_front or not values.no_xattr,
         skips=frozenset((one.st_dev, one.st_ino) for one in found),
     )
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _end(command: RepositoryCommand, output: str, counts: _Counts) -> int:
