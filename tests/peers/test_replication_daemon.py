@@ -160,7 +160,7 @@ def test_several_replicas_of_which_one_is_away(litestream: Path, daemon: Daemon,
     replicas = daemon.status(str(path)).replicas
     wait_for(lambda: all(one.txid >= 20 for one in daemon.status(str(path)).replicas[:2]))
     assert replicas[2].error
-    assert told.of(events.Failed)
+    wait_for(lambda: bool(told.of(events.Failed)))
     away.unlink()
     row(application)
     synced = daemon.sync(str(path), wait=True, timeout=PATIENCE)

@@ -16,7 +16,6 @@ from plait.engine.records import ActionRecord, from_record, to_record
 from plait.model.actions import Verb
 from plait.model.closing import Closing
 from plait.model.errors import ConfigurationError, IntegrityError, from_os_error
-from plait.stores.outputs import NewFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,6 +81,8 @@ class PlanWriter:
 
     def __init__(self, path: Path, header: Header) -> None:
         from blake3 import blake3
+
+        from plait.stores.outputs import NewFile
 
         self.totals = Totals()
         self._path = path
