@@ -169,6 +169,8 @@ int plait_open_below(int directory, const char *name, int flags, int mode);
 int plait_enter(int root, const char **parents);
 /* What is told of a file. */
 PyObject *plait_numbers(const struct stat *st);
+/* Sets both times of a file, in nanoseconds since the epoch; false with errno set. */
+int plait_set_time(int descriptor, int64_t modified);
 PyObject *plait_write_file(PyObject *module, PyObject *arguments);
 
 /* write_files.c */

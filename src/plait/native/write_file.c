@@ -64,8 +64,8 @@ write_whole(int descriptor, const char *data, size_t size)
     return 1;
 }
 
-static int
-set_time(int descriptor, int64_t modified)
+int
+plait_set_time(int descriptor, int64_t modified)
 {
     int64_t seconds = modified / 1000000000, rest = modified % 1000000000;
     if (rest < 0) {
@@ -82,7 +82,7 @@ static int
 fill_and_name(const Work *work, int directory, int descriptor, struct stat *found)
 {
     return write_whole(descriptor, work->data, work->size) &&
-           (!work->sets_time || set_time(descriptor, work->modified)) && fstat(descriptor, found) == 0 &&
+           (!work->sets_time || plait_set_time(descriptor, work->modified)) && fstat(descriptor, found) == 0 &&
            found->st_nlink == 1 && (uint64_t)found->st_size == work->size &&
            renameat(directory, work->partial, directory, work->leaf) == 0 && fstat(descriptor, found) == 0;
 }

@@ -85,13 +85,7 @@ dress(int descriptor, const Row *row, const struct stat *found)
     if ((owned || (int64_t)(found->st_mode & 07777) != row->mode) && fchmod(descriptor, (mode_t)row->mode) != 0) {
         return 0;
     }
-    int64_t seconds = row->modified / 1000000000, rest = row->modified % 1000000000;
-    if (rest < 0) {
-        seconds -= 1;
-        rest += 1000000000;
-    }
-    const struct timespec time = {.tv_sec = (time_t)seconds, .tv_nsec = (long)rest};
-    return futimens(descriptor, (const struct timespec[]){time, time}) == 0;
+    return plait_set_time(descriptor, row->modified);
 }
 
 /* Says whether the file has everything; where it has not, nothing of it is left. */

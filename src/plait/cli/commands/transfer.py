@@ -93,7 +93,7 @@ def _predicting(session: Session, mirror: Mirror) -> Iterator[None]:
     from plait.mirror.dest_after import KINDS, DestAfter
 
     try:
-        file = sys.stdout.buffer if path == STANDARD_OUTPUT else open(path, "wb")  # noqa: SIM115
+        file = sys.stdout.buffer if path == STANDARD_OUTPUT else open(path, "wb")  # noqa: SIM115  (closed below)
     except OSError as error:
         raise ConfigurationError(f"failed to open report {path}: {error.strerror}") from error
     with nullcontext(file) if path == STANDARD_OUTPUT else file:

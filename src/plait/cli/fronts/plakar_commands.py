@@ -45,7 +45,7 @@ class FrontCommand:
 
 
 def _global(name: str, kind: object, default: object, says: str) -> Option:
-    return Option(name, kind, default=default, help=says, section=Section.GLOBAL)  # type: ignore[arg-type]
+    return Option(name, kind, default=default, help=says, section=Section.GLOBAL)  # type: ignore[arg-type]  # a row of the table names it
 
 
 GLOBAL: Final = OptionSet(
