@@ -30,11 +30,15 @@ def versions() -> tuple[Tree, Tree]:
 
 def changes(root: Path, old: Tree) -> int:
     """How many files of the destination are no longer what they were; a measure of how far a run has come."""
-    return sum(
-        1
-        for path, entry in old.items()
-        if entry is not None and (not (place := root / path).exists() or place.stat().st_mtime_ns != entry.modified)
-    )
+    return sum(1 for path, entry in old.items() if entry is not None and modified(root / path) != entry.modified)
+
+
+def modified(path: Path) -> int | None:
+    """A file's time; None where there is none, or none any more."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 @pytest.mark.parametrize("flags", [[], ["--backup-dir=BACKUP"], ["--delete-before"]])
@@ -62,6 +66,7 @@ def test_killed_at_any_moment(tmp_path: Path, flags: list[str]) -> None:
             assert all(old[path] in (there.get(path), kept.get(path)) for path in old)
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
+    assert not list(destination.rglob("*.partial"))
     assert harvest(destination) == {**{path.rpartition("/")[0]: None for path in new if "/" in path}, **new}
 
 
