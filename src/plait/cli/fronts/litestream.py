@@ -67,11 +67,11 @@ class Line:
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs a command line as litestream does; what goes wrong is said here. Every failure is 1."""
-    from plait.cli.fronts.litestream_usage import OVERVIEW, USAGE
+    from plait.cli.fronts.litestream_usage import overview, usage
 
     name = arguments[0] if arguments else ""
     if name in _HELP or not name or name.startswith("-"):
-        sys.stdout.write(OVERVIEW)
+        sys.stdout.write(overview())
         return 0 if name in _HELP else 1
     if name == "wal":
         print("Warning: 'wal' command is deprecated, please use 'ltx' instead", file=sys.stderr)
@@ -82,11 +82,11 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         values, line = parse(arguments[1:], OPTIONS[name])
     except FlagError as error:
         if error.wants_help:
-            sys.stdout.write(USAGE[name])
+            sys.stdout.write(usage(name))
             # Help with a value, as in -help=true, is left to package flag, whose error is not said.
             return 0 if HELP_WORDS.intersection(arguments) else 1
         print(error.message, file=sys.stderr)
-        sys.stdout.write(USAGE[name])
+        sys.stdout.write(usage(name))
         sys.stdout.flush()
         return _fail(error.message)
     return said(lambda: int(load(_RUN[name])(Line(values, line.texts, environment))))
