@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from plait.cli.main import main
-from plait.testing.drive import DOCUMENT, FOLDER, SHORTCUT, Drive, Fault, Served, serve_drive
+from plait.testing.drive import Served, serve_drive
+from plait.testing.drive_account import DOCUMENT, FOLDER, SHORTCUT, Drive, Fault
 
 MASKS = (
     (re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d "), ""),

@@ -12,7 +12,8 @@ from plait.stores.proxies import Proxies, parse_proxy
 from plait.stores.rclone_config import parse_configuration
 from plait.stores.registry import Opening
 from plait.testing.conformance import StoreConformance
-from plait.testing.drive import Drive, serve_drive
+from plait.testing.drive import serve_drive
+from plait.testing.drive_account import Drive
 from plait.testing.mirrors import NoRemotes
 
 if TYPE_CHECKING:
