@@ -106,7 +106,8 @@ def test_content_that_stops_coming_does_not_hold_the_exit(
     seaweedfs.request("PUT", f"{bucket}/tree/large", b"2" * 20_000_000)
     plant(tmp_path / "local", {"large": File(b"1" * 1000), "extra": File(b"extra", EPOCH)})
     before = harvest(tmp_path / "local")
-    way = Stalling(seaweedfs.url, 5_000_000)
+    # Less than the smallest part: of a part that came whole, a partial file would stay for the next run to go on with.
+    way = Stalling(seaweedfs.url, 3_000_000)
     environment = S3Endpoint(way.url, seaweedfs.access_key, seaweedfs.secret_key).environment()
     flags = [f"--multi-thread-streams={streams}", "--multi-thread-cutoff=1M"]
     try:
