@@ -18,7 +18,11 @@ from plait.testing import servers
 
 # A failed assertion of a shipped suite shows its values, as those of the tests do.
 pytest.register_assert_rewrite(
-    "plait.testing.conformance", "plait.testing.conformance_optional", "plait.testing.store_tools"
+    "plait.testing.conformance",
+    "plait.testing.conformance_optional",
+    "plait.testing.conformance_reading",
+    "plait.testing.conformance_writing",
+    "plait.testing.store_tools",
 )
 
 RCLONE_VERSION = "rclone v1.75.2"
