@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from plait.stores.local.parts import PART_SIZE
 from plait.testing.mirrors import EPOCH, File, harvest, plant
 from plait.testing.servers import S3Endpoint
 
@@ -103,7 +104,7 @@ def test_a_server_that_says_nothing_does_not_hold_the_exit(
 def test_content_that_stops_coming_does_not_hold_the_exit(
     streams: int, seaweedfs: S3Endpoint, bucket: str, tmp_path: Path
 ) -> None:
-    seaweedfs.request("PUT", f"{bucket}/tree/large", b"2" * 20_000_000)
+    seaweedfs.request("PUT", f"{bucket}/tree/large", b"2" * (2 * PART_SIZE))
     plant(tmp_path / "local", {"large": File(b"1" * 1000), "extra": File(b"extra", EPOCH)})
     before = harvest(tmp_path / "local")
     # Less than the smallest part: of a part that came whole, a partial file would stay for the next run to go on with.
