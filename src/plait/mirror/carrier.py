@@ -1,7 +1,7 @@
 """The mirror's carrier: executes actions through the two stores.
 
-What an outcome says of itself is in rclone's words. Whatever goes wrong with one action is the outcome of that action;
-only a cancellation and errors that end the whole run are raised.
+Whatever goes wrong with one action is the outcome of that action; only a cancellation and errors that end the whole
+run are raised.
 """
 
 from __future__ import annotations
@@ -14,25 +14,36 @@ import msgspec
 from plait.engine.events import Carried, Level, Message
 from plait.engine.transfer import Carriage, Manner
 from plait.mirror.alternatives import copy_from
+from plait.mirror.deletions import delete_from, discard
+from plait.mirror.directories import make_directory, remove_empty, touch_directory
 from plait.mirror.lookups import with_time
+from plait.mirror.outcomes import (
+    COPIED_NEW,
+    KEPT,
+    MOVED,
+    RESPELLED,
+    SET_TIME,
+    WENT_ON,
+    copied,
+    failed,
+    renamed,
+)
 from plait.mirror.renaming import rename, respell
 from plait.model.actions import Action, Created, Creations, Outcome, Status, Verb
 from plait.model.errors import (
     AlreadyExistsError,
     CancelledError,
     NotSupportedError,
-    ObjectNotFoundError,
     PlaitError,
     PreconditionError,
 )
 from plait.model.items import Item
 from plait.model.values.sizes import show_size_unit
-from plait.stores.abilities import Directories, Duplicates, Renames, SetsAttributes
+from plait.stores.abilities import Renames, SetsAttributes
 from plait.stores.base import Outgoing
 from plait.stores.content import check_expected
 from plait.stores.copies import Copies, CopyRequest, MovesBatches
 from plait.stores.local.options import LINK_SUFFIX
-from plait.stores.wrappers.base import offered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,26 +56,6 @@ if TYPE_CHECKING:
     from plait.mirror.metadata import MetadataRules
     from plait.stores.base import Store
     from plait.stores.copies import CopyResult
-
-COPIED_NEW = "Copied (new)"
-COPIED_OVER = "Copied (replaced existing)"
-COPIED_THERE = "Copied (server-side copy)"
-COPIED_IN_PARTS_NEW = "Multi-thread Copied (new)"
-COPIED_IN_PARTS_OVER = "Multi-thread Copied (replaced existing)"
-SET_TIME = "Updated modification time in destination"
-SET_DIRECTORY_TIME = "Set directory modification time"
-SET_DIRECTORY_METADATA = "Updated directory metadata"
-DELETED = "Deleted"
-MOVED = "Moved (server-side)"
-KEPT = "Moved into backup dir"
-WENT_ON = "Went on with an interrupted transfer"
-MADE_DIRECTORY = "Made directory"
-MADE_WITHOUT_TIME = "Making directory"
-REMOVED_DIRECTORY = "Removing directory"
-
-RESPELLED = "Fixed case by renaming to:"
-
-NOTHING_IN_IT = "nothing was carried into it"
 
 
 class CarrierSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +97,6 @@ class MirrorCarrier:
         self._transfer = transfer
         self._source: Store = transfer.source
         self._destination: Store = transfer.destination
-        self._attributes = transfer.destination if isinstance(transfer.destination, SetsAttributes) else None
         self._settings = settings
         self._keeper = keeper
         self._emit = emit
@@ -121,10 +111,12 @@ class MirrorCarrier:
             Verb.TOUCH: self._each(self._touch),
             Verb.RENAME: self._rename_files,
             Verb.RESPELL: self._each(self._respell),
-            Verb.MAKE_DIRECTORY: self._each(self._make_directory),
-            Verb.REMOVE_DIRECTORY: self._each(self._remove_directory),
-            Verb.REMOVE_SOURCE_DIRECTORY: self._each(self._remove_source_directory),
-            Verb.TOUCH_DIRECTORY: self._each(self._touch_directory),
+            Verb.MAKE_DIRECTORY: self._each(lambda action: make_directory(self._destination, action)),
+            Verb.REMOVE_DIRECTORY: self._each(lambda action: remove_empty(self._destination, action)),
+            Verb.REMOVE_SOURCE_DIRECTORY: self._each(lambda action: remove_empty(self._source, action)),
+            Verb.TOUCH_DIRECTORY: self._each(
+                lambda action: touch_directory(self._destination, action, settings.metadata)
+            ),
         }
 
     @property
@@ -174,7 +166,7 @@ class MirrorCarrier:
                 try:
                     yield execute(action)
                 except PlaitError as error:
-                    yield _failed(action, error)
+                    yield failed(action, error)
 
         return run
 
@@ -187,7 +179,7 @@ class MirrorCarrier:
             return
         by_key = {action.key: action for action in actions}
         requests = [
-            CopyRequest(_source(action), action.key, None if action.destination is None else action.destination.stat)
+            CopyRequest(action.taken(), action.key, None if action.destination is None else action.destination.stat)
             for action in actions
         ]
         results = self._transfer.carry_batch(
@@ -198,7 +190,7 @@ class MirrorCarrier:
             try:
                 yield self._outcome_of_result(action, result)
             except PlaitError as error:
-                yield _failed(action, error)
+                yield failed(action, error)
 
     def _outcome_of_result(self, action: Action, result: CopyResult) -> Outcome:
         if isinstance(result.error, AlreadyExistsError):
@@ -206,7 +198,7 @@ class MirrorCarrier:
         if result.error is not None:
             raise result.error
         manner = Manner.MOVE if result.moved else Manner.COPY
-        return self._arrived(action, _copied(action, Carriage(result.stat, manner, _source(action).size or 0)))
+        return self._arrived(action, copied(action, Carriage(result.stat, manner, action.taken().size or 0)))
 
     def _carry_file(self, action: Action) -> Outcome:
         old = action.destination
@@ -215,17 +207,17 @@ class MirrorCarrier:
                 carriage = self._copied_there(action) or self._carry_to(action, action.key)
             except AlreadyExistsError as error:
                 return self._carry_over_hidden(action, error)
-            return self._arrived(action, _copied(action, carriage))
+            return self._arrived(action, copied(action, carriage))
         # A link is made in one step, and could not be renamed out of a name that says it is none.
         if self._keeper.renames and isinstance(self._destination, Renames) and not action.key.endswith(LINK_SUFFIX):
-            if self._transfer.moves and _on_one_file_system(_source(action), old):
+            if self._transfer.moves and _on_one_file_system(action.taken(), old):
                 return self._arrived(action, self._keep_and_move(action, old, self._keeper))
             return self._arrived(action, self._exchange(action, old, self._keeper, self._destination))
         gone = self._keeper.renames
         kept = self._keep(self._keeper, old)
         new = msgspec.structs.replace(action, destination=None) if gone else action
         carriage = self._copied_there(action) or self._carry_to(new, action.key)
-        return self._arrived(action, msgspec.structs.replace(_copied(action, carriage, new=gone or None), kept=kept))
+        return self._arrived(action, msgspec.structs.replace(copied(action, carriage, new=gone or None), kept=kept))
 
     def _carry_over_hidden(self, action: Action, error: AlreadyExistsError) -> Outcome:
         """Carries a new file to where one is found: the filters hid it, or (an error) it has come since the listing."""
@@ -235,7 +227,7 @@ class MirrorCarrier:
         seen = msgspec.structs.replace(action, destination=found)
         if self._settings.unchecked and self._keeper is not None:
             return msgspec.structs.replace(self._carry_file(seen), action=action)
-        return self._arrived(action, _copied(action, self._carry_to(seen, action.key)))
+        return self._arrived(action, copied(action, self._carry_to(seen, action.key)))
 
     def _exchange(self, action: Action, old: Item, keeper: Keeper, store: Renames) -> Outcome:
         """Carries beside; only when the new file is there is the old one taken away, and the new one put in its place.
@@ -243,33 +235,33 @@ class MirrorCarrier:
         Killed in between, the old file is where it is kept, and the new one is carried again.
         """
         aside = _aside(action.key, self._settings.partial_suffix)
-        _remove(self._destination, aside)
+        discard(self._destination, aside)
         carriage = self._carry_to(action, aside)
         try:
             kept = self._keep(keeper, old)
             store.rename(aside, action.key, replace=True, durable=self._settings.durable)
         except PlaitError:
-            _remove(self._destination, aside)
+            discard(self._destination, aside)
             raise
         # A file that took the place of another is no new one, but its predecessor is.
-        return msgspec.structs.replace(_copied(action, carriage, new=True), kept=kept)
+        return msgspec.structs.replace(copied(action, carriage, new=True), kept=kept)
 
     def _keep_and_move(self, action: Action, old: Item, keeper: Keeper) -> Outcome:
         """Takes the old file away, then moves the new one to its place.
 
         The source never has a name that is not its own or its final one, so that it cannot be taken for a left-over.
         """
-        item = _source(action)
+        item = action.taken()
         check_expected(item.stat, self._source.stat(item.key), item.key)
         kept = self._keep(keeper, old)
         try:
             carriage = self._carry_to(msgspec.structs.replace(action, destination=None), action.key)
         except PlaitError as error:
-            return _failed(action, error, Outcome(action, Status.FAILED, kept=kept))
-        return msgspec.structs.replace(_copied(action, carriage, new=True), kept=kept)
+            return failed(action, error, Outcome(action, Status.FAILED, kept=kept))
+        return msgspec.structs.replace(copied(action, carriage, new=True), kept=kept)
 
     def _carry_to(self, action: Action, key: str) -> Carriage:
-        item = _source(action)
+        item = action.taken()
         how = self._how
         belongings = None if self._settings.metadata is None else self._settings.metadata.belongings(item)
         if belongings is not None:
@@ -290,7 +282,7 @@ class MirrorCarrier:
         """What the destination has copied from another tree of its own; None where no such tree has the file."""
         if not self._settings.copied_from or not isinstance(self._destination, Copies):
             return None
-        item = _source(action)
+        item = action.taken()
         made = copy_from(self._settings.copied_from, self._destination, item, action.key, self._how)
         if made is None:
             return None
@@ -302,10 +294,10 @@ class MirrorCarrier:
         if self._settings.moves and not outcome.moved and outcome.status is Status.DONE:
             error = self._refusal(action)
             if error is not None:
-                return _failed(action, error, outcome)
-            for deleted in self._source.delete([_source(action).key]):
+                return failed(action, error, outcome)
+            for deleted in self._source.delete([action.taken().key]):
                 if deleted.error is not None:
-                    return _failed(action, deleted.error, outcome)
+                    return failed(action, deleted.error, outcome)
             return msgspec.structs.replace(outcome, source_deleted=True)
         return outcome
 
@@ -313,7 +305,7 @@ class MirrorCarrier:
         if not isinstance(self._destination, SetsAttributes):
             raise NotSupportedError("the destination cannot set modification times", key=action.key)
         try:
-            self._destination.set_attributes(action.key, modified=self._time_of(_source(action)))
+            self._destination.set_attributes(action.key, modified=self._time_of(action.taken()))
         except NotSupportedError:
             # A link that leads out of the destination: a file takes its place, and what it leads to stays as it is.
             return self._carry_file(action)
@@ -330,7 +322,7 @@ class MirrorCarrier:
                 if result is None or result.error is not None:
                     left.append(action)
                 else:
-                    yield _renamed(action, moved=True)
+                    yield renamed(action, moved=True)
         yield from self._each(self._rename)(left, cancelled)
 
     def _rename(self, action: Action) -> Outcome:
@@ -346,7 +338,7 @@ class MirrorCarrier:
             self._emit(Message(Level.DEBUG, f'Failed to rename to "{old.key}": {error.message}', action.key))
             new = msgspec.structs.replace(action, verb=Verb.CREATE, destination=None)
             return msgspec.structs.replace(self._carry_file(new), action=new)
-        return _renamed(action, moved=moved)
+        return renamed(action, moved=moved)
 
     def _respell(self, action: Action) -> Outcome:
         if action.destination is None:
@@ -361,30 +353,19 @@ class MirrorCarrier:
     def _delete(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
         if self._keeper is not None:
             return self._each(self._keep_and_delete)(actions, cancelled)
-        return self._delete_from(self._destination, actions)
+        return delete_from(self._destination, actions)
 
     def _delete_source(self, actions: Sequence[Action], cancelled: Callable[[], bool]) -> Iterator[Outcome]:
         _check(cancelled)
         refusals = [(action, self._refusal(action)) for action in actions]
-        yield from self._delete_from(self._source, [action for action, error in refusals if error is None])
+        yield from delete_from(self._source, [action for action, error in refusals if error is None])
         for action, error in refusals:
             if error is not None:
-                yield _failed(action, error)
+                yield failed(action, error)
 
     def _refusal(self, action: Action) -> PlaitError | None:
         """Why nothing more is to be deleted at the source."""
         return None if self._settings.limits is None else self._settings.limits.delete(action)
-
-    @staticmethod
-    def _delete_from(store: Store, actions: Sequence[Action]) -> Iterator[Outcome]:
-        several = offered(store, Duplicates)
-        if several is not None:
-            yield from _delete_identified(several, actions)
-            return
-        by_key = {action.key: action for action in actions}
-        for deleted in store.delete(list(by_key)):
-            action = by_key[deleted.key]
-            yield Outcome(action, Status.DONE, DELETED) if deleted.error is None else _failed(action, deleted.error)
 
     def _keep_and_delete(self, action: Action) -> Outcome:
         if self._keeper is None or action.destination is None:
@@ -404,120 +385,15 @@ class MirrorCarrier:
             self._emit(Message(Level.INFO, told, item.key))
         return kept
 
-    # Directories
-
-    def _make_directory(self, action: Action) -> Outcome:
-        if isinstance(self._destination, Directories):
-            self._destination.make_directory(action.key)
-        timed = self._destination.features.directory_times
-        return Outcome(action, Status.DONE, MADE_DIRECTORY if timed else MADE_WITHOUT_TIME)
-
-    def _remove_directory(self, action: Action) -> Outcome:
-        return _remove_empty(self._destination, action)
-
-    def _remove_source_directory(self, action: Action) -> Outcome:
-        return _remove_empty(self._source, action)
-
-    def _touch_directory(self, action: Action) -> Outcome:
-        if self._attributes is None:
-            raise NotSupportedError("the destination cannot set modification times", key=action.key)
-        source = _source(action)
-        found = None if self._settings.metadata is None else self._settings.metadata.belongings(source)
-        metadata = None if found is None else found.metadata
-        modified = source.modified if found is None or found.modified is None else found.modified
-        try:
-            self._attributes.set_attributes(action.key, modified=modified, metadata=metadata)
-        except ObjectNotFoundError:
-            if action.destination is not None:
-                raise
-            return Outcome(action, Status.SKIPPED, NOTHING_IN_IT)
-        return Outcome(action, Status.DONE, SET_DIRECTORY_METADATA if metadata else SET_DIRECTORY_TIME)
-
-
-def _delete_identified(store: Duplicates, actions: Sequence[Action]) -> Iterator[Outcome]:
-    """Deletes the very items that were listed: another one can have the name of one."""
-    for action in actions:
-        item = action.destination or action.source
-        if item is None or not item.stat.identifier:
-            raise AssertionError("only what is there is deleted")
-        try:
-            store.delete_identified(item.stat.identifier)
-        except PlaitError as error:
-            if error.fatal or isinstance(error, CancelledError):
-                raise
-            yield _failed(action, error)
-        else:
-            yield Outcome(action, Status.DONE, DELETED)
-
-
-def renamed_from(origin: str) -> str:
-    """What is said of a file that was renamed at the destination."""
-    return f'Renamed from "{origin}"'
-
-
-def _renamed(action: Action, *, moved: bool) -> Outcome:
-    detail = renamed_from(action.origin or "")
-    return Outcome(action, Status.DONE, detail, moved=moved, server_side=not moved)
-
-
-def _remove_empty(store: Store, action: Action) -> Outcome:
-    """Removes a directory; one that still holds something (excluded files) stays, which is no error."""
-    if not isinstance(store, Directories):
-        return Outcome(action, Status.SKIPPED)
-    try:
-        store.remove_directory(action.key)
-    except PlaitError as error:
-        if error.fatal:
-            raise
-        return Outcome(action, Status.SKIPPED, error.message)
-    return Outcome(action, Status.DONE, REMOVED_DIRECTORY)
-
-
-def _remove(store: Store, key: str) -> None:
-    """Removes what may be left of an earlier run; what cannot be removed shows when it is written over."""
-    for _ in store.delete([key]):
-        pass
-
-
-def _copied(action: Action, carriage: Carriage, *, new: bool | None = None) -> Outcome:
-    if new is None:
-        new = action.verb is Verb.CREATE
-    match carriage.manner:
-        case Manner.SERVER_SIDE:
-            detail = COPIED_THERE
-        case Manner.MOVE:
-            detail = MOVED
-        case Manner.PARTS:
-            detail = COPIED_IN_PARTS_NEW if new else COPIED_IN_PARTS_OVER
-        case _:
-            detail = COPIED_NEW if new else COPIED_OVER
-    there, moved = carriage.manner is Manner.SERVER_SIDE, carriage.manner is Manner.MOVE
-    return Outcome(action, Status.DONE, detail, carried=carriage.size - carriage.kept, server_side=there, moved=moved)
-
 
 def _on_one_file_system(source: Item, destination: Item) -> bool:
     ours, theirs = source.stat.posix, destination.stat.posix
     return ours is not None and theirs is not None and ours.device == theirs.device
 
 
-def _failed(action: Action, error: PlaitError, arrived: Outcome | None = None) -> Outcome:
-    """A failed outcome; raises instead where the run is to end. `arrived` is what was done all the same."""
-    if error.fatal:
-        raise error
-    if arrived is None:
-        return Outcome(action, Status.FAILED, error=error)
-    return msgspec.structs.replace(arrived, status=Status.FAILED, error=error)
-
-
 def _check(cancelled: Callable[[], bool]) -> None:
     if cancelled():
         raise CancelledError("interrupted")
-
-
-def _source(action: Action) -> Item:
-    if action.source is None:
-        raise AssertionError(f"{action.verb} {action.key} has no source")
-    return action.source
 
 
 def _aside(key: str, suffix: str) -> str:

@@ -119,7 +119,7 @@ class RenameTracker:
             self._wait()
             self._emit(Message(Level.INFO, MADE_MAP, self._subject))
             for actions in _chunks(self._new):
-                yield self._question(Pair(_new(actions[0]), None), partial(self._match, actions))
+                yield self._question(Pair(actions[0].taken(), None), partial(self._match, actions))
             self._wait()
             for items in self._candidates.values():
                 for item in items:
@@ -163,7 +163,7 @@ class RenameTracker:
 
     def _match(self, actions: Sequence[Action]) -> Sequence[Action]:
         """A rename for each file that is there already, else the action itself."""
-        items = [_new(action) for action in actions]
+        items = [action.taken() for action in actions]
         found = self._identified(items, self._identities.source_hashes)
         matched: list[Action] = []
         for action, item, identity in zip(actions, items, found, strict=True):
@@ -211,12 +211,6 @@ def _chunks(actions: Iterable[Action]) -> Iterator[list[Action]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-def _new(action: Action) -> Item:
-    if action.source is None:
-        raise AssertionError("a new file is the source's")
-    return action.source
 
 
 def _extra(action: Action) -> Item:

@@ -64,6 +64,12 @@ class Action(msgspec.Struct, frozen=True):
             return 0
         return side.size or 0
 
+    def taken(self) -> Item:
+        """The source of an action that cannot be without one; raises AssertionError where it is."""
+        if self.source is None:
+            raise AssertionError(f"{self.verb} {self.key} has no source")
+        return self.source
+
 
 _WITHOUT_BYTES = frozenset(
     {

@@ -16,8 +16,8 @@ from plait.engine.executor import (
     NOT_WANTED,
     REFUSED,
 )
-from plait.mirror.carrier import COPIED_THERE, DELETED, MOVED, REMOVED_DIRECTORY, renamed_from
 from plait.mirror.names import inside
+from plait.mirror.outcomes import COPIED_THERE, DELETED, MOVED, REMOVED_DIRECTORY, renamed_from
 from plait.mirror.questions import words
 from plait.model.actions import Status, Verb
 from plait.model.errors import DirectoryNotFoundError, Retry
