@@ -39,8 +39,9 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def repository(place: Path) -> Iterator[Repository]:
-    with Repository.create(LocalStore(place), b"secret") as repository:
+def repository(place: Path, request: pytest.FixtureRequest) -> Iterator[Repository]:
+    """Encrypted where a test gives a passphrase, which costs a second."""
+    with Repository.create(LocalStore(place), getattr(request, "param", None)) as repository:
         yield repository
 
 
@@ -72,6 +73,7 @@ def hold(
     return HeldLock(repository.writable_files, repository.codec, name, exclusive=exclusive, refresh=refresh)
 
 
+@pytest.mark.parametrize("repository", [None, b"secret"], indirect=True, ids=["plain", "encrypted"])
 def test_a_lock_is_the_originals(repository: Repository) -> None:
     with hold(repository) as lock:
         data = repository.files.read(repository.writable_files.key(Folder.LOCKS, lock.name))
@@ -169,7 +171,7 @@ def test_backups_leave_no_lock_behind(repository: Repository, source: Path) -> N
         repository.backup([source])
     assert held(repository) == {FOREIGN}
     # Readers never wait.
-    with Repository.open(LocalStore(repository.description), b"secret") as other:
+    with Repository.open(LocalStore(repository.description), None) as other:
         assert len(other.snapshots()) == 3
 
 
