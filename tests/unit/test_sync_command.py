@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,21 @@ def test_a_dry_run_says_how_much_the_peer_grows_and_changes_nothing(bench: Bench
     bench.run("at", "a", "sync", "to", "b")
     grown = sum(map(len, bench.files("b").values())) - sum(map(len, before.values()))
     assert abs(sum(planned.values()) - grown) < grown / 5
+
+
+@pytest.mark.parametrize("most", [False, True])
+def test_a_dry_run_foresees_a_small_snapshot_however_long_padding_is(
+    most: bool, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "randbelow", lambda limit: limit - 1 if most else 0)
+    bench.create("a")
+    bench.create("b")
+    bench.save("a", "one")
+    before = sum(map(len, bench.files("b").values()))
+    (line, _) = bench.run("at", "a", "sync", "--dry-run", "to", "b").splitlines()
+    bench.run("at", "a", "sync", "to", "b")
+    grown = sum(map(len, bench.files("b").values())) - before
+    assert abs(int(line.split()[1]) - grown) < grown / 5
 
 
 def test_a_dry_run_of_what_is_brought_back_says_that_next_to_nothing_moves(bench: Bench) -> None:

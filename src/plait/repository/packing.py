@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from contextlib import suppress
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import TemporaryError
@@ -14,6 +15,7 @@ from plait.repository.format import frames
 from plait.repository.format.packfiles import LEAST_PADDING, RECORD, seal
 from plait.repository.format.resources import MAC_SIZE, VERSION_1_0_0, Resource
 from plait.repository.layout import Folder
+from plait.repository.segments import KEY
 from plait.stores.wrappers.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ LARGEST: Final = 24 << 20
 _ATTEMPTS: Final = 4
 _CAPACITY: Final = LARGEST + (4 << 20)
 _FIRST_PADDING: Final = 4 << 10
+_MORE_PADDING: Final = 16 << 10
+"""What comes to the least by chance: little, so that a dry run foresees the size of a small snapshot, too."""
 _HUGE_PAGES: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)
 """Where the system has them."""
 
@@ -41,6 +45,22 @@ class Packed(NamedTuple):
     timestamp: int
     records: bytes
     size: int
+
+
+class Encoded(NamedTuple):
+    """Blobs that are encoded, as columns: keys (`segments.key_of`), bytes of each, and all bytes; none without."""
+
+    keys: bytes
+    sizes: Sequence[int]
+    data: bytes
+
+    def only(self, numbers: Sequence[int]) -> Encoded:
+        """Some of them, by their places in order."""
+        ends = list(accumulate(self.sizes))
+        keys = b"".join(self.keys[number * KEY : (number + 1) * KEY] for number in numbers)
+        sizes = [self.sizes[number] for number in numbers]
+        data = b"".join(self.data[ends[number] - self.sizes[number] : ends[number]] for number in numbers)
+        return Encoded(keys, sizes, data)
 
 
 class Packing:
@@ -70,6 +90,16 @@ class Packing:
         self._records += RECORD.pack(resource, VERSION_1_0_0, mac, self.size, len(encoded), 0)
         self._append(encoded)
 
+    def add_all(self, blobs: Encoded) -> None:
+        """As `add`, of many."""
+        keys, at = blobs.keys, self.size
+        starts = accumulate(blobs.sizes, initial=at)
+        self._records += b"".join(
+            RECORD.pack(keys[key + MAC_SIZE], VERSION_1_0_0, keys[key : key + MAC_SIZE], start, size, 0)
+            for key, start, size in zip(range(0, len(keys), KEY), starts, blobs.sizes, strict=False)
+        )
+        self._append(blobs.data)
+
     def _append(self, data: bytes) -> None:
         end = self.size + len(data)
         if end > len(self._body):
@@ -83,7 +113,7 @@ class Packing:
     def store(self, codec: Codec, files: StoredFiles) -> Packed:
         """Stores the packfile, durably. Raises the store's errors."""
         # Readers may reach beyond the end of a blob, and fail where the file ends.
-        self._pad(LEAST_PADDING + secrets.randbelow(LEAST_PADDING))
+        self._pad(LEAST_PADDING + secrets.randbelow(_MORE_PADDING))
         records = bytes(self._records)
         self._append(seal(codec, self.timestamp, records, self.size))
         with memoryview(self._body) as whole, whole[: self.size] as body:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from plait.repository.blobs import BlobIndex
     from plait.repository.format.codec import Codec
 
-_PADDING: Final = 98 << 10
+_PADDING: Final = 74 << 10
 """Bytes of padding and checksums of a packfile, on average."""
 _BOOKKEEPING: Final = 120
 """Bytes that say of a blob where it is, in its packfile and in a state."""
