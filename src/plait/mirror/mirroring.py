@@ -27,6 +27,7 @@ from plait.engine.transfer import Transfer
 from plait.engine.workers import Cancellation
 from plait.mirror import settings
 from plait.mirror.carrier import MirrorCarrier
+from plait.mirror.hashing import hashes_ahead
 from plait.mirror.lookups import StoreLookups
 from plait.mirror.metadata import Sides, metadata_rules
 from plait.mirror.names import inside
@@ -230,6 +231,9 @@ class Mirror(Closing):
         lookups = StoreLookups(source, destination, common_hash, emit, server=server)
         planner = MirrorPlanner(planner_settings, lookups, emit)
         steps = self._steps(runs=planner_settings.comparison.trusts_equal_columns, new_runs=new_runs)
+        ahead = hashes_ahead(planner_settings.comparison, source, destination, emit, self.around.cancellation.cancelled)
+        if ahead is not None and self.source.file is None:
+            steps = ahead.steps(steps)
         return decide(
             steps,
             self._refined.planner(planner, emit, self.around.cancellation.cancelled),
@@ -249,7 +253,8 @@ class Mirror(Closing):
             cancelled=self.around.cancellation.cancelled,
         )
         emit = self.around.events.emit
-        hidden = self.selection.active or self._refined.looks_away
+        # A marker of --exclude-if-present at the destination alone hides what the source has there, too.
+        hidden = self.selection.active or bool(self.selection.exclude_if_present) or self._refined.looks_away
         carrying = settings.carrier_settings(self.mode, self.values, hidden=hidden)
         sides = Sides(self.source.store, self._typed[0], self.destination.store, self._typed[1])
         rules = metadata_rules(self.values, sides, lambda text: emit(Message(Level.DEBUG, text)))
