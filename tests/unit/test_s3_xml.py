@@ -105,3 +105,19 @@ def test_entities_are_refused() -> None:
 )
 def test_what_is_odd_about_a_key(key: str, expected: list[Oddity]) -> None:
     assert oddities(key) == expected
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"<ListBucketResult>",
+        b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
+        b"<?xml version='1.0'?>\n<ListBucketResult  xmlns='urn:x'>",
+        b'<ListBucketResult a="b" xmlns="urn:x">',
+        b'<ListBucketResult xmlns="urn:x" xmlns:y="urn:y">',
+    ],
+)
+def test_a_listing_is_read_whatever_its_namespace(start: bytes) -> None:
+    entry = b"<Contents><Key>xmlns</Key><Size>3</Size></Contents>"
+    page = parse_listing(start + entry + b"</ListBucketResult>", version=2)
+    assert (page.keys, page.sizes, page.etags, page.stored) == (["xmlns"], [3], [""], [""])

@@ -19,6 +19,7 @@ from plait.mirror.comparison import (
     TIMESTAMP_MISMATCH,
     ComparisonSettings,
     Decision,
+    HashAnswer,
     Need,
     Verdict,
     compare,
@@ -170,9 +171,23 @@ class MirrorPlanner:
     def _plan_matched(self, directory: _Directory, source: Item, destination: Item) -> Iterable[Action | Question]:
         known = self.settings.times_in_listing
         decision = compare(self.settings.comparison, source.stat, destination.stat, times_known=known)
+        if decision is Need.HASHES:
+            listed = self._listed_hashes(source, destination)
+            if listed is not None:
+                decision = compare(
+                    self.settings.comparison, source.stat, destination.stat, times_known=known, hashes=listed
+                )
         if isinstance(decision, Decision) and decision.verdict is not Verdict.IMMUTABLE:
             return self._act(directory, source, destination, decision)
         return (self._ask(directory, Pair(source, destination), decision),)
+
+    def _listed_hashes(self, source: Item, destination: Item) -> HashAnswer | None:
+        """What the hashes in the listings say; None where one of them is not there."""
+        name = self.settings.comparison.common_hash or ""
+        ours, theirs = source.stat.hashes.get(name), destination.stat.hashes.get(name)
+        if ours is None or theirs is None:
+            return None
+        return HashAnswer.EQUAL if ours == theirs else HashAnswer.DIFFERENT
 
     def _act(self, directory: _Directory, source: Item, destination: Item, decision: Decision) -> Sequence[Action]:
         verdict, reason = decision.verdict, decision.reason

@@ -9,6 +9,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from calendar import timegm
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -29,6 +30,7 @@ _OWN: Final = frozenset({MTIME, MD5})
 _NOT_SET: Final = frozenset({*_OWN, "tier"})
 """Names that rclone shows among the metadata and that are set in another way."""
 _SECOND: Final = 10**9
+_MD5_DIGITS: Final = 32
 _HEX_MD5 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
@@ -70,8 +72,12 @@ def parse_http_date(value: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def parse_stamp(value: str) -> int | None:
-    """Nanoseconds since the epoch of a listing's time, `2024-01-02T03:04:05.678Z`."""
+    """Nanoseconds since the epoch of a listing's time, `2024-01-02T03:04:05.678Z`.
+
+    It is remembered: a listing has the same second many times over.
+    """
     from datetime import datetime
 
     try:
@@ -95,7 +101,10 @@ def quoted_etag(etag: str) -> str:
 
 def md5_of_etag(etag: str | None) -> str | None:
     """The MD5 that an etag is, where it looks like one: objects in several parts have another form."""
-    return etag.lower() if etag is not None and _HEX_MD5.fullmatch(etag.lower()) else None
+    if etag is None or len(etag) != _MD5_DIGITS:
+        return None
+    value = etag.lower()
+    return value if _HEX_MD5.fullmatch(value) else None
 
 
 def md5_to_base64(value: str) -> str:
