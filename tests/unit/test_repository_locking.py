@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,7 @@ from plait.repository.format.locks import Lock
 from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock, LockLostError
 from plait.repository.repository import Repository
+from plait.repository.upkeep.leftovers import seen_locks
 from plait.stores.base import PLAIN, Outgoing
 from plait.stores.local.store import LocalStore
 from plait.stores.memory import MemoryStore
@@ -232,3 +236,74 @@ def test_without_locks_nothing_is_locked_and_nobody_waited_for(repository: Repos
     assert [snapshot.header.identifier for snapshot in repository.snapshots()] == [result.snapshot]
     assert names
     assert all(found == {FOREIGN} for found in names)
+
+
+_HOLDER = """
+import os, sys
+from pathlib import Path
+from plait.repository.locking import HeldLock
+from plait.repository.repository import Repository
+from plait.stores.local.store import LocalStore
+place, cache, name = sys.argv[1:]
+with Repository.open(LocalStore(place), cache=Path(cache)) as repository:
+    lock = HeldLock(repository.writable_files, repository.codec, bytes.fromhex(name), exclusive=True)
+    print("held", flush=True)
+    sys.stdin.read()
+    lock.release()
+"""
+
+
+@pytest.fixture
+def holder(repository: Repository, place: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the exclusive lock."""
+    words = [sys.executable, "-c", _HOLDER, str(place), str(tmp_path / "cache"), FOREIGN.hex()]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert held(repository) == {FOREIGN}
+        yield process
+        process.kill()
+
+
+def test_the_lock_of_a_run_that_was_killed_on_this_machine_is_nobodys(
+    place: Path, tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    with Repository.open(LocalStore(place), cache=tmp_path / "cache") as repository:
+        with pytest.raises(BusyError, match="locked for maintenance"):
+            hold(repository, exclusive=True)
+        [seen] = seen_locks(repository.writable_files, repository.codec)
+        assert not seen.is_stale
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(60)
+        [seen] = seen_locks(repository.writable_files, repository.codec)
+        assert seen.is_stale
+        with hold(repository, exclusive=True) as lock:
+            assert held(repository) == {lock.name}
+        assert held(repository) == set()
+    assert list((tmp_path / "cache" / "signs").iterdir()) == []
+
+
+def test_nothing_is_known_of_a_killed_run_from_another_cache_or_another_start_of_the_machine(
+    repository: Repository, place: Path, tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    holder.send_signal(signal.SIGKILL)
+    holder.wait(60)
+    with pytest.raises(BusyError):
+        hold(repository, exclusive=True)
+    with Repository.open(LocalStore(place), cache=tmp_path / "other") as elsewhere, pytest.raises(BusyError):
+        hold(elsewhere, exclusive=True)
+    (tmp_path / "cache" / "signs" / FOREIGN.hex()).write_bytes(b"another start")
+    with Repository.open(LocalStore(place), cache=tmp_path / "cache") as later, pytest.raises(BusyError):
+        hold(later, exclusive=True)
+
+
+def test_a_lock_that_cannot_be_removed_is_known_to_have_no_holder(tmp_path: Path) -> None:
+    refused: PlaitError = PermissionDeniedError("not allowed to delete")
+    store = MemoryStore()
+    Repository.create(store, None).close()
+    script = Script([Fault(Misdeed.FAIL, "delete", times=99, error=refused)])
+    with Repository.open(faulty(store, script), cache=tmp_path / "cache") as peer:
+        hold(peer, exclusive=True).release()
+        assert len(held(peer)) == 1
+        hold(peer, exclusive=True, name=FOREIGN).release()
+        assert len(held(peer)) == 2

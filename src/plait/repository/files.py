@@ -21,6 +21,7 @@ from plait.stores.content import BytesReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from plait.stores.base import Source, Store
     from plait.stores.local.store import LocalStore
@@ -77,6 +78,8 @@ class StoredFiles:
         self._layout = layout_of(store.features.scheme)
         self.lockless = False
         """Locks are neither written nor looked at: somebody else sees to it that nothing in work is removed."""
+        self.signs: Path | None = None
+        """Where this machine's programs tell that they live while they hold a lock (`signs`)."""
 
     @property
     def store(self) -> Store:

@@ -16,6 +16,7 @@ from plait.model.errors import BusyError, IntegrityError, NotSupportedError, Obj
 from plait.repository.format import locks
 from plait.repository.format.locks import REFRESH_SECONDS, STALE_SECONDS, Lock
 from plait.repository.layout import Folder
+from plait.repository.signs import Sign, forget, is_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,8 @@ class HeldLock:
         if files.lockless:
             files.refuse_replaced()
             return
+        # Before the lock, so that nobody sees the one without the other.
+        self._sign = Sign(files.signs, name)
         try:
             self._put()
             self._look_round()
@@ -99,8 +102,8 @@ class HeldLock:
                 return
             self._released = True
             self._changed.notify_all()
-            if not self._lost:
-                self._remove(self.name, "the lock of this run")
+            gone = self._lost or self._remove(self.name, "the lock of this run")
+            self._sign.take_down(over=not gone)
 
     def _put(self) -> None:
         lock = Lock(timestamp=time.time_ns(), host=socket.gethostname(), exclusive=self._exclusive)
@@ -125,6 +128,10 @@ class HeldLock:
         if self._is_stale(stored):
             self._remove(name, "a stale lock")
             return
+        if is_over(self._files.signs, name):
+            if self._remove(name, "the lock of a run that was killed"):
+                forget(self._files.signs, name)
+            return
         try:
             lock = locks.read(data, self._codec)
         except (IntegrityError, NotSupportedError) as error:
@@ -146,12 +153,15 @@ class HeldLock:
         ours, theirs = _moment(self._stored), _moment(stored)
         return ours is not None and theirs is not None and ours - theirs >= STALE_SECONDS * _SECOND
 
-    def _remove(self, name: bytes, what: str) -> None:
+    def _remove(self, name: bytes, what: str) -> bool:
+        """Removes a lock; False where the store refuses, which is told."""
         try:
             self._files.remove(Folder.LOCKS, [name])
         except PlaitError as error:
             # A place where nothing may be deleted: the lock ages, and stands in nobody's way then.
             self._told(f"{what} could not be removed: {error}")
+            return False
+        return True
 
     def _verify(self) -> None:
         if not self._lost:

@@ -80,6 +80,8 @@ class Repository(Closing):
         self.codec: Codec = unlocked.codec
         self.cache = cache
         self._unlocked = unlocked
+        if isinstance(files, StoredFiles) and cache is not None:
+            files.signs = cache / "signs"
         if isinstance(files, ArchivedFiles):
             # Archives share the name of their only state, so that nothing could be known of them again.
             self.index = StoredIndex(files, self.codec, self.identifier + bytes(16), None)

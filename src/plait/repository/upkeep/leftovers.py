@@ -14,6 +14,7 @@ from plait.model.items import Kind
 from plait.repository.format import locks
 from plait.repository.format.locks import STALE_SECONDS
 from plait.repository.layout import CONFIGURATION, Folder, name_of
+from plait.repository.signs import is_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +37,18 @@ class LeftOver(msgspec.Struct, frozen=True):
 
 
 class SeenLock(msgspec.Struct, frozen=True):
-    """A lock that is there, whose, and how old it says it is in seconds."""
+    """A lock that is there, whose, how old it says it is in seconds, and whether its holder is known to have ended."""
 
     name: bytes
     host: str
     exclusive: bool
     age: int
+    is_over: bool = False
 
     @property
     def is_stale(self) -> bool:
         """Whether it counts no more."""
-        return self.age >= STALE_SECONDS
+        return self.is_over or self.age >= STALE_SECONDS
 
 
 def temporary_files(files: StoredFiles) -> list[LeftOver]:
@@ -68,7 +70,7 @@ def seen_locks(files: StoredFiles, codec: Codec) -> list[SeenLock]:
             seen.append(SeenLock(name, "", exclusive=False, age=0))
         else:
             age = (time.time_ns() - lock.timestamp) // _SECOND
-            seen.append(SeenLock(name, lock.host, lock.exclusive, max(0, age)))
+            seen.append(SeenLock(name, lock.host, lock.exclusive, max(0, age), is_over(files.signs, name)))
     return seen
 
 
