@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 import zipfile
 from decimal import Decimal
@@ -89,6 +90,41 @@ def test_zip(snapshot: SnapshotReader) -> None:
         for entry in snapshot.walk("/data/src"):
             if entry.has_content and entry.path not in failed:
                 assert packed.read(entry.path[1:]) == b"".join(snapshot.content(entry))
+
+
+def test_zip_tells_times_of_the_world_and_owners(snapshot: SnapshotReader) -> None:
+    """Zip's own times are local and even, so that another zone would unpack others."""
+    file = io.BytesIO()
+    archive(snapshot, "/data/src", ArchiveKind.ZIP, file)
+    with zipfile.ZipFile(file) as packed:
+        members = {member.filename.rstrip("/"): member for member in packed.infolist()}
+    seen = set()
+    for entry in snapshot.walk("/data/src"):
+        info = entry.file_info
+        if (member := members.get(entry.path[1:])) is None:
+            continue
+        fields, extra = {}, member.extra
+        while extra:
+            field, length = struct.unpack_from("<HH", extra)
+            fields[field], extra = extra[4 : 4 + length], extra[4 + length :]
+        assert struct.unpack("<BBIBI", fields[0x7875]) == (1, 4, info.uid, 4, info.gid)
+        seconds = info.mod_time // 10**9
+        if -(1 << 31) <= seconds < 1 << 31:
+            assert struct.unpack("<Bi", fields[0x5455]) == (1, seconds)
+            seen.add(seconds % 2)
+    assert seen == {0, 1}
+
+
+def test_zeros_of_a_large_file_are_archived(tmp_path: Path) -> None:
+    content = b"begin" + bytes(20 << 20) + b"middle" + bytes(20 << 20)
+    (tmp_path / "large").write_bytes(content)
+    with Repository.create(MemoryStore(), None) as repository:
+        repository.backup([tmp_path])
+        [saved] = repository.snapshots()
+        with tarfile.open(fileobj=archived(saved, str(tmp_path), ArchiveKind.TAR, rebase=True)) as tar:
+            found = tar.extractfile("large")
+            assert found is not None
+            assert found.read() == content
 
 
 def test_names_relative_to_the_path(snapshot: SnapshotReader) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -23,7 +25,7 @@ from plait.repository.restoring.settings import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plait.repository.format.entries import Entry
+    from plait.repository.format.entries import Entry, FileInfo
     from plait.repository.snapshots import SnapshotReader
 
 _IN_MEMORY: Final = 16 << 20
@@ -34,6 +36,9 @@ _LEVEL: Final = 6
 _FIRST_OF_ZIP: Final = 315_532_800
 _LAST_OF_ZIP: Final = 4_354_819_198
 """Seconds since the epoch: zip counts years from 1980 to 2107."""
+_EXTENDED_TIME: Final = 0x5455
+_OWNER: Final = 0x7875
+"""Info-ZIP's extra fields: the time by the clock of the world, which zip's own is not, and the owner by numbers."""
 
 
 class ArchiveKind(Enum):
@@ -140,9 +145,17 @@ def _add(snapshot: SnapshotReader, writer: _Writer, name: str, entry: Entry, res
             result.left_out.append(entry.path)
         return
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="plait-") as held:
+        is_large = entry.file_info.size > _IN_MEMORY
+        if is_large:
+            held.rollover()
         for chunk in snapshot.content(entry):
-            held.write(chunk)
+            if is_large and chunk.count(0) == len(chunk):
+                # A hole of the temporary file: of gigabytes of zeros nothing is written.
+                held.seek(len(chunk), os.SEEK_CUR)
+            else:
+                held.write(chunk)
         size = held.tell()
+        held.truncate()
         held.seek(0)
         writer.add(name, entry, attributes, held, size)
     result.files += 1
@@ -202,7 +215,7 @@ class _Tar:
 
 
 class _Zip:
-    """Zip with deflated contents, modes and symbolic links as Info-ZIP has them; no owners, no attributes."""
+    """Zip with deflated contents; modes, links, owners and times in seconds as Info-ZIP has them; no attributes."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
@@ -223,6 +236,7 @@ class _Zip:
         item.create_system = 3
         item.compress_type = zipfile.ZIP_STORED if info.is_directory else zipfile.ZIP_DEFLATED
         item.file_size = size
+        item.extra = _extra(info)
         source = content or io.BytesIO(b"" if info.is_directory else _bytes(entry.symlink_target))
         try:
             item.filename.encode()
@@ -234,6 +248,16 @@ class _Zip:
 
     def close(self) -> None:
         self._zip.close()
+
+
+def _extra(info: FileInfo) -> bytes:
+    """What an entry of a zip archive says beyond zip's own words (Info-ZIP's extrafld.txt)."""
+    seconds, fields = info.mod_time // _BILLION, b""
+    if -(1 << 31) <= seconds < 1 << 31:
+        fields += struct.pack("<HHBi", _EXTENDED_TIME, 5, 1, seconds)
+    if max(info.uid, info.gid) < 1 << 32:
+        fields += struct.pack("<HHBBIBI", _OWNER, 11, 1, 4, info.uid, 4, info.gid)
+    return fields
 
 
 def _text(value: bytes) -> str:
