@@ -153,6 +153,12 @@ PyObject *plait_open_blobs(PyObject *module, PyObject *arguments);
 /* read_file.c */
 PyObject *plait_read_file(PyObject *module, PyObject *arguments);
 
+/* records.c */
+PyObject *plait_locations(PyObject *module, PyObject *arguments);
+PyObject *plait_location_records(PyObject *module, PyObject *arguments);
+PyObject *plait_sort_records(PyObject *module, PyObject *arguments);
+PyObject *plait_count_prefixes(PyObject *module, PyObject *arguments);
+
 /* tree_shape.c */
 PyObject *plait_tree_shape(PyObject *module, PyObject *arguments);
 

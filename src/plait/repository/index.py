@@ -27,9 +27,11 @@ import blake3
 import msgspec
 
 from plait.model.errors import IntegrityError, StoreError, from_os_error
+from plait.native import location_records
+from plait.native.pure.records import DROPPED, SET_ASIDE
 from plait.repository.format import states
 from plait.repository.format.merging import Holdings, Lineage, Place, order
-from plait.repository.format.resources import STATE_VERSION, Resource
+from plait.repository.format.resources import MAC_SIZE, STATE_VERSION, Resource
 from plait.repository.format.states import Coloured, Delete, End, Location, Packfile
 from plait.repository.layout import Folder
 from plait.repository.parallel import in_parallel
@@ -55,6 +57,8 @@ _RANDOM: Final = int(Resource.RANDOM)
 _IN_SUMMARY: Final = frozenset({int(Resource.SNAPSHOT), int(Resource.SIGNATURE)})
 """Few, and all of them are wanted at once."""
 
+_WHERE: Final = bytes(DROPPED if kind == _RANDOM else SET_ASIDE if kind in _IN_SUMMARY else 0 for kind in range(256))
+"""What becomes of a location of each kind."""
 _IN_MEMORY: Final = ("/dev/shm",)  # noqa: S108  (a directory of its own is made in it)
 """Where the index is kept when no disk has room for it."""
 _READ_AT_ONCE: Final = 8
@@ -319,6 +323,22 @@ class StoredIndex:
         """Whether a blob can be read."""
         return bool(self.places(resource, mac))
 
+    def hold(self, keys: Iterable[bytes]) -> list[bool]:
+        """As `holds`, of many blobs by their keys (`segments.key_of`)."""
+        wanted = list(keys)
+        view = self._view
+        if view.gone:
+            return [self.holds(key[MAC_SIZE], key[:MAC_SIZE]) for key in wanted]
+        found = [False] * len(wanted)
+        for segment, usable in view.parts:
+            numbers = segment.find_all(b"".join(wanted))
+            for index, number in enumerate(numbers[::3]):
+                if number >= 0:
+                    found[index] = found[index] or usable[number]
+                elif number != MISSING and not found[index]:
+                    found[index] = self.holds(wanted[index][MAC_SIZE], wanted[index][:MAC_SIZE])
+        return found
+
     def blobs(self) -> Iterator[tuple[int, bytes]]:
         """Kind and identifier of every blob that can be read, padding left out; one in two packfiles comes twice."""
         view = self._view
@@ -409,7 +429,7 @@ class StoredIndex:
                 except IntegrityError as error:
                     # The blobs of a malformed one do not count, as no state that is known names their packfile.
                     self.damaged_states[listed[name].key] = str(error)
-                if len(gathering.records) >= _GATHERED:
+                if gathering.count >= _GATHERED:
                     self._append(gathering)
                     gathering = Gathering()
             self._append(gathering)
@@ -428,7 +448,7 @@ class StoredIndex:
 
     def _append(self, gathering: Gathering) -> None:
         """Adds a segment, and merges the last ones while they are of like lengths."""
-        if not gathering.records:
+        if not gathering.count:
             return
         path = self._new_path()
         self._open(path, gathering.write(path))
@@ -561,21 +581,27 @@ def _sorted_out(name: bytes, read: tuple[bytes, Iterator[Record | memoryview]], 
     """A state for the summary, from its parent and records; the locations that it leaves out are gathered."""
     parent, records = read
     timestamp = 0
-    add = gathering.add
     small: list[tuple[int | bytes, ...]] = []
     for record in records:
-        if isinstance(record, memoryview | Location):
-            # A location that stands between two runs comes alone.
-            fields = (
-                states.LOCATION_RECORD.iter_unpack(record) if isinstance(record, memoryview) else ((0, 0, *record),)
-            )
-            for _, _, resource, version, mac, packfile, offset, length, flags in fields:
-                if resource in _IN_SUMMARY:
-                    small.append((0, resource, version, mac, packfile, offset, length, flags))
-                elif resource != _RANDOM:
-                    add(resource, mac, packfile, offset, length)
+        if isinstance(record, memoryview):
+            found, groups, aside = location_records(record, _WHERE)
+            gathering.add_run(found, [_unpacked(record, at)[3] for at in memoryview(groups).cast("Q")])
+            small += [(0, *_unpacked(record, at)) for at in memoryview(aside).cast("Q")]
+        elif isinstance(record, Location):
+            # One that stands between two runs comes alone.
+            if record.resource in _IN_SUMMARY:
+                small.append((0, *record))
+            elif record.resource != _RANDOM:
+                gathering.add(record.resource, record.mac, record.packfile, record.offset, record.length)
         elif isinstance(record, Coloured | Packfile | Delete):
             small.append((_SMALL.index(type(record)), *record))
         elif isinstance(record, End):
             timestamp = record.timestamp
     return _State(name, parent, timestamp, tuple(small))
+
+
+def _unpacked(run: memoryview, at: int) -> tuple[int, int, bytes, bytes, int, int, int]:
+    """The location at an offset of a run: kind, version, identifier, packfile, offset, length, flags."""
+    _, _, *location = states.LOCATION_RECORD.unpack_from(run, at)
+    resource, version, mac, packfile, offset, length, flags = location
+    return resource, version, mac, packfile, offset, length, flags

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from contextlib import suppress
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import TemporaryError
@@ -14,6 +15,7 @@ from plait.repository.format import frames
 from plait.repository.format.packfiles import LEAST_PADDING, RECORD, seal
 from plait.repository.format.resources import MAC_SIZE, VERSION_1_0_0, Resource
 from plait.repository.layout import Folder
+from plait.repository.segments import KEY
 from plait.stores.wrappers.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -45,6 +47,22 @@ class Packed(NamedTuple):
     size: int
 
 
+class Encoded(NamedTuple):
+    """Blobs that are encoded, as columns: keys (`segments.key_of`), bytes of each, and all bytes; none without."""
+
+    keys: bytes
+    sizes: Sequence[int]
+    data: bytes
+
+    def only(self, numbers: Sequence[int]) -> Encoded:
+        """Some of them, by their places in order."""
+        ends = list(accumulate(self.sizes))
+        keys = b"".join(self.keys[number * KEY : (number + 1) * KEY] for number in numbers)
+        sizes = [self.sizes[number] for number in numbers]
+        data = b"".join(self.data[ends[number] - self.sizes[number] : ends[number]] for number in numbers)
+        return Encoded(keys, sizes, data)
+
+
 class Packing:
     """A packfile being filled. Not for several threads at once."""
 
@@ -71,6 +89,16 @@ class Packing:
         """Appends a blob whose bytes are encoded already."""
         self._records += RECORD.pack(resource, VERSION_1_0_0, mac, self.size, len(encoded), 0)
         self._append(encoded)
+
+    def add_all(self, blobs: Encoded) -> None:
+        """As `add`, of many."""
+        keys, at = blobs.keys, self.size
+        starts = accumulate(blobs.sizes, initial=at)
+        self._records += b"".join(
+            RECORD.pack(keys[key + MAC_SIZE], VERSION_1_0_0, keys[key : key + MAC_SIZE], start, size, 0)
+            for key, start, size in zip(range(0, len(keys), KEY), starts, blobs.sizes, strict=False)
+        )
+        self._append(blobs.data)
 
     def _append(self, data: bytes) -> None:
         end = self.size + len(data)

@@ -6,16 +6,16 @@ and records of a fixed size in order of identifier and kind. A look-up reads the
 
 from __future__ import annotations
 
-import heapq
 import os
 import struct
 from array import array
-from itertools import islice
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import blake3
 
-from plait.native import find_records
+from plait.native import count_prefixes, find_records, sort_records
 from plait.repository.format.merging import Place
 from plait.repository.format.resources import MAC_SIZE
 
@@ -39,7 +39,8 @@ _BATCH: Final = 1 << 14
 _KINDS: Final = tuple(bytes((kind,)) for kind in range(256))
 _HELD: Final = 8 << 20
 """Bytes of a segment up to which it is kept in memory: 170,000 records."""
-_KEY: Final = MAC_SIZE + 1
+KEY: Final = MAC_SIZE + 1
+"""Bytes of what `key_of` gives."""
 
 MISSING: Final = -1
 """What stands in `Segment.find_all` for a key that is not there; other negative numbers are for `find` to explain."""
@@ -95,7 +96,7 @@ class Segment:
         at = records.find(key, first, end)
         while at >= 0:
             if at % RECORD.size == 0:
-                number, offset, length = _PLACE.unpack_from(records, at + _KEY)
+                number, offset, length = _PLACE.unpack_from(records, at + KEY)
                 if usable is None or usable[number]:
                     found.append(Place(self.packfiles[number], offset, length))
             at = records.find(key, at + 1, end)
@@ -107,20 +108,23 @@ class Segment:
             "q", find_records(self._records, self._descriptor, self._start, memoryview(self._before), self._shift, keys)
         )
 
-    def records(self) -> Iterator[bytes]:
-        """All records, in order."""
+    def blocks(self) -> Iterator[bytes]:
+        """All records, in order, many at a time."""
         size = RECORD.size
         for first in range(0, self.count, _BATCH):
             many = min(_BATCH, self.count - first)
-            data = os.pread(self._descriptor, many * size, self._start + first * size)
+            yield os.pread(self._descriptor, many * size, self._start + first * size)
+
+    def records(self) -> Iterator[bytes]:
+        """All records, in order."""
+        size = RECORD.size
+        for data in self.blocks():
             yield from (data[at : at + size] for at in range(0, len(data), size))
 
     def unpacked(self) -> Iterator[tuple[bytes, int, int, int]]:
         """Of all records, in order: key, number of the packfile, offset, length."""
-        size = _KEYED.size
-        for first in range(0, self.count, _BATCH):
-            many = min(_BATCH, self.count - first)
-            yield from _KEYED.iter_unpack(os.pread(self._descriptor, many * size, self._start + first * size))
+        for data in self.blocks():
+            yield from _KEYED.iter_unpack(data)
 
     def __del__(self) -> None:
         # Never earlier: another thread may be probing it.
@@ -129,52 +133,83 @@ class Segment:
 
 
 class Gathering:
-    """Records of a segment to be."""
+    """Records of a segment to be. `count`: how many there are."""
 
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
-        self.records: list[bytes] = []
+        self._parts: list[bytes] = []
+        self.count = 0
 
     def add(self, resource: int, mac: bytes, packfile: bytes, offset: int, length: int) -> None:
         """Adds a blob."""
-        number = self._numbers.setdefault(packfile, len(self._numbers))
-        self.records.append(RECORD.pack(mac, resource, number, offset, length))
+        self._parts.append(RECORD.pack(mac, resource, self._number(packfile), offset, length))
+        self.count += 1
+
+    def add_run(self, records: bytes, packfiles: Iterable[bytes]) -> None:
+        """Adds records in which packfiles have the numbers in which they are given; one may come more than once."""
+        numbers = array("I", map(self._number, packfiles))
+        if records:
+            self._parts.append(sort_records(records, numbers.tobytes()))
+            self.count += len(records) // RECORD.size
 
     def write(self, path: Path) -> Written:
         """Writes the segment. Raises OSError."""
-        self.records.sort()
-        return write(path, self.records, len(self.records), list(self._numbers))
+        records = sort_records(b"".join(self._parts), b"")
+        return write(path, (records,), self.count, list(self._numbers))
+
+    def _number(self, packfile: bytes) -> int:
+        return self._numbers.setdefault(packfile, len(self._numbers))
 
 
 def merge(path: Path, older: Segment, newer: Segment) -> Written:
     """Writes a segment with the records of two, holding a few of them at a time. Raises OSError."""
     numbers = {name: number for number, name in enumerate(older.packfiles)}
-    renumbered = [numbers.setdefault(name, len(numbers)) for name in newer.packfiles]
-    records = heapq.merge(older.records(), (_renumbered(record, renumbered) for record in newer.records()))
-    return write(path, records, older.count + newer.count, list(numbers))
+    others = array("I", [numbers.setdefault(name, len(numbers)) for name in newer.packfiles]).tobytes()
+    blocks = _merged(older.blocks(), (sort_records(block, others) for block in newer.blocks()))
+    return write(path, blocks, older.count + newer.count, list(numbers))
 
 
-def write(path: Path, records: Iterable[bytes], count: int, packfiles: Sequence[bytes]) -> Written:
-    """Writes a segment of `count` records in order. Raises OSError."""
+def _merged(older: Iterator[bytes], newer: Iterator[bytes]) -> Iterator[bytes]:
+    """The records of both, in order of their keys, from blocks in that order."""
+    left, right = next(older, b""), next(newer, b"")
+    while left and right:
+        bound = min(_last_key(left), _last_key(right))
+        of_left, of_right = _end_of(left, bound), _end_of(right, bound)
+        yield sort_records(left[:of_left] + right[:of_right], b"")
+        left = left[of_left:] or next(older, b"")
+        right = right[of_right:] or next(newer, b"")
+    yield from (left, right)
+    yield from older
+    yield from newer
+
+
+def _last_key(records: bytes) -> bytes:
+    return records[-RECORD.size :][:KEY]
+
+
+def _end_of(records: bytes, key: bytes) -> int:
+    """Where the records end that come before a key or have it."""
+    size = RECORD.size
+    count = bisect_right(
+        range(len(records) // size), key, key=lambda number: records[number * size : number * size + KEY]
+    )
+    return count * size
+
+
+def write(path: Path, blocks: Iterable[bytes], count: int, packfiles: Sequence[bytes]) -> Written:
+    """Writes a segment of `count` records, which come in order, many at a time. Raises OSError."""
     bits = min((count // _PER_PREFIX).bit_length(), _MOST_BITS)
     sizes = array("I", bytes(4 * (1 << bits)))
-    shift = 32 - bits
     head = _HEADER.pack(_MAGIC, count, bits, len(packfiles))
     table = 4 * ((1 << bits) + 1)
     with path.open("w+b") as file:
         os.fchmod(file.fileno(), 0o600)
         file.seek(len(head) + table)
         file.write(b"".join(packfiles))
-        waiting = iter(records)
-        while batch := list(islice(waiting, _BATCH)):
-            for record in batch:
-                sizes[int.from_bytes(record[:4], "big") >> shift] += 1
-            file.write(b"".join(batch))
-        before = array("I", [0])
-        total = 0
-        for size in sizes:
-            total += size
-            before.append(total)
+        for block in blocks:
+            count_prefixes(block, 32 - bits, sizes)
+            file.write(block)
+        before = array("I", accumulate(sizes, initial=0))
         file.seek(0)
         file.write(head + before.tobytes())
         file.flush()
@@ -184,11 +219,6 @@ def write(path: Path, records: Iterable[bytes], count: int, packfiles: Sequence[
 def key_of(resource: int, mac: bytes) -> bytes:
     """What `Segment.find` takes."""
     return mac + _KINDS[resource]
-
-
-def _renumbered(record: bytes, numbers: Sequence[int]) -> bytes:
-    mac, resource, number, offset, length = RECORD.unpack(record)
-    return RECORD.pack(mac, resource, numbers[number], offset, length)
 
 
 def _checksum(descriptor: int) -> bytes:

@@ -14,12 +14,11 @@ from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from plait.repository.format import states
-from plait.repository.format.packfiles import RECORD
-from plait.repository.format.resources import NO_MAC, STATE_VERSION, Resource
+from plait.repository.format.resources import MAC_SIZE, NO_MAC, STATE_VERSION, Resource
 from plait.repository.format.states import End, Packfile
 from plait.repository.layout import Folder
-from plait.repository.packing import LARGEST, Packing
-from plait.repository.segments import key_of
+from plait.repository.packing import LARGEST, Encoded, Packing
+from plait.repository.segments import KEY, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,16 +127,45 @@ class Writer:
                 for full in self._filled(lane, own, largest):
                     self._submit(full)
 
-    def _filled(self, lane: _Lane, blobs: Sequence[tuple[int, bytes, bytes]], largest: int) -> list[Packing]:
+    def add_new(self, blobs: Encoded) -> None:
+        """As `claim` and `add_encoded`, of many small blobs of one lane that others encoded. Raises as `add`."""
+        new = self._new(blobs.keys)
+        if not new:
+            return
+        lane = self._chunks if blobs.keys[MAC_SIZE] == _CHUNK else self._others
+        taken = blobs if len(new) == len(blobs.sizes) else blobs.only(new)
+        for full in self._filled(lane, taken, self._sizes(self.written)):
+            self._submit(full)
+
+    def _new(self, keys: bytes) -> list[int]:
+        """Which of many blobs are new, by their place among them; they are claimed."""
+        pending = self._pending
+        names = [keys[at : at + KEY] for at in range(0, len(keys), KEY)]
+        unknown = [number for number, name in enumerate(names) if name not in pending]
+        held = self._index.hold(names[number] for number in unknown)
+        new = []
+        for number, is_held in zip(unknown, held, strict=True):
+            mark = object()
+            if not is_held and pending.setdefault(names[number], mark) is mark:
+                new.append(number)
+        return new
+
+    def _filled(self, lane: _Lane, blobs: Sequence[tuple[int, bytes, bytes]] | Encoded, largest: int) -> list[Packing]:
         """Adds blobs to a lane; the packfiles that this fills, or that it is time to store."""
         filled = []
         with lane.lock:
             packing = lane.packing
-            for resource, mac, encoded in blobs:
-                packing.add(resource, mac, encoded)
+            if isinstance(blobs, Encoded):
+                packing.add_all(blobs)
                 if packing.size > largest:
                     filled.append(packing)
                     packing = lane.packing = Packing()
+            else:
+                for resource, mac, encoded in blobs:
+                    packing.add(resource, mac, encoded)
+                    if packing.size > largest:
+                        filled.append(packing)
+                        packing = lane.packing = Packing()
             if not packing.is_empty and self._is_due(packing.size):
                 filled.append(packing)
                 lane.packing = Packing()
@@ -235,12 +263,7 @@ class Writer:
         self._lock.check()
         name = os.urandom(states.NAME_SIZE)
         parent = self._parent or self._index.newest_state() or NO_MAC
-        pack = states.pack_location
-        locations = b"".join(
-            pack(resource, mac, packed.name, offset, length)
-            for packed in stored
-            for resource, _, mac, offset, length, _ in RECORD.iter_unpack(packed.records)
-        )
+        locations = b"".join(states.pack_locations(packed.records, packed.name) for packed in stored)
         packfiles = [Packfile(packed.name, name, packed.timestamp) for packed in stored]
         stream = states.write_stream(parent, [locations, *records, *packfiles], End(time.time_ns()))
         data = states.write(stream, self._codec)

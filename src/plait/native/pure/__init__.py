@@ -14,6 +14,7 @@ from plait.native.pure.md5_files import md5_files
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
 from plait.native.pure.read_file import read_file
+from plait.native.pure.records import count_prefixes, location_records, locations, sort_records
 from plait.native.pure.rename_files import rename_files
 from plait.native.pure.same_files import same_files
 from plait.native.pure.scan import scan, scan_below, scan_pages
@@ -27,10 +28,13 @@ __all__ = [
     "allocate",
     "copy_files",
     "copy_range",
+    "count_prefixes",
     "cut_points",
     "entropy",
     "exchange",
     "find_records",
+    "location_records",
+    "locations",
     "md5_each_part",
     "md5_files",
     "md5_parts",
@@ -44,6 +48,7 @@ __all__ = [
     "scan_below",
     "scan_pages",
     "seal_stream",
+    "sort_records",
     "tree_shape",
     "wal_checksum",
     "whirlpool",

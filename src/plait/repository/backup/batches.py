@@ -18,6 +18,9 @@ from plait.repository.backup.previous import Frame
 from plait.repository.backup.sources import Unreadable
 from plait.repository.crew import Crew
 from plait.repository.format import packed
+from plait.repository.format.resources import Resource
+from plait.repository.packing import Encoded
+from plait.repository.segments import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from plait.repository.index import StoredIndex
     from plait.repository.writing import Writer
 
+_CHUNK: Final = int(Resource.CHUNK)
 _MOST_NODES: Final = 128
 _MOST_BYTES: Final = 1 << 20
 _LONG: Final = 512 << 10
@@ -85,7 +89,7 @@ class _Result(NamedTuple):
     """What another process has made: blobs, encoded, and entries, as plain tuples."""
 
     number: int
-    blobs: list[tuple[int, bytes, bytes]]
+    blobs: list[Encoded]
     made: list[tuple[bytes, bytes, tuple[object, ...], Sequence[tuple[str, bytes]], int, bool]]
     errors: list[Unreadable]
     vanished: list[str]
@@ -163,9 +167,8 @@ class Batches:
         result = self._crew.take()
         if result is None:
             return
-        for resource, mac, encoded in result.blobs:
-            if self._writer.claim(resource, mac):
-                self._writer.add_encoded(resource, mac, encoded)
+        for blobs in result.blobs:
+            self._writer.add_new(blobs)
         made = [
             Made(Frame(plain, mac, packed.Glance._make(glance)), xattrs, size, unchanged)
             for plain, mac, glance, xattrs, size, unchanged in result.made
@@ -267,11 +270,12 @@ class _Collecting:
         self._codec = codec
         self._index = index
         self._seen: set[bytes] = set()
-        self._blobs: list[tuple[int, bytes, bytes]] = []
+        self._chunks = _Column()
+        self._others = _Column()
 
     def claim(self, resource: int, mac: bytes) -> bool:
         """As `Writer.claim`, as far as this process knows."""
-        key = mac + bytes((resource,))
+        key = key_of(resource, mac)
         if key in self._seen or self._index.holds(resource, mac):
             return False
         if len(self._seen) < _REMEMBERED:
@@ -280,17 +284,32 @@ class _Collecting:
 
     def add(self, resource: int, mac: bytes, plain: bytes) -> None:
         """Gathers a blob."""
-        self._blobs.append((int(resource), mac, self._codec.encode(plain)))
+        column = self._chunks if resource == _CHUNK else self._others
+        column.keys.append(key_of(resource, mac))
+        column.blobs.append(self._codec.encode(plain))
 
     def put(self, resource: int, mac: bytes, plain: bytes) -> None:
         """Gathers a blob that is new."""
         if self.claim(resource, mac):
             self.add(resource, mac, plain)
 
-    def take(self) -> list[tuple[int, bytes, bytes]]:
+    def take(self) -> list[Encoded]:
         """What was gathered."""
-        blobs, self._blobs = self._blobs, []
-        return blobs
+        taken = [column.encoded() for column in (self._chunks, self._others) if column.keys]
+        self._chunks, self._others = _Column(), _Column()
+        return taken
+
+
+class _Column:
+    """Blobs of one lane that are gathered: their keys and bytes."""
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.blobs: list[bytes] = []
+
+    def encoded(self) -> Encoded:
+        """All of them."""
+        return Encoded(b"".join(self.keys), list(map(len, self.blobs)), b"".join(self.blobs))
 
 
 _REMEMBERED: Final = 200_000

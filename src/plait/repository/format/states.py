@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from plait.model.errors import IntegrityError, NotSupportedError
+from plait.native import locations as located
 from plait.repository.format.resources import MAC_SIZE, NO_MAC, STATE_VERSION, VERSION_1_0_0, Resource, version_text
 
 if TYPE_CHECKING:
@@ -246,8 +247,13 @@ def _read_configured(payload: bytes) -> Configured:
 
 
 def pack_location(resource: int, mac: bytes, packfile: bytes, offset: int, length: int) -> bytes:
-    """A location as it stands in a stream: a state may have a great many."""
+    """A location as it stands in a stream."""
     return LOCATION_RECORD.pack(_LOCATION, 85, resource, VERSION_1_0_0, mac, packfile, offset, length, 0)
+
+
+def pack_locations(records: bytes, packfile: bytes) -> bytes:
+    """The blobs of a packfile, from its plain index, as locations: a state may have a great many."""
+    return located(records, packfile, _BEGINNING_OF_LOCATION)
 
 
 def write_stream(parent: bytes, records: Iterable[Writable], end: End) -> bytes:
