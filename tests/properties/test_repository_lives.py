@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plait.repository.backup.stored import StoreSource
+from plait.repository.backup.saving import BackupSettings
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
@@ -16,8 +16,8 @@ from plait.repository.upkeep.maintenance import MaintenanceSettings, maintain
 from plait.repository.upkeep.repacking import RepackSettings, repack
 from plait.repository.upkeep.repairing import RepairSettings, repair
 from plait.repository.upkeep.survey import survey
-from plait.stores.content import BytesReader
 from plait.stores.memory import MemoryStore
+from plait.testing.repositories import WITHOUT_GRACE, contents, save
 
 if TYPE_CHECKING:
     from plait.repository.syncing.settings import SyncEvent
@@ -33,17 +33,6 @@ STEP = st.one_of(
     st.tuples(st.just("repair"), st.booleans()),
     st.tuples(st.just("reopen"), st.none()),
 )
-NOW = MaintenanceSettings(grace=0)
-
-
-def contents(repository: Repository) -> dict[bytes, dict[str, bytes]]:
-    repository.refresh()
-    return {
-        snapshot.identifier: {
-            entry.path: b"".join(snapshot.content(entry)) if entry.has_content else b"" for entry in snapshot.walk("/")
-        }
-        for snapshot in repository.snapshots()
-    }
 
 
 class Life:
@@ -57,11 +46,8 @@ class Life:
         self.listed: set[bytes] = set()
 
     def save(self, files: dict[str, bytes]) -> None:
-        tree = MemoryStore()
-        for name, content in files.items():
-            tree.write(name, BytesReader(content, tree.stat("")), len(content))
         self.repository.refresh()
-        snapshot = self.repository.backup(StoreSource(tree, "s3", "host", "/bucket")).snapshot
+        snapshot = save(self.repository, files, BackupSettings())
         self.known[snapshot] = contents(self.repository)[snapshot]
         self.listed.add(snapshot)
 
@@ -100,7 +86,7 @@ class Life:
     def end(self) -> None:
         assert self.repository.check().is_whole
         for _ in range(2):
-            maintain(self.repository, NOW)
+            maintain(self.repository, WITHOUT_GRACE)
         self.verify()
         left = survey(self.repository)
         assert left.sizes.keys() == {name for name in left.shares if left.is_used(name)}

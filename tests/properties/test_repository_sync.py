@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plait.repository.backup.stored import StoreSource
+from plait.repository.backup.saving import BackupSettings
 from plait.repository.checking.checking import check
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
-from plait.stores.content import BytesReader
 from plait.stores.memory import MemoryStore
+from plait.testing.repositories import contents, save
 
 if TYPE_CHECKING:
     from plait.repository.syncing.settings import SyncEvent, SyncResult
@@ -30,29 +30,11 @@ STEP = st.one_of(
 )
 
 
-def save(repository: Repository, files: dict[str, bytes]) -> bytes:
-    tree = MemoryStore()
-    for name, content in files.items():
-        reader = BytesReader(content, tree.stat(""))
-        tree.write(name, reader, len(content))
-    return repository.backup(StoreSource(tree, "s3", "host", "/bucket")).snapshot
-
-
 def sync(local: Repository, peer: Repository, direction: Direction) -> SyncResult:
     events: list[SyncEvent] = []
     result = Sync(local, peer, ("here", "there"), SyncSettings(), events.append).run(direction, Query())
     assert not result.count(Outcome.FAILED), events
     return result
-
-
-def contents(repository: Repository) -> dict[bytes, dict[str, bytes]]:
-    repository.refresh()
-    return {
-        snapshot.identifier: {
-            entry.path: b"".join(snapshot.content(entry)) if entry.has_content else b"" for entry in snapshot.walk("/")
-        }
-        for snapshot in repository.snapshots()
-    }
 
 
 def whole(repository: Repository) -> bool:
@@ -74,7 +56,7 @@ def test_any_history_ends_in_two_equal_repositories(steps: list[tuple[str, int, 
             mine, other = sides[side], sides[1 - side]
             if what == "save":
                 assert isinstance(argument, dict)
-                snapshot = save(mine, argument)
+                snapshot = save(mine, argument, BackupSettings())
                 expected[snapshot] = contents(mine)[snapshot]
             elif what == "remove":
                 assert isinstance(argument, int)
@@ -99,7 +81,7 @@ def test_syncs_that_cross_lose_nothing(trees: list[dict[str, bytes]], opposite: 
     for store in stores:
         with Repository.create(store, None) as repository:
             for tree in trees:
-                save(repository, tree)
+                save(repository, tree, BackupSettings())
     errors: list[BaseException] = []
 
     def run(first: int) -> None:

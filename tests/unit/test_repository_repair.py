@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plait.engine.workers import Cancellation
-from plait.model.errors import IntegrityError, NotSupportedError
+from plait.model.errors import NotSupportedError
 from plait.repository.backup.saving import BackupSettings
 from plait.repository.format.packfiles import file_offset
 from plait.repository.format.resources import Resource
@@ -25,6 +25,7 @@ from plait.repository.upkeep.repairing import Repaired, RepairSettings, repair
 from plait.repository.upkeep.sampling import check_sample, pick
 from plait.stores.content import BytesReader
 from plait.stores.memory import MemoryStore
+from plait.testing.repositories import contents, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,24 +64,6 @@ def repository(place: MemoryStore, tmp_path: Path) -> Iterator[Repository]:
 
 def save(repository: Repository, source: Path) -> BackupResult:
     return repository.backup([source], BackupSettings(publish_seconds=0, workers=1))
-
-
-def contents(repository: Repository) -> dict[bytes, dict[str, bytes]]:
-    repository.refresh()
-    return {
-        snapshot.identifier: {
-            entry.path: b"".join(snapshot.content(entry)) if entry.has_content else b"" for entry in snapshot.walk("/")
-        }
-        for snapshot in repository.snapshots()
-    }
-
-
-def is_whole(repository: Repository) -> bool:
-    repository.refresh()
-    try:
-        return repository.check().is_whole
-    except IntegrityError:
-        return False
 
 
 def put(place: MemoryStore, key: str, data: bytes) -> None:
