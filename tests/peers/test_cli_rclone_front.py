@@ -309,6 +309,9 @@ CASES = [
     (make_mixed, "sync s d --exclude= -v --stats 0"),
     (make_mixed, "sync nosuch d"),
     (make_mixed, "copy nosuch d --retries 2"),
+    (make_mixed, "sync :memory:nosuch d"),
+    (make_mixed, "sync s :memory:x/y --exclude /old/** --retries 1"),
+    *((make_mixed, f"sync {words} --stats 0") for words in (":local,global.dry_run:s d", "s :local,global.dry_run:d")),
     (make_mixed, "sync s d --immutable -v"),
     # With a filter, rclone does not first try to move the directory as a whole.
     (make_mixed, "move s d --exclude /old/** -v"),

@@ -22,6 +22,7 @@ from plait.cli.output.questions import NoAnswerError, Questions
 from plait.cli.output.records import OutputClosedError, Records
 from plait.cli.output.summary import counts, summary_line, summary_record
 from plait.cli.output.ticker import PROGRESS_SECONDS, Block, Display, LoggedFigures, Ticker, interval, stats_level
+from plait.cli.remote_options import with_remote_options
 from plait.cli.remotes import configuration_path, configured_remotes
 from plait.cli.signals import Signals
 from plait.cli.trees import tree_opener
@@ -159,6 +160,7 @@ class Session:
     def locations(self, words: Sequence[str] | None = None) -> list[Location]:
         """The locations that words name (all), on the rclone front with the texts by which its log names them."""
         found = [location(word, self.face) for word in (self.invocation.words if words is None else words)]
+        self.values = with_remote_options(self.values, found, self._remotes())
         if self.face != "rclone":
             return found
         from plait.cli.fronts.rclone_remotes import with_description

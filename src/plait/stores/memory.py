@@ -15,6 +15,7 @@ import msgspec
 
 from plait.model.errors import (
     AlreadyExistsError,
+    DirectoryNotFoundError,
     IntegrityError,
     NotSupportedError,
     ObjectNotFoundError,
@@ -103,7 +104,8 @@ SHARED = MemorySpace()
 class MemoryStore:
     """A store of the objects of `space` whose full key begins with `root`.
 
-    `root` is "" or a prefix without a trailing slash. `part_size` and `part_cutoff` in bytes.
+    `root` is "" or a prefix without a trailing slash. `part_size` and `part_cutoff` in bytes. `in_bucket`: the root
+    begins with the name of a bucket, which as long as it holds nothing is missing.
     """
 
     def __init__(
@@ -113,7 +115,9 @@ class MemoryStore:
         *,
         part_size: int = PART_SIZE,
         part_cutoff: int = 64 << 20,
+        in_bucket: bool = False,
     ) -> None:
+        self._bucket = order_bytes(root.partition("/")[0] + "/") if in_bucket else b""
         self.space = MemorySpace() if space is None else space
         self._root = order_bytes(root + "/") if root else b""
         self._text = root
@@ -153,6 +157,8 @@ class MemoryStore:
         *,
         descend: Callable[[str], bool] | None = None,  # noqa: ARG002  (no directories to ask about)
     ) -> Iterator[Page]:
+        if self._bucket and not self.space.after(self._bucket, included=True, prefix=self._bucket):
+            raise DirectoryNotFoundError("directory not found")
         full_prefix = self._root + order_bytes(prefix)
         cut = len(full_prefix)
         start, included = full_prefix, True
@@ -239,7 +245,7 @@ class MemoryStore:
 def open_memory(path: str, _: Mapping[str, str], __: Opening) -> tuple[MemoryStore, str]:
     """Opens a path of the memory that this process shares; see `plait.stores.registry.Opener`."""
     root = path.strip("/")
-    return MemoryStore(SHARED, root), root
+    return MemoryStore(SHARED, root, in_bucket=bool(root)), root
 
 
 class MemoryParts:

@@ -30,8 +30,12 @@ def with_description(location: Location, remotes: Remotes) -> Location:
             return replace(location, text=_bucket(location.path))
         case LocationKind.REMOTE if remotes.backend(location.name) == "drive":
             return replace(location, text=f"Google drive root '{location.path.strip('/')}'")
+        case LocationKind.REMOTE if remotes.backend(location.name) == "memory":
+            return replace(location, text=f"Memory root '{location.path.strip('/')}'")
         case LocationKind.BACKEND if location.backend == "s3":
             return replace(location, text=_bucket(location.path))
+        case LocationKind.BACKEND if location.backend == "memory":
+            return replace(location, text=f"Memory root '{location.path.strip('/')}'")
     return location
 
 
