@@ -6,7 +6,7 @@ import http.client
 import os
 import socket
 import ssl
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -321,6 +321,16 @@ def test_who_comes_when_too_many_are_there_is_told_so(monkeypatch: pytest.Monkey
                 Event().wait(0.01)
             else:
                 pytest.fail("no room was made")
+
+
+def test_answers_do_not_wait_to_be_confirmed_and_all_who_may_come_can_queue() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(WireServer(("127.0.0.1", 0), StoredFiles(MemoryStore())))
+        for _ in range(server.most_connections):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.server_port), timeout=30))
+        taken, _ = server.get_request()
+        stack.enter_context(taken)
+        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_who_sends_nothing_is_shut_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
