@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.testing.expectations import expectation
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -16,14 +18,6 @@ if TYPE_CHECKING:
 
 LARGEST = 1024 * 1024
 NONE = b"\1" + bytes(16)
-
-
-def expectation(directory: Path, names: Sequence[str]) -> array[int]:
-    rows = array("q")
-    for name in names:
-        st = (directory / name).lstat()
-        rows.extend((st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev))
-    return rows
 
 
 def digests(implementation: ModuleType, directory: Path, names: Sequence[str], expected: array[int]) -> list[bytes]:
@@ -41,14 +35,17 @@ def test_contents_of_any_length(implementation: ModuleType, tmp_path: Path) -> N
     for name, size in zip(names, sizes, strict=True):
         (tmp_path / name).write_bytes(os.urandom(size))
     wanted = [b"\0" + hashlib.md5((tmp_path / name).read_bytes()).digest() for name in names[:-1]]
-    assert digests(implementation, tmp_path, names, expectation(tmp_path, names)) == [*wanted, NONE]
+    assert digests(implementation, tmp_path, names, expectation(*(tmp_path / name for name in names))) == [
+        *wanted,
+        NONE,
+    ]
     assert digests(implementation, tmp_path, [], array("q")) == []
 
 
 @pytest.mark.parametrize("row", range(5))
 def test_what_is_not_as_listed_is_left_alone(implementation: ModuleType, tmp_path: Path, row: int) -> None:
     (tmp_path / "a").write_bytes(b"a")
-    expected = expectation(tmp_path, ["a"])
+    expected = expectation(tmp_path / "a")
     expected[row] += 1
     assert digests(implementation, tmp_path, ["a"], expected) == [NONE]
 
@@ -58,7 +55,7 @@ def test_what_is_no_file(implementation: ModuleType, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "gone").touch()
     names = ["link", "pipe", "gone"]
-    expected = expectation(tmp_path, names)
+    expected = expectation(*(tmp_path / name for name in names))
     (tmp_path / "gone").unlink()
     assert digests(implementation, tmp_path, names, expected) == [NONE] * 3
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from array import array
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from plait.testing.expectations import expectation
+
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
     from pathlib import Path
     from types import ModuleType
@@ -25,11 +27,7 @@ class Sides:
         self.new.mkdir()
 
     def expected(self, names: Sequence[str]) -> array[int]:
-        rows = array("q")
-        for name in names:
-            st = (self.old / name).lstat()
-            rows.extend((st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev))
-        return rows
+        return expectation(*(self.old / name for name in names))
 
     def rename(self, names: Sequence[str], new: Sequence[str], expected: array[int] | None = None) -> list[int]:
         rows = self.expected(names) if expected is None else expected

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from array import array
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from plait.native.pure.same_files import OTHER, SAME, UNKNOWN
+from plait.testing.expectations import expectation
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
-    from pathlib import Path
     from types import ModuleType
 
 LARGEST = 128 * 1024 - 1
@@ -33,12 +34,7 @@ class Sides:
             (directory / name).write_bytes(content)
 
     def expected(self, names: Sequence[str]) -> array[int]:
-        rows = array("q")
-        for name in names:
-            for directory in (self.left, self.right):
-                st = (directory / name).lstat()
-                rows.extend((st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev))
-        return rows
+        return expectation(*(directory / name for name in names for directory in (self.left, self.right)))
 
     def compare(self, names: Sequence[str], expected: array[int] | None = None) -> list[int]:
         rows = self.expected(names) if expected is None else expected
@@ -89,10 +85,7 @@ def test_what_is_no_file_or_cannot_be_read(sides: Sides) -> None:
 
 def test_files_of_another_length_than_their_size(implementation: ModuleType) -> None:
     # The kernel's own files say a size that is not their length.
-    rows = array("q")
-    for _ in range(2):
-        st = os.stat("/proc/sys/kernel/ostype")
-        rows.extend((st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_dev))
+    rows = expectation(*[Path("/proc/sys/kernel/ostype")] * 2)
     directory = os.open("/proc/sys/kernel", os.O_RDONLY)
     try:
         assert list(implementation.same_files(directory, directory, [b"ostype"], rows.tobytes())) == [UNKNOWN]
