@@ -186,6 +186,22 @@ def test_directories_are_kept_by_markers(server: MemoryS3, opened: Callable[...,
     assert [item.key for item in items(store)] == ["d/"]
 
 
+def test_what_happens_to_a_bucket_is_told(server: MemoryS3) -> None:
+    told: list[tuple[str, str]] = []
+    keys = {"provider": "Minio", "endpoint": server.url, "access_key_id": "a", "secret_access_key": "b"}
+    note = lambda key, text: told.append((key, text))  # noqa: E731  (both are told in the same way)
+    with closing(open_s3({**keys, "acl": "private"}, "fresh", inform=note, warn=note)) as store:
+        assert store.every_version() is None
+        store.make_container()
+        store.make_container()
+        store.remove_container()
+        assert store.every_version() is None
+    made = ("", 'Bucket "fresh" created with ACL "private"')
+    warned, *rest = told
+    assert warned[1].startswith("Failed to read versioning status, assuming unversioned: ")
+    assert rest == [made, ("", 'Bucket "fresh" deleted')]
+
+
 def test_content_is_read_at_another_place(server: MemoryS3, opened: Callable[..., Any]) -> None:
     server.put("cdn", {"x y/z#1": b"from the edge"})
     server.put("bucket", {"x y/z#1": b"from the edge", "gone": b"x"})

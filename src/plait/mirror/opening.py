@@ -58,6 +58,8 @@ def opening(
         network=network_of(values, lambda text: events.emit(Message(Level.DEBUG, text))),
         local=settings.local_options(values, writes=writes),
         notice=lambda key, text: events.emit(Message(Level.NOTICE, text, key)),
+        inform=lambda key, text: events.emit(Message(Level.INFO, text, key)),
+        warn=lambda key, text: events.emit(Message(Level.ERROR, text, key)),
         wrap=opened,
     )
 

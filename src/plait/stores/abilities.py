@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     """Whether something is to be done (a verb, what it is done to, and that one's size), which a dry run denies."""
 
 
+def unheard(_key: str, _text: str) -> None:
+    """What a store has to say, where nobody listens (see `plait.stores.registry.Opening`)."""
+
+
 def anything(what: str, subject: str, size: int | None = None) -> bool:
     """Allows everything."""
     del what, subject, size

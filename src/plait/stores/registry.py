@@ -137,8 +137,10 @@ class Opening:
 
     `state` is a directory of Plait's own, where a store may remember what it is at. `local` holds the command line's
     wishes for local stores. `notice(key, text)` is told what a listing leaves out, of the keys that `notices` holds
-    for. `wrap` puts the wrappers round each store that is opened (retries, limits). `save(key, value)` writes a key of
-    the remote that is being opened. `trees` opens a tree in a repository, as an `Opener` does.
+    for. `inform(key, text)` is told what a store does beside what it was asked for (a bucket is made), and
+    `warn(key, text)` what it goes on without; a key of "" means the location. `wrap` puts the wrappers round each store
+    that is opened (retries, limits). `save(key, value)` writes a key of the remote that is being opened. `trees` opens
+    a tree in a repository, as an `Opener` does.
     """
 
     remotes: Remotes
@@ -148,6 +150,8 @@ class Opening:
     local: LocalOptions = field(default_factory=LocalOptions)
     notice: Callable[[str, str], None] = lambda _, __: None
     notices: Callable[[str], bool] = lambda _: True
+    inform: Callable[[str, str], None] = lambda _, __: None
+    warn: Callable[[str, str], None] = lambda _, __: None
     wrap: Callable[[Store], Store] = lambda store: store
     save: Callable[[str, str], None] = lambda _, __: None
     trees: Callable[[Location, Opening], tuple[Store, str]] = _no_trees
@@ -258,8 +262,13 @@ def _open(location: Location, opening: Opening, text: str, aliases: int) -> Open
     backend, options = _backend(location, opening)
     if backend == "alias":
         return _open_alias(location, options, opening, text, aliases)
-    saving = dataclasses.replace(opening, save=partial(opening.remotes.save, location.name))
-    store, root = _opener(backend)(location.path, options, saving)
+    own = dataclasses.replace(
+        opening,
+        save=partial(opening.remotes.save, location.name),
+        inform=lambda key, words: opening.inform(key or text, words),
+        warn=lambda key, words: opening.warn(key or text, words),
+    )
+    store, root = _opener(backend)(location.path, options, own)
     return Opened(opening.wrap(store), text, _remote(location, backend), root)
 
 

@@ -58,7 +58,13 @@ def remove_directory(task: Task, opened: Opened, key: str = "") -> None:
         return
     container = offered(store, Containers)
     if container is not None and not key:
-        container.remove_container()
+        try:
+            container.remove_container()
+        except DirectoryNotFoundError as error:
+            if not task.original:
+                raise
+            # Of a bucket, the original says what the server said: exit 1.
+            raise StoreError(error.message) from None
 
 
 def remove_empty_directories(task: Task, opened: Opened, *, leave_root: bool) -> None:

@@ -9,12 +9,12 @@ from plait.model.items import Kind, Page, Stat
 from plait.stores.abilities import anything
 from plait.stores.objects.commands import HIDDEN, NAMES, end_uploads, run, seconds_of
 from plait.stores.objects.request import Request
-from plait.stores.objects.versioning import READ_ONLY, is_versioned
+from plait.stores.objects.versioning import READ_ONLY
 from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import parse_buckets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from plait.stores.abilities import Allows
     from plait.stores.base import Store
@@ -35,6 +35,7 @@ class Bucketed(Protocol):
     _root: str
     _options: S3Options
     _bucket: Bucket
+    _inform: Callable[[str, str], None]
 
     def stat(self, key: str) -> Stat: ...
 
@@ -61,7 +62,7 @@ class BucketMethods:
         """See `plait.stores.abilities.KeepsVersions`. Raises NotSupportedError where what is shown is the past."""
         if self._options.version_at is not None:
             raise StoreError(READ_ONLY)
-        return self._with_versions() if self._options.versions or is_versioned(self._client) else None
+        return self._with_versions() if self._options.versions or self._bucket.is_versioned() else None
 
     def make_container(self: Bucketed) -> None:
         """Makes the bucket; one that exists is a success."""
@@ -82,6 +83,7 @@ class BucketMethods:
         if self._lister.first("") is not None:
             raise StoreError(f"failed to remove the bucket {bucket}: it is not empty")
         self._client.call(Request(method="DELETE", what=f"failed to remove the bucket {bucket}"))
+        self._inform("", f'Bucket "{bucket}" deleted')
 
     def share(self: Bucketed, key: str, seconds: float | None = None) -> str:
         """A link that everyone can read the object with, for a week at most. Raises ObjectNotFoundError."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from plait.model.errors import ConfigurationError
+from plait.stores.abilities import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +36,8 @@ def open_s3_location(path: str, options: Mapping[str, str], opening: Opening) ->
         network=opening.network,
         notes=notes,
         notice=opening.notice,
+        inform=opening.inform,
+        warn=opening.warn,
     )
     return _as_wanted(store, options), root
 
@@ -67,7 +70,7 @@ def _open_account(options: Mapping[str, str], opening: Opening) -> S3Account:
     return S3Account(every.client, every.features, bucket)
 
 
-def open_s3(
+def open_s3(  # noqa: PLR0913  (what an opening says of it)
     options: Mapping[str, str],
     bucket: str,
     prefix: str = "",
@@ -77,13 +80,15 @@ def open_s3(
     network: Network | None = None,
     notes: Path | None = None,
     notice: Callable[[str, str], None] | None = None,
+    inform: Callable[[str, str], None] = unheard,
+    warn: Callable[[str, str], None] = unheard,
 ) -> S3Store:
     """The store of the objects of `bucket` below `prefix`.
 
     `options` are those of a remote of type s3 in `rclone.conf`, secrets revealed; `prefix` has no slash at its ends or
-    is "". `description` is the location as a person knows it. `notes` is a directory
-    in which uploads are noted, so that one that is interrupted is gone on with. `notice(key, text)` is told of metadata
-    that are left out, for which a write fails without it. Nothing is sent before the first call.
+    is "". `description` is the location as a person knows it. `notes` is a directory in which uploads are noted, so
+    that one that is interrupted is gone on with. `notice(key, text)` is told of metadata that are left out, for which a
+    write fails without it; `inform` and `warn` are those of an `Opening`. Nothing is sent before the first call.
 
     Raises ConfigurationError for options that cannot be, MissingExtraError and SecretError where credentials are to be
     found and are not.
@@ -99,10 +104,12 @@ def open_s3(
         network=network,
         notes=notes,
         notice=notice,
+        inform=inform,
+        warn=warn,
     )
 
 
-def _store(
+def _store(  # noqa: PLR0913  (as above)
     options: Mapping[str, str],
     bucket: str,
     prefix: str,
@@ -112,6 +119,8 @@ def _store(
     network: Network | None = None,
     notes: Path | None = None,
     notice: Callable[[str, str], None] | None = None,
+    inform: Callable[[str, str], None] = unheard,
+    warn: Callable[[str, str], None] = unheard,
 ) -> S3Store:
     from plait.stores.base import Deadlines
     from plait.stores.network import Network, tls_context
@@ -152,5 +161,7 @@ def _store(
         description=shown,
         notes=notes,
         notice=notice,
+        inform=inform,
+        warn=warn,
         downloads=downloads,
     )

@@ -12,6 +12,7 @@ from plait.model.errors import (
     ObjectNotFoundError,
 )
 from plait.model.items import Kind, Page, Stat
+from plait.stores.abilities import unheard
 from plait.stores.base import PLAIN, Deleted, Features, Outgoing
 from plait.stores.content import blocks, check_expected
 from plait.stores.objects.bucket import Bucket
@@ -48,7 +49,6 @@ from plait.stores.objects.upload import (
     put_small,
     put_streamed,
 )
-from plait.stores.objects.versioning import is_versioned
 from plait.stores.objects.versions import VersionLister, lister_of
 from plait.stores.wrappers.base import unwrapped
 
@@ -84,6 +84,8 @@ class S3Store(BucketMethods):
         description: str,
         notes: Path | None = None,
         notice: Callable[[str, str], None] | None = None,
+        inform: Callable[[str, str], None] = unheard,
+        warn: Callable[[str, str], None] = unheard,
         downloads: Client | None = None,
     ) -> None:
         self._client = client
@@ -94,11 +96,13 @@ class S3Store(BucketMethods):
         self._description = description
         self._notes = notes
         self._notice = notice
+        self._inform = inform
+        self._warn = warn
         self._lister = lister_of(client, root, options, quirks)
         self._probes = Probes(client, self._lister, root)
         self._manner = manner_of(options, quirks)
         self._features = features_of(options, quirks, identity, self._manner)
-        self._bucket = Bucket(client, options, quirks)
+        self._bucket = Bucket(client, options, quirks, inform, warn)
         self._deletions = Deletions(client, options, root, self._lister, self._probes)
 
     @property
@@ -318,6 +322,8 @@ class S3Store(BucketMethods):
             self._root,
             identity=self._features.identity,
             description=self._description,
+            inform=self._inform,
+            warn=self._warn,
         )
 
     def _remove_hidden(self, allows: Allows) -> None:
@@ -325,7 +331,8 @@ class S3Store(BucketMethods):
 
         What marks a deletion goes after what it hides, which would be there again without it.
         """
-        if not is_versioned(self._client):
+        if not self._bucket.is_versioned():
+            self._inform("", "bucket is not versioned so not removing old versions")
             return
         every = lister_of(
             self._client,
@@ -350,6 +357,7 @@ class S3Store(BucketMethods):
         error = self._deletions.one(name, version).error
         if error is not None:
             raise error
+        self._inform(name, "Deleted")
 
     def _refuse_the_past(self, key: str) -> None:
         if isinstance(self._lister, VersionLister):

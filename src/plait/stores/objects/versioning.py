@@ -13,6 +13,8 @@ from plait.stores.objects.wire import ProtocolError
 from plait.stores.objects.xml import parse, text, versioning
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from plait.stores.objects.request import Client
 
 READ_ONLY: Final = "can't modify or delete files in --s3-version-at mode"
@@ -21,13 +23,16 @@ _QUERY: Final = (("versioning", ""),)
 _WHAT: Final = "failed to read whether the bucket keeps versions"
 
 
-def is_versioned(client: Client) -> bool:
-    """True where the bucket says that it keeps versions; who may not ask is taken to have none, as rclone has it."""
+def is_versioned(client: Client, warn: Callable[[str, str], None]) -> bool:
+    """True where the bucket says that it keeps versions; who may not ask is warned, and taken to have none, as rclone
+    has it. `warn` is as in `Opening`.
+    """
     try:
         return state(client) == STATES[0]
     except PlaitError as error:
         if error.fatal:
             raise
+        warn("", f"Failed to read versioning status, assuming unversioned: {error.message}")
         return False
 
 
