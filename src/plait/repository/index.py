@@ -30,7 +30,7 @@ from plait.model.errors import IntegrityError, StoreError, from_os_error
 from plait.native import location_records
 from plait.native.pure.records import DROPPED, SET_ASIDE
 from plait.repository.format import states
-from plait.repository.format.merging import Holdings, Lineage, Place, order
+from plait.repository.format.merging import Holdings, Lineage, Place, last_words, order
 from plait.repository.format.resources import MAC_SIZE, STATE_VERSION, Resource
 from plait.repository.format.states import Coloured, Delete, End, Location, Packfile
 from plait.repository.layout import Folder
@@ -38,7 +38,7 @@ from plait.repository.parallel import in_parallel
 from plait.repository.segments import MISSING, Gathering, Segment, SegmentError, Written, key_of, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from plait.model.errors import PlaitError
     from plait.repository.files import Listed, RepositoryFiles
@@ -375,28 +375,36 @@ class StoredIndex:
         """What is coloured, by kind and identifier, and since when in nanoseconds since the epoch."""
         return self._view.small.colours()
 
-    def records_of(self, snapshot: bytes) -> Iterator[tuple[bytes, Location | Coloured]]:
-        """Where a snapshot's header is, and that the snapshot was removed; each with the state that says so.
-
-        What was taken back is left out.
-        """
+    def headers_of(self, snapshot: bytes) -> Iterator[tuple[bytes, Location]]:
+        """Where a snapshot's header is, each with the state that says so. What was taken back is left out."""
         gone = self._view.gone
         for state in tuple(self._states.values()):
             for record in state.records():
-                if isinstance(record, Location) and (record.resource, record.mac) == (Resource.SNAPSHOT, snapshot):
-                    if (record.resource, record.mac, record.packfile) not in gone:
-                        yield state.name, record
-                elif isinstance(record, Coloured) and (record.resource, record.mac) == (Resource.SNAPSHOT, snapshot):
+                if (
+                    isinstance(record, Location)
+                    and (record.resource, record.mac) == (Resource.SNAPSHOT, snapshot)
+                    and (record.resource, record.mac, record.packfile) not in gone
+                ):
                     yield state.name, record
 
-    def states_that_colour(self, packfile: bytes) -> list[bytes]:
-        """The names of the states by which a packfile is coloured."""
-        return [
-            state.name
-            for state in tuple(self._states.values())
-            for record in state.records()
-            if isinstance(record, Coloured) and (record.resource, record.mac) == (Resource.PACKFILE, packfile)
-        ]
+    def last_on_colours(self, blobs: Collection[tuple[int, bytes]]) -> dict[tuple[int, bytes], dict[bytes, bool]]:
+        """The states that have the last word on whether blobs are coloured, given by kind and identifier: no descendant
+        of theirs says more. True: the state colours it, False: it takes a colour back.
+
+        The original applies them in any order: a blob is what all of them say, and it is by chance where they differ.
+        """
+        said: dict[tuple[int, bytes], dict[bytes, bool]] = {blob: {} for blob in blobs}
+        for state in tuple(self._states.values()):
+            for record in state.records():
+                if isinstance(record, Coloured) or (isinstance(record, Delete) and record.is_colour):
+                    blob = record.resource, record.mac
+                    if blob in said:
+                        said[blob][state.name] = isinstance(record, Coloured)
+        lineages = self._lineages()
+        return {
+            blob: {name: colours[name] for name in sorted(last_words(lineages, colours))}
+            for blob, colours in said.items()
+        }
 
     def ancestors(self, name: bytes) -> set[bytes]:
         """A state, its parent, and so on, as far as known: what the original has read when it reads the state."""
@@ -481,8 +489,7 @@ class StoredIndex:
 
     def _settle(self) -> None:
         """Makes the sum of the small records, and says of each segment's packfiles which can be read from."""
-        lineages = {state.name: Lineage(state.parent, state.timestamp) for state in self._states.values()}
-        names, self.circular_states = order(lineages)
+        names, self.circular_states = order(self._lineages())
         small = Holdings()
         for name in names:
             small.apply(self._states[name].records())
@@ -493,6 +500,9 @@ class StoredIndex:
 
         parts = (_Part(segment, list(map(readable, segment.packfiles))) for _, segment in self._segments)
         self._view = _View(small, small.gone_places, tuple(parts))
+
+    def _lineages(self) -> dict[bytes, Lineage]:
+        return {state.name: Lineage(state.parent, state.timestamp) for state in tuple(self._states.values())}
 
     def _catch_up(self) -> None:
         """Takes over what another process has made of the directory."""

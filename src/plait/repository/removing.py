@@ -1,4 +1,4 @@
-"""Removing snapshots: one state that colours them (format, section 12). Needs no lock, deletes no data."""
+"""Removing snapshots: a state that colours them (format, section 12). Needs no lock, deletes no data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import time
 from typing import TYPE_CHECKING
 
 from plait.model.errors import DirectoryNotFoundError
+from plait.repository.colouring import coloured
 from plait.repository.format import states
 from plait.repository.format.resources import NO_MAC, Resource
-from plait.repository.format.states import Coloured, End
+from plait.repository.format.states import End
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plait.repository.format.states import Coloured
     from plait.repository.repository import Repository
 
 
@@ -30,8 +32,14 @@ def remove(repository: Repository, snapshots: Sequence[bytes]) -> None:
     if not snapshots:
         return
     now = time.time_ns()
-    records = [Coloured(Resource.SNAPSHOT, snapshot, now) for snapshot in dict.fromkeys(snapshots)]
-    name = os.urandom(states.NAME_SIZE)
-    stream = states.write_stream(repository.index.newest_state() or NO_MAC, records, End(now))
-    files.put(Folder.STATES, name, states.write(stream, repository.codec))
-    repository.index.add_state(name, stream)
+    colours = coloured(repository.index, [(Resource.SNAPSHOT, snapshot) for snapshot in dict.fromkeys(snapshots)], now)
+    below: dict[bytes, list[Coloured]] = {}
+    if colours.now:
+        below[repository.index.newest_state() or NO_MAC] = colours.now
+    for state, record in colours.later:
+        below.setdefault(state, []).append(record)
+    for parent, records in below.items():
+        name = os.urandom(states.NAME_SIZE)
+        stream = states.write_stream(parent, records, End(now))
+        files.put(Folder.STATES, name, states.write(stream, repository.codec))
+        repository.index.add_state(name, stream)

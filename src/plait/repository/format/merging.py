@@ -8,7 +8,7 @@ from plait.repository.format.resources import NO_MAC, Resource
 from plait.repository.format.states import Coloured, Delete, End, Location, Packfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from plait.repository.format.states import Record
 
@@ -53,6 +53,17 @@ def order(states: Mapping[bytes, Lineage]) -> Order:
         waiting.extend(reversed(children.get(name, ())))
     circular = tuple(sorted(states.keys() - set(names), key=age))
     return Order((*names, *circular), circular)
+
+
+def last_words(states: Mapping[bytes, Lineage], speaking: Collection[bytes]) -> set[bytes]:
+    """Those of some states that have no descendant among them: in whatever order siblings are applied, one is last."""
+    found = set(speaking)
+    for name in speaking:
+        above: set[bytes] = {name}
+        while (name := states[name].parent) in states and name not in above:
+            above.add(name)
+            found.discard(name)
+    return found
 
 
 class Place(NamedTuple):

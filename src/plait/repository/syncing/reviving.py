@@ -11,9 +11,10 @@ import time
 from typing import TYPE_CHECKING
 
 from plait.model.errors import IntegrityError
+from plait.repository.colouring import uncoloured
 from plait.repository.format import states
 from plait.repository.format.resources import Resource
-from plait.repository.format.states import Coloured, Delete, End, Location
+from plait.repository.format.states import Delete, End
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
@@ -27,16 +28,15 @@ def revive(peer: Repository, snapshot: bytes, header: bytes, lock: HeldLock) -> 
     Raises IntegrityError where it does not read back, and changes nothing then; LockLostError, and the store's errors.
     """
     index = peer.index
-    coloured = (Resource.SNAPSHOT, snapshot) in index.colours()
     kept = _packfile_of(peer, snapshot, header)
     if kept is None:
         raise IntegrityError(f"the header of snapshot {snapshot.hex()} that was written does not read back")
     known = index.packfiles()
-    for state, record in list(index.records_of(snapshot)):
-        if isinstance(record, Coloured) and coloured:
-            _take_back(peer, state, Delete.colour(Resource.SNAPSHOT, snapshot), lock)
-        elif isinstance(record, Location) and record.packfile != kept and record.packfile in known:
-            _take_back(peer, state, Delete.location(Resource.SNAPSHOT, snapshot, record.packfile), lock)
+    for state, record in uncoloured(index, Resource.SNAPSHOT, snapshot):
+        _take_back(peer, state, record, lock)
+    for state, place in list(index.headers_of(snapshot)):
+        if place.packfile != kept and place.packfile in known:
+            _take_back(peer, state, Delete.location(Resource.SNAPSHOT, snapshot, place.packfile), lock)
 
 
 def is_there(peer: Repository, snapshot: bytes, header: bytes) -> bool:

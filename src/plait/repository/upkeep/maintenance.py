@@ -14,13 +14,14 @@ import msgspec
 from msgspec.structs import replace
 
 from plait.model.errors import ObjectNotFoundError, PlaitError
+from plait.repository.colouring import uncoloured
 from plait.repository.events import Warned, silent
 from plait.repository.format.resources import Resource
-from plait.repository.format.states import Coloured, Delete
+from plait.repository.format.states import Delete
 from plait.repository.layout import Folder
 from plait.repository.recovering import read_index
 from plait.repository.upkeep import leftovers
-from plait.repository.upkeep.publishing import publish
+from plait.repository.upkeep.publishing import colour, publish
 from plait.repository.upkeep.repacking import Repacked, RepackSettings, planned, rewrite
 from plait.repository.upkeep.survey import exclusive, measured_again, survey
 
@@ -221,14 +222,13 @@ def _made(files: StoredFiles, codec: Codec, name: bytes, size: int) -> int:
 def _colour(repository: Repository, steps: Steps, lock: HeldLock) -> None:
     names = steps.just_coloured
     if names:
-        now = time.time_ns()
-        publish(repository, [Coloured(Resource.PACKFILE, name, now) for name in names], lock)
+        colour(repository, [(Resource.PACKFILE, name) for name in names], lock)
 
 
 def _sweep(repository: Repository, steps: Steps, lock: HeldLock, *, at_once: bool) -> None:
     for name in steps.uncolour:
-        for state in repository.index.states_that_colour(name):
-            publish(repository, [Delete.colour(Resource.PACKFILE, name)], lock, parent=state)
+        for state, record in uncoloured(repository.index, Resource.PACKFILE, name):
+            publish(repository, [record], lock, parent=state)
     gone = [
         record
         for name in (*steps.sweep, *(steps.just_coloured if at_once else ()))

@@ -6,13 +6,14 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from plait.repository.colouring import coloured
 from plait.repository.format import states
 from plait.repository.format.resources import NO_MAC, Resource
-from plait.repository.format.states import Delete, End, Location
+from plait.repository.format.states import Delete, End
 from plait.repository.layout import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from plait.repository.format.states import Writable
     from plait.repository.index import StoredIndex
@@ -41,11 +42,7 @@ def taken_back(index: StoredIndex, moved: Iterable[tuple[bytes, bytes]]) -> Take
     result = TakenBack([], [])
     for snapshot, packfile in moved:
         record = Delete.location(Resource.SNAPSHOT, snapshot, packfile)
-        givers = [
-            state
-            for state, given in index.records_of(snapshot)
-            if isinstance(given, Location) and given.packfile == packfile
-        ]
+        givers = [state for state, given in index.headers_of(snapshot) if given.packfile == packfile]
         if above.issuperset(givers):
             result.now.append(record)
         else:
@@ -66,3 +63,12 @@ def publish(repository: Repository, records: Iterable[Writable], lock: HeldLock,
     repository.writable_files.put(Folder.STATES, name, states.write(stream, repository.codec))
     repository.index.add_state(name, stream)
     return name
+
+
+def colour(repository: Repository, blobs: Collection[tuple[int, bytes]], lock: HeldLock) -> None:
+    """Colours blobs, given by kind and identifier. Raises as `publish`."""
+    colours = coloured(repository.index, blobs, time.time_ns())
+    if colours.now:
+        publish(repository, colours.now, lock)
+    for state, record in colours.later:
+        publish(repository, [record], lock, parent=state)

@@ -14,10 +14,10 @@ import msgspec
 
 from plait.model.errors import IntegrityError, NotSupportedError, ObjectNotFoundError
 from plait.repository.blobs import Located, regions
+from plait.repository.colouring import coloured
 from plait.repository.events import Advanced, Warned, Work, silent
 from plait.repository.format.packfiles import read_index
 from plait.repository.format.resources import VERSION_1_0_0, Resource
-from plait.repository.format.states import Coloured
 from plait.repository.layout import Folder
 from plait.repository.parallel import in_parallel
 from plait.repository.upkeep.publishing import publish, taken_back
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from plait.engine.workers import Cancellation
     from plait.repository.events import Listener
     from plait.repository.format.merging import Place
+    from plait.repository.format.states import Writable
     from plait.repository.locking import HeldLock
     from plait.repository.repository import Repository
     from plait.repository.upkeep.survey import Share, Survey
@@ -213,9 +214,10 @@ class _Repacking:
             if resource == Resource.SNAPSHOT
         ]
         back = taken_back(self._repository.index, headers)
-        now = time.time_ns()
-        writer.publish([*back.now, *(Coloured(Resource.PACKFILE, name, now) for name in old)])
-        for state, record in back.later:
+        colours = coloured(self._repository.index, [(Resource.PACKFILE, name) for name in old], time.time_ns())
+        writer.publish([*back.now, *colours.now])
+        later: list[tuple[bytes, Writable]] = [*back.later, *colours.later]
+        for state, record in later:
             publish(self._repository, [record], self._lock, parent=state)
         result.packfiles += old
         result.moved += moved

@@ -16,15 +16,16 @@ import msgspec
 
 from plait.engine.workers import Cancellation
 from plait.model.errors import IntegrityError
+from plait.repository.colouring import coloured
 from plait.repository.events import Advanced, Warned, Work, silent
 from plait.repository.format import states
 from plait.repository.format.resources import NO_MAC, Resource
-from plait.repository.format.states import Coloured, Delete, End, Packfile
+from plait.repository.format.states import Delete, End, Packfile
 from plait.repository.layout import Folder
 from plait.repository.recovering import RecoveredIndex, read_index
 from plait.repository.upkeep.damage import Without, damaged_packfiles, hits
 from plait.repository.upkeep.healing import heal_from_files, heal_from_peer, heal_from_within
-from plait.repository.upkeep.publishing import publish, taken_back
+from plait.repository.upkeep.publishing import colour, publish, taken_back
 from plait.repository.upkeep.survey import exclusive
 from plait.repository.writing import Writer
 
@@ -123,8 +124,7 @@ def repair(
                 left = _hit(repository, cancellation)
         result.hidden = sorted({hit.snapshot for hit in left}.intersection(result.hidden))
         if result.hidden:
-            now = time.time_ns()
-            publish(repository, [Coloured(Resource.SNAPSHOT, snapshot, now) for snapshot in result.hidden], lock)
+            colour(repository, [(Resource.SNAPSHOT, snapshot) for snapshot in result.hidden], lock)
             repository.refresh()
         result.left = [hit for hit in left if hit.snapshot not in result.hidden]
         return result
@@ -283,7 +283,6 @@ class _Repair:
                         continue
                     carried.add(key)
                     writer.add_encoded(key[32], key[:32], stored)
-            now = time.time_ns()
             headers = [
                 (key[:32], packfile.name)
                 for packfile in damaged
@@ -291,6 +290,8 @@ class _Repair:
                 if key[32] == Resource.SNAPSHOT and key not in unread
             ]
             back = taken_back(repository.index, headers)
+            packfiles = [(Resource.PACKFILE, packfile.name) for packfile in damaged]
+            colours = coloured(repository.index, packfiles, time.time_ns())
             records: list[Writable] = [
                 *back.now,
                 *(
@@ -300,8 +301,9 @@ class _Repair:
                     # A snapshot without a header stays on the list, lest nobody misses it.
                     if key[32] not in _LISTED
                 ),
-                *(Coloured(Resource.PACKFILE, packfile.name, now) for packfile in damaged),
+                *colours.now,
             ]
             writer.publish(records)
-            for state, record in back.later:
+            later: list[tuple[bytes, Writable]] = [*back.later, *colours.later]
+            for state, record in later:
                 publish(repository, [record], lock, parent=state)
