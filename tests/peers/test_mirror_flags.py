@@ -43,9 +43,10 @@ def test_what_will_be_there(twins: Twins, verb: str, flags: list[str]) -> None:
 MANY: Tree = {f"f{number}": f(b"x" * 1000) for number in range(8)}
 
 
+@pytest.mark.parametrize("limit", ["2500B", "3000B"])
 @pytest.mark.parametrize("mode", ["HARD", "SOFT", "CAUTIOUS"])
-def test_a_limit_of_transfers(twins: Twins, mode: str) -> None:
-    flags = ["--max-transfer=2500B", f"--cutoff-mode={mode}", "--transfers=1", "--checkers=1"]
+def test_a_limit_of_transfers(twins: Twins, mode: str, limit: str) -> None:
+    flags = [f"--max-transfer={limit}", f"--cutoff-mode={mode}", "--transfers=1", "--checkers=1"]
     theirs, ours = twins.run("sync", MANY, {"extra": f()}, flags)
     assert ours.code == theirs.code == 8
     assert len(ours.destination) == len(theirs.destination)

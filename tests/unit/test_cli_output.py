@@ -16,7 +16,7 @@ from plait.cli.output.logfile import RotatingFile
 from plait.cli.output.records import key_fields, outcome_record
 from plait.cli.output.summary import summary_line
 from plait.engine.events import AttemptEnded, Compared, Event, Failed, Finished, Level, Message
-from plait.engine.executor import DRY_RUN, REFUSED
+from plait.engine.executor import DRY_RUN, LIMIT_REACHED, NOT_DELETING_DIRECTORIES, REFUSED
 from plait.engine.settings import Result
 from plait.engine.statistics import Snapshot, Transferring
 from plait.model.actions import Action, Outcome, Status, Verb
@@ -210,11 +210,19 @@ def test_the_line_of_an_event(event: Event, expected: tuple[str, str, str]) -> N
     assert lines(event) == [expected]
 
 
-def test_a_deletion_that_a_limit_forbids_is_told_as_rclone_tells_it() -> None:
-    event = finished(Verb.DELETE, Status.FAILED, error=FatalError("--max-delete threshold reached"))
-    reason = ("ERROR", "a", "Got fatal error on delete: --max-delete threshold reached")
-    assert lines(event) == [reason, ("ERROR", "", "Cancelling sync due to fatal error: failed to delete 1 files")]
-    assert lines(event, rclone=False) == [reason]
+def test_deletions_that_a_limit_forbids_are_told_as_rclone_tells_them() -> None:
+    error = FatalError("--max-delete threshold reached")
+    first = finished(Verb.DELETE, Status.FAILED, error=error)
+    more = finished(Verb.DELETE, Status.SKIPPED, LIMIT_REACHED)
+    told = Lines(Log(Level.INFO, io.StringIO()), rclone=True)
+    closed = Message(Level.ERROR, NOT_DELETING_DIRECTORIES, "d")
+    said = [line.text for event in (first, more, more, closed) for line in told.lines(event)]
+    reason = f"Got fatal error on delete: {error}"
+    cancelling = "Cancelling sync due to fatal error: failed to delete 3 files"
+    assert said == [reason, reason, reason, cancelling, NOT_DELETING_DIRECTORIES]
+    assert told.forbidden == 3
+    ours = Lines(Log(Level.INFO, io.StringIO()))
+    assert [line.text for event in (first, more) for line in ours.lines(event)] == [reason]
 
 
 def test_plait_names_a_missing_source_once_at_the_end() -> None:

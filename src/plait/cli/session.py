@@ -16,7 +16,7 @@ from plait.cli.guard import say_error, say_lines
 from plait.cli.logs import open_log
 from plait.cli.opening import location
 from plait.cli.output.drawing import DRAWING_SECONDS, Drawing
-from plait.cli.output.lines import FAILED_DELETION, Lines, original_words
+from plait.cli.output.lines import Lines, failed_deletions, original_words
 from plait.cli.output.plan import totals_line
 from plait.cli.output.questions import NoAnswerError, Questions
 from plait.cli.output.records import OutputClosedError, Records
@@ -190,7 +190,8 @@ class Session:
 
     def finish(self, result: Result, error: PlaitError | None, source: Location) -> None:
         """Says what a transfer did, and which error decided."""
-        self._showing.close()
+        if self.face == "plait":
+            self._showing.close()
         if self.face == "plait" and self._records is None and not self.values.quiet and not _idle(result, error):
             line = summary_line(self.invocation.command, result, self._seconds(), dry_run=self.values.dry_run)
             print(line, file=sys.stderr)
@@ -209,6 +210,9 @@ class Session:
 
     def end(self, found: Mapping[str, Any], errors: int, error: PlaitError | None) -> None:
         """Says which error decided; under `--json` also `found` and the exit code."""
+        if self.face == "rclone" and self._lines.forbidden and isinstance(error, FatalError):
+            # Rclone counts each deletion that it tried in vain, and the sync that ended with them.
+            errors, error = errors + self._lines.forbidden, FatalError(failed_deletions(self._lines.forbidden))
         if self._statistics is not None and error is not None:
             # What a check finds wrong are its errors, which no event tells of.
             for _ in range(errors - self._statistics.snapshot().errors):
@@ -228,8 +232,6 @@ class Session:
         if isinstance(error, NoAnswerError):
             self.log.critical(error.message)
         elif error is not None and not isinstance(error, CancelledError | NothingTransferredError):
-            if isinstance(error, FatalError) and error.key:
-                errors, error = errors + 1, FatalError(FAILED_DELETION)
             many = f" with {errors} errors: last error was" if errors > 1 else ""
             self.log.write(
                 Level.NOTICE,

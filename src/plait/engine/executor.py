@@ -46,6 +46,7 @@ __all__ = ["Cutoff", "DeleteWhen", "ExecutionSettings", "Executor", "Result", "r
 DRY_RUN = "dry run"
 REFUSED = "refused"
 GATE_CLOSED = "there were errors"
+LIMIT_REACHED = "a limit of deletions was reached"
 NOT_WANTED = "deletions are off"
 """`Outcome.detail` of what was skipped, and why."""
 
@@ -325,10 +326,13 @@ class _Attempt:
         group: list[Action] = []
         count = len(actions) if isinstance(actions, Spill) else 0
         size = min(max(count // self._concurrency, _FEWEST_TOGETHER), _MOST_TOGETHER)
-        for action in actions:
-            if self._stop.cancelled() or self._refused is not None:
+        left = iter(actions)
+        for action in left:
+            if self._stop.cancelled():
                 break
             if not self._admits(action):
+                if self._refused is not None:
+                    break
                 continue
             if self._settings.confirm is not None:
                 self._carry((action,))
@@ -343,7 +347,9 @@ class _Attempt:
         if group:
             crew.submit(group, len(group))
         crew.finish()
-        self._end_refused()
+        if self._refused is not None:
+            self._end_refused()
+            self._skip(left, LIMIT_REACHED)
 
     def _transferring_crew(self, settings: ExecutionSettings) -> Workers[Sequence[Action] | Creations]:
         order = settings.order

@@ -48,8 +48,9 @@ class Limits:
                 # What cannot be finished within the limit is not begun.
                 reached = self._carried >= settings.max_transfer or self._carried + action.size > settings.max_transfer
             else:
-                after = self._begun + (action.size if settings.cutoff is Cutoff.CAUTIOUS else 1)
-                reached = after > settings.max_transfer
+                # As with rclone, a cautious transfer ends below the limit.
+                after = self._begun + (action.size if settings.cutoff is Cutoff.CAUTIOUS else 0)
+                reached = after >= settings.max_transfer
             if not reached:
                 self._begun += action.size
         return transfer_error() if reached else None

@@ -9,7 +9,7 @@ import msgspec
 
 from plait.engine.transfer import Transfer, TransferSettings
 from plait.mirror.keeping import CopyingKeeper, KeptNames, RenamingKeeper
-from plait.mirror.overlap import check_backup, check_backup_of_file, root_of
+from plait.mirror.overlap import BACKUP_ELSEWHERE, check_backup, check_backup_of_file, root_of
 from plait.mirror.transforms import parse_transforms
 from plait.model.errors import FatalError
 from plait.stores.abilities import Renames
@@ -40,6 +40,8 @@ class BackupPlaces(msgspec.Struct, frozen=True):
         """Raises FatalError where the places cannot be used together; `suffix`: there is a `--suffix`."""
         if self.backup is None:
             return
+        if self.backup.remote != self.destination.remote:
+            raise FatalError(BACKUP_ELSEWHERE)
         backup, source, destination = root_of(self.backup), root_of(self.source), root_of(self.destination)
         if self.source.file is None:
             check_backup(backup, source, destination, includes_directory)

@@ -77,6 +77,7 @@ class NotDeletingError(PlaitError):
 NO_COMMON_HASH = (
     "--checksum is in use but the source and destination have no hashes in common; falling back to --size-only"
 )
+NOT_A_DIRECTORY = "is a file not a directory"
 SAME = "Nothing to do as source and destination are the same"
 SINGLE_WITH_FILTERS = "can't limit to single files when using filters"
 NOTHING = Result(done={}, skipped={}, failed={})
@@ -131,12 +132,13 @@ class Mirror(Closing):
             self.destination = self._open(closing, open_source(destination, unchosen))
             if self.destination.file is not None:
                 name = destination.path if destination.kind is LocationKind.LOCAL else destination.text
-                raise ConfigurationError("is a file not a directory", key=name)
+                raise ConfigurationError(NOT_A_DIRECTORY, key=name)
             self.is_same = self._check_places()
             self._keeper = self._open_keeper(closing, opening)
             others = [
-                self._open(closing, open_location(around.parse(text), opening))
-                for text in (*values.compare_dest, *values.copy_dest)
+                self._open(closing, self._place(name, f'["{text}"]', text, opening, open_location))
+                for name, texts in (("compare-dest", values.compare_dest), ("copy-dest", values.copy_dest))
+                for text in texts
             ]
             self._refined = Refinements(mode, values, self.source, self.destination, others)
             self._closing = closing.pop_all()
@@ -346,12 +348,23 @@ class Mirror(Closing):
 
     def _backup_directory(self, opening: Opening) -> Opened:
         text = self.values.backup_dir
+        return self._place("backup-dir", f'"{text}"', text, opening, open_source)
+
+    def _place(
+        self, option: str, shown: str, text: str, opening: Opening, opener: Callable[[Location, Opening], Opened]
+    ) -> Opened:
+        """The place that an option names. Raises FatalError, in rclone's words, where it cannot be opened."""
         try:
-            return open_location(self.around.parse(text), opening)
+            opened = opener(self.around.parse(text), opening)
         except ConfigurationError as error:
             # What could not be opened is named once.
-            reason = error.message.rpartition('": ')[2]
-            raise FatalError(f'failed to make fs for --backup-dir "{text}": {reason}', hint=error.hint) from None
+            reason, hint = error.message.rpartition('": ')[2], error.hint
+        else:
+            if opened.file is None:
+                return opened
+            opened.store.close()
+            reason, hint = NOT_A_DIRECTORY, None
+        raise FatalError(f"failed to make fs for --{option} {shown}: {reason}", hint=hint)
 
     def _check_places(self) -> bool:
         """Refuses places that overlap; True where source and destination are the same and nothing is to be done."""

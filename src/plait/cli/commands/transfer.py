@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 from plait.cli.plans import lasting
 from plait.cli.session import Session
 from plait.mirror.directory_move import move_as_directory
-from plait.mirror.mirroring import Mirror
+from plait.mirror.mirroring import NOT_A_DIRECTORY, Mirror
 from plait.mirror.reports import STANDARD_OUTPUT
 from plait.mirror.settings import Mode
 from plait.mirror.single import SingleMirror, is_file, parent_and_name
 from plait.mirror.status import check_transferred, exit_code
-from plait.mirror.verbs.task import NOT_A_DIRECTORY
 from plait.model.errors import ConfigurationError, NothingTransferredError
 from plait.model.values.quoting import quote
 

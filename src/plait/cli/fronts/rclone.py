@@ -164,7 +164,7 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         values = replace(values, parsed={**values.parsed, "verbose": 2})
     form = Form("mirror", front.words, front.takes, front.run, front.options)
     try:
-        code = int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments)))
+        code = known(int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments))))
     except WordsError as error:
         return _fatal_usage(error.message, verb)
     except PlaitError as error:
@@ -219,10 +219,9 @@ def _contradiction(values: Values) -> str:
     return ""
 
 
-def exit_code(error: PlaitError) -> int:
-    """Rclone's code for an error: what it has no code for is 1."""
-    known = error.exit_code <= ExitCode.DURATION_LIMIT or error.exit_code >= ExitCode.INTERRUPTED
-    return error.exit_code if known else ExitCode.FAILED
+def known(code: int) -> int:
+    """Rclone's exit code for one of Plait's: what it has no code for is 1."""
+    return code if code <= ExitCode.DURATION_LIMIT or code >= ExitCode.INTERRUPTED else ExitCode.FAILED
 
 
 def _end(verb: str, error: PlaitError, log: Log) -> int:
@@ -249,7 +248,7 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
         log.critical(error.message)
     elif not isinstance(error, CancelledError):
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
-    return exit_code(error)
+    return known(error.exit_code)
 
 
 def _is_global(error: ConfigurationError) -> bool:

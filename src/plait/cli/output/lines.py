@@ -11,6 +11,7 @@ from plait.engine.events import AttemptEnded, Compared, ComparedRun, Failed, Fin
 from plait.engine.executor import (
     DRY_RUN,
     GATE_CLOSED,
+    LIMIT_REACHED,
     NOT_DELETING_DIRECTORIES,
     NOT_DELETING_FILES,
     NOT_WANTED,
@@ -47,8 +48,6 @@ _FAILURES: Final = {
 }
 
 
-FAILED_DELETION: Final = "failed to delete 1 files"
-"""Rclone's last error where a limit forbids a deletion."""
 _GATES: Final = frozenset({NOT_DELETING_FILES, NOT_DELETING_DIRECTORIES})
 _RENAMES: Final = frozenset({Verb.RENAME, Verb.RESPELL})
 _WITH_CONTENT: Final = frozenset({Verb.CREATE, Verb.REPLACE})
@@ -90,6 +89,9 @@ class Lines:
         self._transferred = False
         self._moves = moves
         self._keeps = keeps
+        self._limit: PlaitError | None = None
+        self.forbidden = 0
+        """How many deletions of the last attempt a limit forbade."""
 
     def carry_one(self) -> None:
         """The command carries one file: rclone does not say then that there was nothing to do."""
@@ -117,6 +119,8 @@ class Lines:
                 for outcome in event.created.outcomes():
                     yield from self._outcome(outcome)
             case Message() if self._rclone or not (self._root_missing and event.text in _GATES):
+                if event.text == NOT_DELETING_DIRECTORIES:
+                    yield from self._cancelling()
                 yield Line(event.level, event.text, event.subject)
             case Failed(error=DirectoryNotFoundError() as error, subject=""):
                 self._root_missing = True
@@ -153,10 +157,8 @@ class Lines:
                 yield self._under_its_name(line, action)
             if self._informs and self._rclone and outcome.source_deleted and action.source is not None:
                 yield Line(Level.INFO, DELETED, action.source.key)
-        elif outcome.error is not None:
-            yield Line(Level.ERROR, f"{_failure(action.verb, outcome.error)}: {outcome.error.message}", action.key)
-            if self._rclone and outcome.error.fatal and action.verb is Verb.DELETE:
-                yield Line(Level.ERROR, f"Cancelling sync due to fatal error: {FAILED_DELETION}")
+        elif outcome.error is not None or outcome.detail == LIMIT_REACHED:
+            yield from self._failed(outcome)
         elif outcome.detail in _SKIPPED_BY:
             option = _SKIPPED_BY[outcome.detail]
             if self._keeps and action.verb is Verb.REPLACE and action.destination is not None:
@@ -169,6 +171,18 @@ class Lines:
         elif self._rclone and action.verb is Verb.REMOVE_DIRECTORY and outcome.detail not in {GATE_CLOSED, NOT_WANTED}:
             # Rclone says so before it tries.
             yield Line(Level.INFO, REMOVED_DIRECTORY, action.key)
+
+    def _failed(self, outcome: Outcome) -> Iterator[Line]:
+        action, error = outcome.action, outcome.error
+        if error is not None:
+            if error.fatal and action.verb is Verb.DELETE:
+                self._limit, self.forbidden = error, 1
+            yield Line(Level.ERROR, f"{_failure(action.verb, error)}: {error.message}", action.key)
+        elif self._limit is not None:
+            self.forbidden += 1
+            if self._rclone:
+                # Rclone tries them all.
+                yield Line(Level.ERROR, f"{_failure(action.verb, self._limit)}: {self._limit.message}", action.key)
 
     def _other_name(self, action: Action) -> str:
         """The source's key, where a file gets another one; "" where it does not, and off rclone's front."""
@@ -187,7 +201,14 @@ class Lines:
         name = self._other_name(action)
         return msgspec.structs.replace(line, subject=name, text=f"{line.text} to: {action.key}") if name else line
 
+    def _cancelling(self) -> Iterator[Line]:
+        """What rclone says once no deletion is left that a limit could forbid."""
+        if self._rclone and self._limit is not None:
+            self._limit = None
+            yield Line(Level.ERROR, f"Cancelling sync due to fatal error: {failed_deletions(self.forbidden)}")
+
     def _attempt(self, event: AttemptEnded) -> Iterator[Line]:
+        yield from self._cancelling()
         if self._rclone or (not self._root_missing and (event.again or not event.errors or event.number > 1)):
             yield from _attempt(event)
 
@@ -237,6 +258,11 @@ def original_words(error: PlaitError) -> str:
     """The message of an error; of a bucket that is missing, what the original says of every root that is."""
     missing = isinstance(error, DirectoryNotFoundError) and error.message.startswith(_LISTING)
     return "directory not found" if missing else error.message
+
+
+def failed_deletions(count: int) -> str:
+    """Rclone's last error where a limit forbids deletions."""
+    return f"failed to delete {count} files"
 
 
 def _failure(verb: Verb, error: PlaitError) -> str:

@@ -16,7 +16,7 @@ from plait.engine.selection import EntryFailed
 from plait.engine.steps import Side
 from plait.engine.workers import POLL
 from plait.mirror.check import OneFile
-from plait.mirror.mirroring import SINGLE_WITH_FILTERS, compile_selection
+from plait.mirror.mirroring import NOT_A_DIRECTORY, SINGLE_WITH_FILTERS, compile_selection
 from plait.mirror.questions import Answer, QuitError
 from plait.mirror.settings import SECOND
 from plait.model.errors import (
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from plait.stores.location import Location
     from plait.stores.registry import Opened, Opening
 
-NOT_A_DIRECTORY = "is a file not a directory"
 LISTING_FAILED = "error listing: "
 """What stands before the reason why a location could not be listed, in the log."""
 
