@@ -123,7 +123,10 @@ def stub() -> Iterator[Stub]:
     found.close()
 
 
-REFUSED = (("sync", "tree", "s:bucket/p"), ("sync", "s:bucket/p", "out"), ("lsf", "s:bucket/p"))
+REFUSED = (
+    *(("sync", "tree", "s:bucket/p"), ("sync", "s:bucket/p", "out"), ("lsf", "s:bucket/p")),
+    *(("sync", "s:bucket", "out"), ("lsf", "s:bucket")),
+)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,9 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         values = replace(values, parsed={**values.parsed, "verbose": 2})
     form = Form("mirror", front.words, front.takes, front.run, front.options)
     try:
-        code = known(int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments))))
+        code = known(
+            int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments)))
+        )
     except WordsError as error:
         return _fatal_usage(error.message, verb)
     except PlaitError as error:
