@@ -22,6 +22,7 @@ static PyMethodDef methods[] = {
     {"rename_files", plait_rename_files, METH_VARARGS, NULL},
     {"same_files", plait_same_files, METH_VARARGS, NULL},
     {"read_file", plait_read_file, METH_VARARGS, NULL},
+    {"read_files", plait_read_files, METH_VARARGS, NULL},
     {"scan", plait_scan, METH_O, NULL},
     {"scan_below", plait_scan_below, METH_VARARGS, NULL},
     {"scan_pages", plait_scan_pages, METH_VARARGS, NULL},

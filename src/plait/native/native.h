@@ -153,6 +153,9 @@ PyObject *plait_open_blobs(PyObject *module, PyObject *arguments);
 /* read_file.c */
 PyObject *plait_read_file(PyObject *module, PyObject *arguments);
 
+/* read_files.c */
+PyObject *plait_read_files(PyObject *module, PyObject *arguments);
+
 /* records.c */
 PyObject *plait_locations(PyObject *module, PyObject *arguments);
 PyObject *plait_location_records(PyObject *module, PyObject *arguments);

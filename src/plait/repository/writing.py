@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from itertools import repeat
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Final, Self
 
@@ -282,8 +283,8 @@ class Writer:
         for _, stream in self._added:
             for run in states.read_runs(stream, STATE_VERSION)[1]:
                 if isinstance(run, memoryview):
-                    for _, _, resource, _, mac, *_ in states.LOCATION_RECORD.iter_unpack(run):
-                        self._pending.pop(key_of(resource, mac), None)
+                    # One look-up after the other, without a turn of the interpreter for each.
+                    deque(map(self._pending.pop, states.keys_of(run), repeat(None)), maxlen=0)
         self._added.clear()
 
     def _fail(self, error: BaseException) -> None:

@@ -14,6 +14,7 @@ from plait.native.pure.md5_files import md5_files
 from plait.native.pure.md5_parts import md5_each_part, md5_parts
 from plait.native.pure.open_blobs import open_blob, open_blobs
 from plait.native.pure.read_file import read_file
+from plait.native.pure.read_files import read_files
 from plait.native.pure.records import count_prefixes, location_records, locations, sort_records
 from plait.native.pure.rename_files import rename_files
 from plait.native.pure.same_files import same_files
@@ -42,6 +43,7 @@ __all__ = [
     "open_blobs",
     "open_stream",
     "read_file",
+    "read_files",
     "rename_files",
     "same_files",
     "scan",

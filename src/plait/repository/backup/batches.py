@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from plait.engine.workers import Cancellation, Workers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from plait.repository.writing import Writer
 
 _CHUNK: Final = int(Resource.CHUNK)
+_NOTHING: Final[Mapping[str, Made | None]] = MappingProxyType({})
 _MOST_NODES: Final = 128
 _MOST_BYTES: Final = 1 << 20
 _LONG: Final = 512 << 10
@@ -212,8 +214,13 @@ class _Nodes(Protocol):
     def are_directories(self) -> bool: ...
 
 
-def make(nodes: Nodes, batch: _Nodes, stopping: Callable[[], bool]) -> Outcome:
-    """Makes the entries of a batch; ends early once `stopping`. Raises what storing raises."""
+def make(
+    nodes: Nodes, batch: _Nodes, stopping: Callable[[], bool], made: Mapping[str, Made | None] = _NOTHING
+) -> Outcome:
+    """Makes the entries of a batch, but for those that are `made`; ends early once `stopping`.
+
+    Raises what storing raises.
+    """
     outcome = Outcome([], [], [])
     folder, before = batch.folder, batch.before
     directories = batch.are_directories
@@ -221,6 +228,10 @@ def make(nodes: Nodes, batch: _Nodes, stopping: Callable[[], bool]) -> Outcome:
     for name in batch.names:
         if stopping():
             break
+        found = made.get(name)
+        if found is not None:
+            outcome.made.append(found)
+            continue
         try:
             outcome.made.append(nodes.make(folder, parent, name, before.get(name), outcome.errors, directories))
         except Vanished:
@@ -245,15 +256,18 @@ class _Helper:
         try:
             with OpenDirectory.at(task.path, task.identity, with_xattrs=task.with_xattrs) as folder:
                 before = dict(self._frames(task.before))
-                outcome = make(self._nodes, _Remote(folder, task.names, before), self.stopping)
+                # What the snapshot before has need not be read.
+                new = [name for name in task.names if name not in before]
+                made = dict(zip(new, self._nodes.make_small(folder, packed.text(task.path), new), strict=True))
+                outcome = make(self._nodes, _Remote(folder, task.names, before), self.stopping, made)
         except OSError:
             # The directory has been moved away since it was listed, and what is in it with it.
             outcome = Outcome([], [], [f"{task.path.rstrip('/')}/{name}" for name in task.names])
-        made = [
+        plain_made = [
             (item.frame.plain, item.frame.mac, tuple(item.frame.glance), item.xattrs, item.size, item.unchanged)
             for item in outcome.made
         ]
-        return _Result(task.number, self._collected.take(), made, outcome.errors, outcome.vanished)
+        return _Result(task.number, self._collected.take(), plain_made, outcome.errors, outcome.vanished)
 
     @staticmethod
     def _frames(before: Mapping[str, tuple[bytes, bytes]]) -> Iterator[tuple[str, Frame]]:

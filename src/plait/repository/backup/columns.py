@@ -16,6 +16,8 @@ UNSETTLED: Final = b"!"
 _COUNT: Final = struct.Struct("<II")
 _DETAILS: Final = 9
 _CHANGED, _ACCESSED = 0, 1
+_INODE: Final = 1
+"""Its column among those that are kept."""
 _KEPT: Final = tuple(index for index in range(_DETAILS) if index != _ACCESSED)
 
 
@@ -61,6 +63,13 @@ class Columns:
         names = "\0".join(self.names).encode("utf-8", "surrogateescape")
         head = _COUNT.pack(len(self.names), len(names))
         return b"".join((head, names, self.kinds, self._sizes, self._modified, changed, *self._kept[1:]))
+
+    def has(self, nodes: frozenset[tuple[int, int]]) -> bool:
+        """Whether one of these is among them, by device and inode."""
+        if not nodes:
+            return False
+        inodes = memoryview(self._kept[_INODE]).cast("Q")
+        return not {inode for _, inode in nodes}.isdisjoint(inodes)
 
     def rows(self) -> Iterator[Row]:
         """What is said of each entry, in the order of `names`."""

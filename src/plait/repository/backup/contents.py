@@ -58,7 +58,8 @@ class Contents:
         self._writer = writer
         self._codec = codec
         self._chunker = chunker
-        self._smallest = chunker.sizes[0]
+        self.short = chunker.sizes[0]
+        """Bytes up to which a content is not cut."""
 
     def save(self, read: Callable[[int], bytes], expected: int, carried: Callable[[int], None]) -> Saved:
         """Saves a content of about `expected` bytes: as many as that, fewer where it ends early.
@@ -68,7 +69,7 @@ class Contents:
         """
         blocks = _blocks(read, expected)
         first = next(blocks, b"")
-        if len(first) <= self._smallest and len(first) == expected:
+        if len(first) <= self.short and len(first) == expected:
             return self.save_bytes(first)
         return self._save_long(first, blocks, carried)
 
@@ -90,7 +91,7 @@ class Contents:
 
     def save_bytes(self, data: bytes) -> Saved:
         """Saves a content that is in memory."""
-        if len(data) > self._smallest:
+        if len(data) > self.short:
             return self._save_long(data, iter(()), lambda _: None)
         mac = self._codec.mac(data)
         disorder = entropy(data)

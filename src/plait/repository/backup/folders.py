@@ -200,9 +200,11 @@ class Folders:
     def _store_list(self, folder: Gathered) -> None:
         """Stores the list of a folder's entries, and gathers what changed in it."""
         path, frames = folder.path, folder.frames
+        names = sorted(map(_raw, frames))
+        listed = [frames[name] for name in sorted(frames, key=_raw)]
         parts = [
             dirpacks.pack(frame.plain, frame.mac, is_directory=bool(frame.glance.mode & MODE_DIRECTORY))
-            for _, frame in sorted((_raw(name), frame) for name, frame in frames.items())
+            for frame in listed
         ]
         mac = self._contents.save_dirpack(b"".join(parts))
         before = {} if self.from_scratch else folder.before
@@ -210,10 +212,13 @@ class Folders:
         with self._gathering:
             self.dirpacks.set(path, mac, existed=existed)
             prefix = path.rstrip("/")
-            for name, frame in frames.items():
-                old = before.get(name)
-                if frame is not old:
-                    self._gather(f"{prefix}/{name}", frame, old)
+            if self.from_scratch:
+                self._gather_new(_raw(prefix), names, listed)
+            else:
+                for name, frame in frames.items():
+                    old = before.get(name)
+                    if frame is not old:
+                        self._gather(f"{prefix}/{name}", frame, old)
             for name in before.keys() - frames.keys():
                 self._forget(f"{prefix}/{name}", before[name])
             self._gather_xattrs(prefix, folder, before)
@@ -233,6 +238,15 @@ class Folders:
         self.paths.set(path, frame.mac, existed=old is not None)
         if key is not None:
             self.content_types.set(key, frame.mac, existed=key == old_key)
+
+    def _gather_new(self, prefix: bytes, names: list[bytes], frames: list[Frame]) -> None:
+        """As `_gather`, of all entries of a directory where there was no snapshot before."""
+        paths = [b"%b/%b" % (prefix, name) for name in names]
+        self.paths.add(paths, [frame.mac for frame in frames])
+        typed = [number for number, frame in enumerate(frames) if not frame.glance.mode & MODE_DIRECTORY]
+        types = [frames[number].glance.content_type.partition(";")[0].encode() for number in typed]
+        keys = [b"/%b%b" % (kind, paths[number]) for kind, number in zip(types, typed, strict=True)]
+        self.content_types.add(keys, [frames[number].mac for number in typed])
 
     def _forget(self, path: str, old: Frame) -> None:
         """Notes that an entry is gone, with all that was below it."""

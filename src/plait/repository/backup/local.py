@@ -14,12 +14,13 @@ import time
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from struct import Struct
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
 from plait.model.errors import CancelledError, DirectoryNotFoundError, from_os_error
 from plait.model.items import Kind
-from plait.native import scan
+from plait.native import read_files, scan
 from plait.repository.backup.columns import Columns, Row, rows_of
 from plait.repository.backup.databases import Images
 from plait.repository.backup.holes import LEAST
@@ -59,6 +60,8 @@ _SPECIAL_BITS: Final = (
 _HAS_XATTRS: Final = sys.platform == "linux"
 _NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _WORDS: Final = 1 << 64
+_ROW: Final = Struct("=8q")
+"""What `native.read_files` says of each file."""
 _SECTOR: Final = 512
 """Bytes of what `st_blocks` counts."""
 
@@ -300,6 +303,23 @@ class OpenDirectory:
         descriptor = os.open(node.info.name, _FILE, dir_fd=self.descriptor)
         return LocalContent(descriptor, node.info, with_xattrs=self.with_xattrs)
 
+    def small(self, names: Sequence[str], limit: int) -> Iterator[tuple[FileInfo, bytes] | None]:
+        """What the system says of files of at most `limit` bytes, and their content, which is read at once.
+
+        None for one about which anything is not plain (`native.read_files`), or that has extended attributes.
+        """
+        rows, data = read_files(self.descriptor, list(map(_raw, names)), limit, self.with_xattrs)
+        at = 0
+        for name, (size, modified, inode, device, mode, uid, gid, links) in zip(
+            names, _ROW.iter_unpack(rows), strict=True
+        ):
+            if not links:
+                yield None
+                continue
+            row = Row(0, size, modified, 0, inode, device, mode, uid, gid, links, 0)
+            yield _info(name, row, named=True), data[at : at + size]
+            at += size
+
     def xattrs(self, node: Node) -> Sequence[str]:
         """As in `Folder`."""
         return _xattrs(self._at(node)) if self.with_xattrs else ()
@@ -328,7 +348,7 @@ class LocalFolder(OpenDirectory):
         self._columns = Columns(([], b"", b"", b"", b"") if descriptor < 0 else scan(descriptor))
         self.signature = b"" if descriptor < 0 else self._columns.signature()
         names, kinds = self._columns.names, self._columns.kinds
-        if source.excludes is not None or Kind.UNREADABLE in kinds or source.skips:
+        if source.excludes is not None or Kind.UNREADABLE in kinds or self._columns.has(source.skips):
             self.names, self.subfolders = self._kept()
         else:
             self.subfolders = [name for name, kind in zip(names, kinds, strict=True) if kind == Kind.DIRECTORY]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from plait.repository.backup.contents import BlobWriter, Contents
     from plait.repository.backup.holes import Part
+    from plait.repository.backup.local import OpenDirectory
     from plait.repository.backup.sources import Content, Node, NodeReader
     from plait.repository.format.codec import Codec
     from plait.repository.format.entries import FileInfo
@@ -109,8 +110,18 @@ class Nodes:
         names = self._names(partial(folder.xattrs, node), node, path, errors)
         if kept is not None and kept.glance.attributes == tuple(names):
             return self._kept(kept, folder, node, path, errors)
-        frame = self._entry(parent, node, info, packed_info, None, names)
+        frame = self._entry(parent, node.target, info, packed_info, None, names)
         return Made(frame, self._xattrs(folder, node, path, names, errors))
+
+    def make_small(self, folder: OpenDirectory, parent: bytes, names: Sequence[str]) -> Iterator[Made | None]:
+        """Makes the entries of short files, as `make`; None for what it is to make. Raises what storing raises."""
+        for found in folder.small(names, self._contents.short):
+            if found is None:
+                yield None
+                continue
+            info, data = found
+            saved = self._contents.save_bytes(data)
+            yield Made(self._entry(parent, "", info, packed.info(info), saved, ()), (), saved.size)
 
     def _file(
         self, folder: NodeReader, parent: bytes, node: Node, path: str, packed_info: bytes, errors: list[Unreadable]
@@ -137,7 +148,7 @@ class Nodes:
             packed_info = packed.info(info)
         elif linked is None and info.links > 1 and len(self._links) < _MOST_LINKS:
             self._links[info.device, info.inode] = info.size, info.mod_time, saved
-        frame = self._entry(parent, node, info, packed_info, saved, names)
+        frame = self._entry(parent, node.target, info, packed_info, saved, names)
         return Made(frame, self._xattrs(folder, node, path, names, errors), saved.size)
 
     def _save(self, content: Content, info: FileInfo, carried: Callable[[int], None]) -> Saved:
@@ -157,7 +168,7 @@ class Nodes:
 
     def entry(self, parent: bytes, node: Node) -> Frame:
         """The entry of a node without content and attributes."""
-        return self._entry(parent, node, node.info, packed.info(node.info), None, ())
+        return self._entry(parent, node.target, node.info, packed.info(node.info), None, ())
 
     def keep(self, frame: Frame) -> None:
         """Sees to it that an entry of the snapshot before has its blob: the original leaves some unwritten."""
@@ -173,7 +184,7 @@ class Nodes:
         return frame.glance.object != NO_MAC and self._index.holds(Resource.OBJECT, frame.glance.object)
 
     def _entry(
-        self, parent: bytes, node: Node, info: FileInfo, packed_info: bytes, saved: Saved | None, names: Sequence[str]
+        self, parent: bytes, target: str, info: FileInfo, packed_info: bytes, saved: Saved | None, names: Sequence[str]
     ) -> Frame:
         if saved is None:
             kind = "" if info.is_directory else NOT_REGULAR_CONTENT_TYPE
@@ -181,7 +192,7 @@ class Nodes:
         plain = packed.entry(
             parent,
             packed_info,
-            target=node.target,
+            target=target,
             mac=saved.mac,
             content_type=saved.content_type,
             entropy=saved.entropy,

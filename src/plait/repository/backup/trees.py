@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import IntegrityError
 from plait.repository.format import btrees, wire
-from plait.repository.format.btrees import Kind, Root
+from plait.repository.format.btrees import Columns, Kind, Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from plait.repository.format.codec import Codec
     from plait.repository.reading import RepositoryReader
@@ -23,6 +23,7 @@ class Tree:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
+        self._new = Columns()
         self.values: dict[str, bytes] = {}
         self.gone: set[str] = set()
         self._added = False
@@ -32,23 +33,27 @@ class Tree:
         self.values[key] = value
         self._added |= not existed
 
+    def add(self, keys: Iterable[bytes], values: Iterable[bytes]) -> None:
+        """Sets the values of many keys, encoded, of which neither the tree before nor this one has any."""
+        self._new.add(keys, values)
+
     def remove(self, key: str) -> None:
         """Takes a key away that the tree before has."""
         self.gone.add(key)
 
     def store(self, grower: Grower, before: bytes | None, *, pruned: bool) -> bytes:
         """Stores the tree; its descriptor. `before`: that of the tree before. `pruned`: whole directories are gone."""
-        if before is None:
-            return grower.grow(self.kind, [(_raw(key), value) for key, value in self.values.items()])
-        if not (self.gone or pruned or self._added):
-            return grower.replace(self.kind, before, self.values)
-        items = {
-            key: value
-            for key, value in grower.items(self.kind, before)
-            if key not in self.gone and grower.keeps(self, key)
-        }
-        items.update(self.values)
-        return grower.grow(self.kind, [(_raw(key), value) for key, value in items.items()])
+        items = self._new
+        if before is not None:
+            if not (self.gone or pruned or self._added or items):
+                return grower.replace(self.kind, before, self.values)
+            for key, value in grower.items(self.kind, before):
+                if key not in self.gone and key not in self.values and grower.keeps(self, key):
+                    items.add((_raw(key),), (value,))
+        items.add(map(_raw, self.values), self.values.values())
+        self.values.clear()
+        self._new = Columns()
+        return grower.grow(self.kind, items)
 
 
 class Grower:
@@ -72,14 +77,14 @@ class Grower:
             at = path.find(_SEPARATOR, at + 1)
         return tree.kind is not btrees.INDEX or path not in self._removed
 
-    def items(self, kind: Kind, descriptor: bytes) -> list[tuple[str, bytes]]:
+    def items(self, kind: Kind, descriptor: bytes) -> Iterator[tuple[str, bytes]]:
         """All of a tree."""
-        return list(self._reader.items(kind, descriptor))
+        return self._reader.items(kind, descriptor)
 
-    def grow(self, kind: Kind, items: list[tuple[bytes, bytes]]) -> bytes:
+    def grow(self, kind: Kind, items: Columns) -> bytes:
         """Stores a tree; its descriptor."""
         stored = None
-        for stored in btrees.grow_raw(kind, items, self._codec.mac):
+        for stored in btrees.grow_columns(kind, items, self._codec.mac):
             self._writer.put(stored.resource, stored.mac, stored.plain)
         if stored is None:
             raise IntegrityError("a tree has no descriptor")

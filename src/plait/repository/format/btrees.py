@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -16,7 +17,7 @@ from plait.model.errors import IntegrityError
 from plait.native import tree_shape
 from plait.repository.format import msgpack, wire
 from plait.repository.format.msgpack import pack_raw
-from plait.repository.format.resources import Resource
+from plait.repository.format.resources import MAC_SIZE, Resource
 from plait.repository.format.wire import OMIT_EMPTY, U32, Int, Mac, Text
 
 if TYPE_CHECKING:
@@ -165,29 +166,67 @@ def grow(kind: Kind, items: Iterable[tuple[str, bytes]], mac: Callable[[bytes], 
 
     Each node comes after those that it names, as they have to be written.
     """
-    return grow_raw(kind, [(key.encode("utf-8", "surrogateescape"), value) for key, value in items], mac)
+    columns = Columns()
+    for key, value in items:
+        columns.add((key.encode("utf-8", "surrogateescape"),), (value,))
+    return grow_columns(kind, columns, mac)
 
 
-def grow_raw(kind: Kind, items: list[tuple[bytes, bytes]], mac: Callable[[bytes], bytes]) -> Iterator[Stored]:
-    """As `grow`, from keys that are encoded; the list is sorted in place."""
-    items.sort(key=_depth_of_item if kind.sort_key is by_depth else None)
-    inserted = [key for key, _ in items]
-    if kind.insertion is by_path_of_type:
-        inserted = [key.split(b"/", 3)[-1] for key in inserted]
-    order = sorted(range(len(items)), key=inserted.__getitem__, reverse=kind.descending)
-    shape = [memoryview(level).cast("I") for level in tree_shape(array("I", order).tobytes(), ORDER)]
-    keys = [pack_raw(key) for key, _ in items]
-    level, firsts, nodes = [], [], []
-    end, following = len(items), b""
+class Columns:
+    """Keys, encoded, and values of a tree to be, in any order; far smaller than as many objects."""
+
+    def __init__(self) -> None:
+        self._keys = bytearray()
+        self._ends = array("Q", [0])
+        self._values = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, keys: Iterable[bytes], values: Iterable[bytes]) -> None:
+        """Adds keys, which are new, and their values."""
+        added = list(keys)
+        ends = accumulate(map(len, added), initial=self._ends.pop())
+        self._ends.extend(ends)
+        self._keys += b"".join(added)
+        self._values += b"".join(values)
+
+    def keys(self) -> list[bytes]:
+        """The keys."""
+        whole = bytes(self._keys)
+        return [whole[start:end] for start, end in pairwise(self._ends)]
+
+    def values(self, order: Iterable[int]) -> bytes:
+        """The values in another order."""
+        size = MAC_SIZE
+        return b"".join(self._values[number * size : (number + 1) * size] for number in order)
+
+
+def grow_columns(kind: Kind, items: Columns, mac: Callable[[bytes], bytes]) -> Iterator[Stored]:
+    """As `grow`."""
+    keys = items.keys()
+    written = sorted(range(len(keys)), key=keys.__getitem__)
+    if kind.sort_key is by_depth:
+        written.sort(key=[key.count(b"/") for key in keys].__getitem__)
+    values = items.values(written)
+    keys = [keys[number] for number in written]
+    del written
+    inserted = [key.split(b"/", 3)[-1] for key in keys] if kind.insertion is by_path_of_type else keys
+    order = array("I", sorted(range(len(keys)), key=inserted.__getitem__, reverse=kind.descending))
+    del inserted
+    shape = [memoryview(level).cast("I") for level in tree_shape(order.tobytes(), ORDER)]
+    del order
+    level, firsts = [], []
+    end, following = len(keys), b""
     for size in reversed(shape[0]):
         start = end - size
-        plain = _leaf(keys[start:end], [value for _, value in items[start:end]], following)
+        packed = [pack_raw(key) for key in keys[start:end]]
+        plain = _leaf(packed, values[start * MAC_SIZE : end * MAC_SIZE], following)
         following = mac(plain)
-        nodes.append(Stored(kind.node, following, plain))
+        yield Stored(kind.node, following, plain)
         level.append(following)
-        firsts.append(keys[start] if size else b"")
+        firsts.append(packed[0] if size else b"")
         end = start
-    yield from nodes
     level.reverse()
     firsts.reverse()
     for sizes in shape[1:]:
@@ -195,10 +234,6 @@ def grow_raw(kind: Kind, items: list[tuple[bytes, bytes]], mac: Callable[[bytes]
         yield from nodes
     plain = wire.encode(Root(root=level[0]))
     yield Stored(kind.root, mac(plain), plain)
-
-
-def _depth_of_item(item: tuple[bytes, bytes]) -> SortKey:
-    return item[0].count(b"/"), item[0]
 
 
 def _inner(
@@ -224,10 +259,10 @@ _NEXT: Final = msgpack.pack_text("next")
 _MAC: Final = b"\xc4\x20"
 
 
-def _leaf(keys: list[bytes], values: list[bytes], following: bytes) -> bytes:
-    """A leaf of packed keys; `following` is the next leaf, empty for none."""
+def _leaf(keys: list[bytes], values: bytes, following: bytes) -> bytes:
+    """A leaf of packed keys, and their values one behind the other; `following` is the next leaf, empty for none."""
     parts = [msgpack.pack_map_size(5 if following else 4), _NODE, _array(keys), _POINTERS, msgpack.NIL, _VALUES]
-    parts.append(_array([_MAC + value for value in values]))
+    parts.append(_array([_MAC + values[at : at + MAC_SIZE] for at in range(0, len(values), MAC_SIZE)]))
     if following:
         parts += (_NEXT, _MAC, following)
     return b"".join(parts)

@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from plait.model.errors import IntegrityError, NotSupportedError
+from plait.native import location_records
 from plait.native import locations as located
 from plait.repository.format.resources import MAC_SIZE, NO_MAC, STATE_VERSION, VERSION_1_0_0, Resource, version_text
 
@@ -49,6 +50,9 @@ class Location(NamedTuple):
     flags: int = 0
 
 
+_KEY: Final = MAC_SIZE + 1
+_SEGMENT_RECORD: Final = 49
+"""Bytes of what `native.location_records` makes of a location, which begins with its key."""
 LOCATION_RECORD: Final = struct.Struct("<BIBI32s32sQII")
 """A location as it stands in a stream: tag, length, then the fields of `Location`."""
 
@@ -254,6 +258,12 @@ def pack_location(resource: int, mac: bytes, packfile: bytes, offset: int, lengt
 def pack_locations(records: bytes, packfile: bytes) -> bytes:
     """The blobs of a packfile, from its plain index, as locations: a state may have a great many."""
     return located(records, packfile, _BEGINNING_OF_LOCATION)
+
+
+def keys_of(run: memoryview) -> list[bytes]:
+    """The identifier and kind of each of a run of locations, as one piece of bytes."""
+    records, _, _ = location_records(run, bytes(256))
+    return [records[at : at + _KEY] for at in range(0, len(records), _SEGMENT_RECORD)]
 
 
 def write_stream(parent: bytes, records: Iterable[Writable], end: End) -> bytes:

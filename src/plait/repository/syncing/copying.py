@@ -146,14 +146,14 @@ class SnapshotCopy:
         known = self._pairs.get(kind.root, descriptor)
         if known is not None:
             return known
-        items = []
+        items = btrees.Columns()
         for key, value in self._source.items(kind, descriptor):
             made = self._pairs.get(values, value)
             if made is None:
                 raise IntegrityError(f"the tree of a snapshot changed while it was read: {key}")
-            items.append((_raw(key), made))
+            items.add((_raw(key),), (made,))
         made = b""
-        for stored in btrees.grow_raw(kind, items, self._codec.mac):
+        for stored in btrees.grow_columns(kind, items, self._codec.mac):
             made = self._hands.put(stored.resource, stored.plain)
         self._pairs.set(kind.root, descriptor, made)
         return made
