@@ -22,15 +22,18 @@ from plait.model.errors import (
     TemporaryError,
 )
 from plait.model.items import Kind, Stat
+from plait.repository.checking.findings import CheckSettings
 from plait.repository.files import StoredFiles
 from plait.repository.layout import Folder
 from plait.repository.repository import Repository
 from plait.repository.selection import Query
 from plait.repository.syncing.settings import Direction, Outcome, SyncSettings
 from plait.repository.syncing.syncing import Sync
+from plait.repository.upkeep.maintenance import MaintenanceSettings
 from plait.repository.wire import store as wire_store
 from plait.repository.wire.pace import LEAST
 from plait.repository.wire.server import WireServer
+from plait.repository.wire.sizes import BLOCK, size_by_ranges
 from plait.repository.wire.store import WireStore
 from plait.stores.content import BytesReader
 from plait.stores.memory import MemoryStore
@@ -88,6 +91,37 @@ def test_snapshots_go_to_and_come_from_a_server(tmp_path: Path, may_delete: bool
             (snapshot,) = other.snapshots()
             entry = snapshot.entry(f"{tmp_path}/file")
             assert b"".join(snapshot.content(entry)) == (tmp_path / "file").read_bytes()
+
+
+def test_everything_is_whole_through_a_server_that_tells_no_sizes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(os.urandom(3 << 20))
+    held = MemoryStore()
+    with Repository.create(held, None) as repository:
+        repository.backup([str(tmp_path)])
+        sizes = repository.files.packfile_sizes()
+        needed = repository.maintenance(MaintenanceSettings(dry_run=True))
+    with served(held) as address, closing(WireStore(url(address))) as store, Repository.open(store) as repository:
+        assert repository.files.packfile_sizes() == sizes
+        for settings in (CheckSettings(files=True), CheckSettings(fast=True)):
+            found = repository.check(settings=settings)
+            assert (found.failures, found.files) == ([], [])
+        assert repository.maintenance(MaintenanceSettings(dry_run=True)).sizes == needed.sizes
+        assert repository.repair().packfiles == []
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 7, 20_000_003])
+def test_the_size_of_a_file_is_found_by_a_few_ranges(size: int) -> None:
+    asked = 0
+
+    def read(offset: int, length: int) -> bytes:
+        nonlocal asked
+        asked += 1
+        return bytes(max(0, min(size - offset, length)))
+
+    assert size_by_ranges(read) == size
+    assert asked <= 30
+    with pytest.raises(IntegrityError):
+        size_by_ranges(lambda _, length: bytes(length))
 
 
 def test_ranges_end_before_their_end() -> None:

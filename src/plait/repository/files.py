@@ -15,6 +15,7 @@ from plait.model.errors import (
 from plait.model.items import Kind, Stat
 from plait.repository.format import archives, configuration
 from plait.repository.layout import CONFIGURATION, FLAT, REPLACED, Folder, layout_of, name_of
+from plait.repository.parallel import in_parallel
 from plait.stores.abilities import Directories
 from plait.stores.base import Outgoing
 from plait.stores.content import BytesReader
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MODE = 0o600
 _DIRECTORY_MODE = 0o700
+_ASKED_AT_ONCE = 8
 
 
 class Listed(NamedTuple):
@@ -125,18 +127,36 @@ class StoredFiles:
 
     def packfile_sizes(self) -> dict[bytes, int]:
         """As in `RepositoryFiles`."""
-        sizes = {}
+        sizes: dict[bytes, int] = {}
+        untold: dict[bytes, str] = {}
         try:
             for page in self._store.list(Folder.PACKFILES.prefix):
                 if page.error is not None:
                     raise page.error
                 for index, name in enumerate(page.names):
                     identifier = name_of(name)
-                    if identifier is not None and page.kinds[index] == Kind.FILE:
-                        sizes[identifier] = page.stat(index).size or 0
+                    if identifier is None or page.kinds[index] != Kind.FILE:
+                        continue
+                    size = page.stat(index).size
+                    if size is None:
+                        untold[identifier] = page.prefix + name
+                    else:
+                        sizes[identifier] = size
         except DirectoryNotFoundError:
             return {}
-        return sizes
+        return sizes | self._asked(untold)
+
+    def _asked(self, keys: dict[bytes, str]) -> dict[bytes, int]:
+        """The sizes of files whose listing does not tell them, but for those that went meanwhile."""
+
+        def ask(item: tuple[bytes, str]) -> tuple[bytes, int | None]:
+            name, key = item
+            try:
+                return name, self._store.stat(key).size
+            except ObjectNotFoundError:
+                return name, None
+
+        return {name: size for name, size in in_parallel(ask, keys.items(), _ASKED_AT_ONCE) if size is not None}
 
     def read(self, key: str) -> bytes:
         """As in `RepositoryFiles`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from plait.repository.files import ArchivedFiles
 from plait.repository.format.configuration import Unlocked
+from plait.repository.layout import Folder
 from plait.repository.reading import RepositoryReader
 from plait.repository.recovering import RecoveredIndex
 
@@ -22,9 +23,9 @@ def whole_reader(repository: Repository) -> RepositoryReader:
     if isinstance(files, ArchivedFiles) or isinstance(repository.reader.holdings, RecoveredIndex):
         return repository.reader
     named = repository.index.known_packfiles()
-    sizes = {name: size for name, size in files.packfile_sizes().items() if name not in named}
-    if not sizes:
+    if not files.keys(Folder.PACKFILES).keys() - named:
         return repository.reader
+    sizes = {name: size for name, size in files.packfile_sizes().items() if name not in named}
     index = RecoveredIndex(repository.index, files, repository.codec, sizes)
     if set(index.snapshots()) == set(repository.index.snapshots()):
         return repository.reader

@@ -14,6 +14,7 @@ from plait.repository.files import ArchivedFiles
 from plait.repository.format import wire
 from plait.repository.format.hashing import plain_checksum
 from plait.repository.format.resources import Resource
+from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock
 from plait.repository.syncing.copying import SnapshotCopy
 from plait.repository.syncing.counting import Counting
@@ -179,7 +180,7 @@ class OneWay:
     def _leave_out_missing(self) -> None:
         """Counts on no packfile of the peer that is named and not there; what it held is copied again."""
         peer = self._peer
-        missing = sorted(peer.index.readable_packfiles() - peer.files.packfile_sizes().keys())
+        missing = sorted(peer.index.readable_packfiles() - peer.files.keys(Folder.PACKFILES).keys())
         if missing:
             peer.index.leave_out(missing)
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -133,5 +133,6 @@ def _stored_files(files: StoredFiles) -> Iterator[LeftOver]:
                 stat = page.stat(index)
                 written = stat.modified if stat.stored_at is None else stat.stored_at
                 yield LeftOver(key, stat.size or 0, time.time_ns() if written is None else written)
-    except DirectoryNotFoundError:
+    except (DirectoryNotFoundError, NotSupportedError):
+        # Nothing was written yet; or a server shows the repository's own files only.
         return
