@@ -309,6 +309,7 @@ CASES = [
     (make_mixed, "sync s d --max-delete 0 -q"),
     *((make_mixed, f"sync s d --backup-dir {place} --stats 0") for place in ("s/a", ":local,links:bk", "nosuch:")),
     *((make_mixed, f"sync s d --{name}-dest nosuch: --stats 0") for name in ("compare", "copy")),
+    *((make_mixed, f"sync s {words} -v") for words in ("nosuch:", "d --filter bad", "d/a")),
     (make_mixed, "sync s d --exclude= -v --stats 0"),
     (make_mixed, "sync nosuch d"),
     (make_mixed, "copy nosuch d --retries 2"),

@@ -81,10 +81,10 @@ def _stream(values: Values) -> IO[str] | RotatingFile:
     path = values.log_file
     if not path:
         return sys.stderr
+    from plait.cli.output.logfile import RotatingFile, open_to_append
+
     try:
         if values.log_file_max_size:
-            from plait.cli.output.logfile import RotatingFile
-
             return RotatingFile(
                 Path(path),
                 values.log_file_max_size,
@@ -92,6 +92,6 @@ def _stream(values: Values) -> IO[str] | RotatingFile:
                 seconds=(values.log_file_max_age or 0) / _SECOND,
                 compressed=values.log_file_compress,
             )
-        return Path(path).open("a", encoding="utf-8")
+        return open_to_append(Path(path))
     except OSError as error:
         raise ConfigurationError(f"failed to open log file {path}: {(error.strerror or str(error)).lower()}") from None

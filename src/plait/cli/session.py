@@ -35,9 +35,13 @@ from plait.mirror.planner import UNEQUAL
 from plait.mirror.reports import Reports
 from plait.model.errors import (
     CancelledError,
+    ConfigurationError,
     DirectoryNotFoundError,
     FatalError,
     NothingTransferredError,
+    NotSupportedError,
+    SecretError,
+    UsageError,
 )
 from plait.stores.interrupting import Interruptions
 
@@ -57,6 +61,10 @@ if TYPE_CHECKING:
 
 LONG_SECONDS: Final = 10
 """How long a run must take to be worth a word on what would make it faster."""
+
+
+_BEFORE_ANYTHING: Final = (ConfigurationError, UsageError, SecretError, NotSupportedError, NoAnswerError)
+"""After these, rclone shows no statistics."""
 
 
 class Session:
@@ -87,10 +95,12 @@ class Session:
         self._records = Records(self.cancellation) if self.face == "plait" and self.values.json else None
         if self._records is not None:
             self.events.subscribe(self._records, *Records.KINDS)
+        self._shown: Display
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         display, seconds = self._display()
+        self._shown = display
         self._closing.enter_context(
             Signals(self.cancellation, display.abandon, self._interruptions.interrupt, self._toggle_limits)
         )
@@ -108,6 +118,8 @@ class Session:
             self.log.write(Level.ERROR, "Fatal error received - not attempting retries")
             if self._statistics is not None:
                 self._statistics(Failed(error))
+        elif self.face == "rclone" and isinstance(error, _BEFORE_ANYTHING):
+            self._shown.abandon()
         self._showing.close()
         self._closing.close()
         reason = self.cancellation.reason
@@ -251,6 +263,8 @@ class Session:
         from plait.cli.fronts.rclone_remotes import TellingRemotes
 
         path = configuration_path(self.values, environment)
+        # Rclone reads its configuration also where no remote is meant, and ends where it cannot.
+        remotes.names()
         return TellingRemotes(remotes, self.invocation.words, path, self.log)
 
     def _toggle_limits(self) -> None:

@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
+import os
 import time
-from typing import TYPE_CHECKING, TextIO
+from functools import partial
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+MODE: Final = 0o640
+"""What names files is not for everybody; as with rclone."""
 _STAMP = "%Y-%m-%dT%H-%M-%S"
 _STAMP_LENGTH = len("2026-11-21T02-44-19.000")
+
+
+def open_to_append(path: Path) -> TextIO:
+    """A log file, made where there is none. Raises OSError."""
+    return open(path, "a", encoding="utf-8", errors="surrogateescape", opener=partial(os.open, mode=MODE))
 
 
 class RotatingFile:
@@ -49,7 +58,7 @@ class RotatingFile:
         self._file.close()
 
     def _open(self) -> TextIO:
-        return self._path.open("a", encoding="utf-8", errors="surrogateescape")
+        return open_to_append(self._path)
 
     def _rotate(self) -> None:
         self._file.close()

@@ -95,7 +95,8 @@ class LoggedFigures:
             self.show(snapshot)
 
     def abandon(self) -> None:
-        """Nothing is in disorder."""
+        """Nothing is in disorder; the last ones are not wanted any more."""
+        self._last = False
 
 
 class Block:
