@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from plait.model.errors import PlaitError
 from plait.model.items import Kind
 from plait.stores.base import Outgoing, Store
 from plait.stores.location import parse_rclone_location
+from plait.stores.memory import SHARED, MemoryStore
 from plait.stores.registry import Opening, open_location
 from plait.stores.wrappers.fault import Fault, Misdeed, RandomScript, Script, faulty
 from plait.stores.wrappers.retry import RetryPolicy, retrying
@@ -45,6 +47,15 @@ BROKEN_READS = (Misdeed.SHORT, Misdeed.TEAR, Misdeed.LIE)
 FLAGS = ("--retries=1", "--low-level-retries=2", "--multi-thread-cutoff=1M")
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _memory_is_let_go_of() -> Iterator[None]:
+    """What `:memory:` holds lives as long as the process: megabytes for each fault of each test."""
+    yield
+    store = MemoryStore(SHARED)
+    for deleted in store.delete([item.key for item in items(store)]):
+        assert deleted.error is None
 
 
 def fill(store: Store, tree: Tree, moment: int) -> None:
@@ -77,6 +88,8 @@ class Ground:
         for place in places:
             if not place.startswith(":"):
                 Path(place).mkdir(parents=True)
+        # A bucket that holds nothing is missing: a move would end by losing its own.
+        put(MemoryStore(SHARED), f"bucket{number}/beside", b"")
         made = cls(places[0], places[1])
         fill(made.open(made.source), NEW, EPOCH + 10**9)
         fill(made.open(made.destination), OLD, EPOCH)
