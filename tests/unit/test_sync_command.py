@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from plait.cli.main import main
+from plait.repository.format.resources import Resource
 from plait.repository.layout import Folder
 from plait.repository.locking import HeldLock
 from plait.repository.repository import Repository
@@ -217,6 +218,31 @@ def test_peers_that_are_none(bench: Bench) -> None:
         assert bench.files(name) == before
     assert not (bench.root / "missing").exists()
     assert not (bench.root / "missing.ptar").exists()
+
+
+def test_a_file_is_named_by_its_whole_path_where_the_list_of_its_directory_is_damaged_as_well(bench: Bench) -> None:
+    bench.create("a")
+    bench.create("b")
+    bench.save("a", "one")
+    with Repository.open(LocalStore(str(bench.root / "a"))) as opened:
+        (packfile,) = {place.packfile for key, place in opened.index.locations() if key[-1] == Resource.CHUNK}
+    (path,) = (path for path in bench.packfiles("a") if path.name == packfile.hex())
+    path.unlink()
+    bench.run("at", "a", "sync", "to", "b", code=1)
+    assert f"KO ✘ {bench.root}/trees/one/file: chunk " in bench.err
+
+
+@pytest.mark.parametrize("face", [(), ("plakar",)])
+@pytest.mark.parametrize("how", ["-quiet", "-silent"])
+def test_a_quiet_sync_says_nothing_that_is_no_error(bench: Bench, face: tuple[str, ...], how: str) -> None:
+    bench.create("a")
+    bench.create("b")
+    snapshot = bench.save("a", "one", "content", "--name", "one")
+    words = ("-name", "one", snapshot, "to", "b")
+    assert bench.run(*face, how, "at", "a", "sync", *words) == ""
+    assert bench.err == ""
+    bench.run(*face, "at", "a", "sync", *words)
+    assert "the filters narrow the snapshot that is named" in bench.err
 
 
 def test_a_dry_run_says_how_much_the_peer_grows_and_changes_nothing(bench: Bench) -> None:

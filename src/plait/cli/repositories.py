@@ -91,7 +91,10 @@ class RepositoryCommand:
         self.environment = invocation.environment
         self.is_front = invocation.face == "plakar"
         self.cancellation = Cancellation()
-        self.output = Output(front=self.is_front, quiet=self.values.quiet, silent=self.values.silent)
+        quiet, silent = self.values.quiet, self.values.silent
+        # With -quiet the original warns all the same; a sync that is told to be quiet tells of errors only.
+        warns = not (quiet or silent) or invocation.command != "sync"
+        self.output = Output(front=self.is_front, quiet=quiet, silent=silent, warns=warns)
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:

@@ -38,13 +38,14 @@ _KINDS: Final = {Kind.DIRECTORY: "directory", Kind.SYMLINK: "symlink"}
 class Output:
     """Where a command speaks: results on standard output, the rest as its face has it. Safe from several threads.
 
-    `quiet` leaves out information, `silent` also results.
+    `quiet` leaves out information, `silent` also results; without `warns` warnings are left out, too.
     """
 
-    def __init__(self, *, front: bool, quiet: bool = False, silent: bool = False) -> None:
+    def __init__(self, *, front: bool, quiet: bool = False, silent: bool = False, warns: bool = True) -> None:
         self.front: Final = front
         self.quiet: Final = quiet
         self.silent: Final = silent
+        self._warns: Final = warns
         self._lock = Lock()
         self._drawn = ""
         self._aside = False
@@ -71,7 +72,8 @@ class Output:
 
     def warn(self, text: str) -> None:
         """A line of what a person should know."""
-        self._complain("warn" if self.front else "warning", text)
+        if self._warns:
+            self._complain("warn" if self.front else "warning", text)
 
     def error(self, text: str) -> None:
         """A line of what failed."""

@@ -248,7 +248,8 @@ class SnapshotCopy:
                     self._lost.add(answer.mac)
                     self._damaged(paths[answer.mac], answer.error)
                 else:
-                    records.append(_Record(answer.mac, answer.data, "", _shape(answer.data)))
+                    folder = paths[answer.mac].rpartition("/")[0]
+                    records.append(_Record(answer.mac, answer.data, folder, _shape(answer.data)))
             self._entries(records)
 
     def _entries(self, records: Sequence[_Record]) -> None:
