@@ -11,7 +11,7 @@ import pytest
 from plait.engine.workers import Cancellation
 from plait.model.errors import CancelledError
 from plait.repository.backup.holes import ZEROS, Hole, Passing, parts
-from plait.repository.backup.local import LocalContent
+from plait.repository.backup.opened import LocalContent
 from plait.repository.events import Carried, Expected
 from plait.repository.format.chunking import Chunker
 from plait.repository.format.configuration import Chunking

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 from plait.engine.workers import Cancellation, Workers
 from plait.repository.backup.contents import Contents
-from plait.repository.backup.local import OpenDirectory
 from plait.repository.backup.nodes import Failure, Made, Nodes, Vanished
+from plait.repository.backup.opened import OpenDirectory
 from plait.repository.backup.previous import Frame
 from plait.repository.backup.sources import Unreadable
 from plait.repository.crew import Crew

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import copy
 import errno
-import grp
 import os
-import pwd
 import socket
 import stat as modes
-import sys
 import time
-from contextlib import closing, contextmanager, suppress
-from functools import cache
+from contextlib import closing, suppress
 from pathlib import Path
-from struct import Struct
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from plait.model.errors import CancelledError, DirectoryNotFoundError, from_os_error
 from plait.model.items import Kind
-from plait.native import read_files, scan
+from plait.native import scan
 from plait.repository.backup.columns import Columns, Row, rows_of
 from plait.repository.backup.databases import Images
-from plait.repository.backup.holes import LEAST
+from plait.repository.backup.opened import (
+    DIRECTORY,
+    FILE,
+    HAS_XATTRS,
+    WORDS,
+    LocalContent,
+    OpenDirectory,
+    info_of,
+    row_of,
+    xattrs_of,
+)
 from plait.repository.backup.sources import Node, Unreadable
 from plait.repository.format import entries
-from plait.repository.format.entries import FileInfo
 from plait.repository.format.hashing import plain_checksum
 from plait.repository.format.headers import Importer
 from plait.stores.local.attributes import kind_of
@@ -34,36 +38,12 @@ from plait.stores.sqlite_image import IN_USE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from plait.repository.backup.databases import Databases, ImageContent
     from plait.repository.backup.excludes import Excludes
 
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _GRAIN: Final = 100_000_000
 """Nanoseconds: two changes of a file that are nearer to each other may bear the same time."""
-_KINDS: Final = {
-    modes.S_IFDIR: entries.MODE_DIRECTORY,
-    modes.S_IFLNK: entries.MODE_SYMLINK,
-    modes.S_IFBLK: entries.MODE_DEVICE,
-    modes.S_IFCHR: entries.MODE_DEVICE | entries.MODE_CHARACTER_DEVICE,
-    modes.S_IFIFO: entries.MODE_FIFO,
-    modes.S_IFSOCK: entries.MODE_SOCKET,
-    modes.S_IFREG: 0,
-}
-_SPECIAL_BITS: Final = (
-    (modes.S_ISUID, entries.MODE_SETUID),
-    (modes.S_ISGID, entries.MODE_SETGID),
-    (modes.S_ISVTX, entries.MODE_STICKY),
-)
-_HAS_XATTRS: Final = sys.platform == "linux"
-_NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-_WORDS: Final = 1 << 64
-_ROW: Final = Struct("=8q")
-"""What `native.read_files` says of each file."""
-_SECTOR: Final = 512
-"""Bytes of what `st_blocks` counts."""
 
 
 class LocalSource:
@@ -89,7 +69,7 @@ class LocalSource:
     ) -> None:
         self.databases = databases
         self.excludes = excludes
-        self.with_xattrs = with_xattrs and _HAS_XATTRS
+        self.with_xattrs = with_xattrs and HAS_XATTRS
         self.skips = skips
         self.one_file_system = one_file_system
         self.skipped: list[str] = []
@@ -111,7 +91,7 @@ class LocalSource:
     def root(self) -> Node:
         """As in `Source`."""
         found = os.lstat("/")
-        return Node(_info("/", _row(found), named=self._ways is None))
+        return Node(info_of("/", row_of(found), named=self._ways is None))
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -165,7 +145,7 @@ class LocalSource:
                 raise from_os_error(error, f"failed to open {path}") from None
         try:
             within = above.descriptor if isinstance(above, LocalFolder) else None
-            descriptor = os.open(path if within is None else name, _DIRECTORY, dir_fd=within)
+            descriptor = os.open(path if within is None else name, DIRECTORY, dir_fd=within)
         except OSError as error:
             return self._unreadable(path, error)
         try:
@@ -238,20 +218,20 @@ class WayFolder:
         place = self._ways[name] is None
         found = os.lstat(self._at(name))
         link = modes.S_ISLNK(found.st_mode)
-        return Node(_info(name, _row(found), named=place and not link))
+        return Node(info_of(name, row_of(found), named=place and not link))
 
     def open(self, node: Node) -> LocalContent | ImageContent:
         """As in `Folder`."""
         image = self._images.content(node.info, lambda: self.xattrs(node))
         if image is not None:
             return image
-        return LocalContent(os.open(self._at(node.name), _FILE), node.info, with_xattrs=self._source.with_xattrs)
+        return LocalContent(os.open(self._at(node.name), FILE), node.info, with_xattrs=self._source.with_xattrs)
 
     def xattrs(self, node: Node) -> Sequence[str]:
         """As in `Folder`: none above the places."""
         if self._ways[node.name] is not None or node.info.mode & entries.MODE_SYMLINK or not self._source.with_xattrs:
             return ()
-        return _xattrs(self._at(node.name))
+        return xattrs_of(self._at(node.name))
 
     def xattr(self, node: Node, name: str) -> bytes:
         """As in `Folder`."""
@@ -265,72 +245,6 @@ class WayFolder:
 
     def _at(self, name: str) -> str:
         return os.path.join(self.path, name)
-
-
-class OpenDirectory:
-    """A directory that is open: its nodes, read relative to its descriptor."""
-
-    def __init__(self, path: str, descriptor: int, *, with_xattrs: bool) -> None:
-        self.path = path
-        self.descriptor = descriptor
-        self.with_xattrs = with_xattrs
-
-    @classmethod
-    @contextmanager
-    def at(cls, path: str, identity: tuple[int, int], *, with_xattrs: bool) -> Iterator[OpenDirectory]:
-        """Opens a directory by its path. Raises OSError where that leads to another one meanwhile."""
-        descriptor = os.open(path, _DIRECTORY)
-        try:
-            found = os.fstat(descriptor)
-            if (found.st_dev, found.st_ino) != identity:
-                raise OSError(errno.ESTALE, "the directory is another one now")
-            yield cls(path, descriptor, with_xattrs=with_xattrs)
-        finally:
-            os.close(descriptor)
-
-    def row(self, name: str) -> Row:
-        """What the system says of a node. Raises OSError."""
-        return _row(os.lstat(name, dir_fd=self.descriptor))
-
-    def node(self, name: str) -> Node:
-        """As in `Folder`."""
-        row = self.row(name)
-        info = _info(name, row, named=True)
-        return Node(info, os.readlink(name, dir_fd=self.descriptor) if modes.S_ISLNK(row.mode) else "")
-
-    def open(self, node: Node) -> LocalContent | ImageContent:
-        """As in `Folder`."""
-        descriptor = os.open(node.info.name, _FILE, dir_fd=self.descriptor)
-        return LocalContent(descriptor, node.info, with_xattrs=self.with_xattrs)
-
-    def small(self, names: Sequence[str], limit: int) -> Iterator[tuple[FileInfo, bytes] | None]:
-        """What the system says of files of at most `limit` bytes, and their content, which is read at once.
-
-        None for one about which anything is not plain (`native.read_files`), or that has extended attributes.
-        """
-        rows, data = read_files(self.descriptor, list(map(_raw, names)), limit, self.with_xattrs)
-        at = 0
-        for name, (size, modified, inode, device, mode, uid, gid, links) in zip(
-            names, _ROW.iter_unpack(rows), strict=True
-        ):
-            if not links:
-                yield None
-                continue
-            row = Row(0, size, modified, 0, inode, device, mode, uid, gid, links, 0)
-            yield _info(name, row, named=True), data[at : at + size]
-            at += size
-
-    def xattrs(self, node: Node) -> Sequence[str]:
-        """As in `Folder`."""
-        return _xattrs(self._at(node)) if self.with_xattrs else ()
-
-    def xattr(self, node: Node, name: str) -> bytes:
-        """As in `Folder`."""
-        return os.getxattr(self._at(node), name, follow_symlinks=False)
-
-    def _at(self, node: Node) -> str:
-        """A path by which the system finds the node in this very directory."""
-        return f"/proc/self/fd/{self.descriptor}/{node.info.name}"
 
 
 class LocalFolder(OpenDirectory):
@@ -381,7 +295,7 @@ class LocalFolder(OpenDirectory):
             if row.kind == Kind.UNREADABLE:
                 self.errors.append(Unreadable(path, f"lstat {path}: {os.strerror(row.size).lower()}"))
                 continue
-            if self._source.skips and (row.device % _WORDS, row.inode % _WORDS) in self._source.skips:
+            if self._source.skips and (row.device % WORDS, row.inode % WORDS) in self._source.skips:
                 self._source.skipped.append(path)
                 continue
             names.append(name)
@@ -444,53 +358,6 @@ class LocalFolder(OpenDirectory):
         return os.path.join(self.path, name)
 
 
-class LocalContent:
-    """A regular file that is open."""
-
-    __slots__ = ("_descriptor", "_with_xattrs", "has_holes", "info")
-
-    def __init__(self, descriptor: int, info: FileInfo, *, with_xattrs: bool) -> None:
-        """Raises OSError where it is no regular file any more; closes the descriptor then."""
-        self._descriptor = descriptor
-        self._with_xattrs = with_xattrs
-        found = os.fstat(descriptor)
-        if not modes.S_ISREG(found.st_mode):
-            os.close(descriptor)
-            raise OSError(errno.ESTALE, "it is no regular file any more")
-        if (found.st_mtime_ns, found.st_size, found.st_ino) != (info.mod_time, info.size, info.inode):
-            info = _info(info.name, _row(found), named=True)
-        self.info = info
-        self.has_holes = found.st_size - found.st_blocks * _SECTOR > LEAST
-
-    def extent(self, position: int, /) -> tuple[int, int]:
-        """As in `Content`."""
-        try:
-            start = os.lseek(self._descriptor, position, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            return max(os.fstat(self._descriptor).st_size - position, 0), 0
-        stop = os.lseek(self._descriptor, start, os.SEEK_HOLE)
-        os.lseek(self._descriptor, start, os.SEEK_SET)
-        return start - position, stop - start
-
-    def xattrs(self) -> Sequence[str]:
-        """As in `Content`."""
-        return _xattrs(self._descriptor) if self._with_xattrs else ()
-
-    def read(self, size: int, /) -> bytes:
-        """As in `Content`."""
-        return os.read(self._descriptor, size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        os.close(self._descriptor)
-
-
 def _ways(places: Sequence[str]) -> tuple[list[str], list[str]]:
     """The paths that are saved with all that is below them, and the directories they are said to be in."""
     paths, directories = [], []
@@ -530,64 +397,6 @@ def _tree_of(paths: Sequence[str]) -> _Ways:
         else:
             at[last] = None
     return tree
-
-
-def _row(found: os.stat_result) -> Row:
-    return Row(
-        0, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev, found.st_mode,
-        found.st_uid, found.st_gid, found.st_nlink, found.st_rdev,
-    )  # fmt: skip
-
-
-def _info(name: str, row: Row, *, named: bool) -> FileInfo:
-    return FileInfo(
-        name=name,
-        size=row.size,
-        mode=go_mode(row.mode),
-        mod_time=row.modified,
-        device=row.device % _WORDS,
-        inode=row.inode % _WORDS,
-        uid=row.uid,
-        gid=row.gid,
-        links=min(row.links, 0xFFFF),
-        user=user_name(row.uid) if named else "",
-        group=group_name(row.gid) if named else "",
-    )
-
-
-@cache
-def go_mode(mode: int) -> int:
-    """A mode in Go's bits."""
-    kind = _KINDS.get(modes.S_IFMT(mode), entries.MODE_IRREGULAR)
-    return kind | mode & 0o777 | sum(ours for bit, ours in _SPECIAL_BITS if mode & bit)
-
-
-@cache
-def user_name(uid: int) -> str:
-    """The name of a user, empty where there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
-
-
-@cache
-def group_name(gid: int) -> str:
-    """The name of a group, empty where there is none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return ""
-
-
-def _xattrs(where: str | int) -> Sequence[str]:
-    try:
-        names = os.listxattr(where) if isinstance(where, int) else os.listxattr(where, follow_symlinks=False)
-        return sorted(names, key=os.fsencode) if names else ()
-    except OSError as error:
-        if error.errno in _NO_XATTRS:
-            return ()
-        raise
 
 
 def _raw(name: str) -> bytes:

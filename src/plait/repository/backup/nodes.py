@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from plait.repository.backup.contents import BlobWriter, Contents
     from plait.repository.backup.holes import Part
-    from plait.repository.backup.local import OpenDirectory
+    from plait.repository.backup.opened import OpenDirectory
     from plait.repository.backup.sources import Content, Node, NodeReader
     from plait.repository.format.codec import Codec
     from plait.repository.format.entries import FileInfo

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 from plait.engine.listing import EntryFailed, TreeListing
 from plait.engine.steps import Side
 from plait.model.items import Kind
-from plait.repository.backup.local import go_mode, group_name, user_name
+from plait.repository.backup.opened import go_mode, group_name, user_name
 from plait.repository.backup.sources import Node, Unreadable, WithoutAttributes, WithoutFacts, WithoutHoles
 from plait.repository.format import entries
 from plait.repository.format.entries import FileInfo
