@@ -77,6 +77,17 @@ def test_json_is_one_object_a_line(capsys: Captured) -> None:
     assert summary["done"]["create"] == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [(("s", "d/a"), 1), (("s", "nope:x"), 1), (("s", "s/sub"), 7), (("s", "d", "--filter=bad"), 1)]
+)
+def test_json_ends_with_its_summary_where_nothing_began(words: tuple[str, ...], code: int, capsys: Captured) -> None:
+    assert plait("sync", "--json", *words) == code
+    [line] = capsys.readouterr().out.splitlines()
+    summary = json.loads(line)
+    assert (summary["event"], summary["exit_code"], summary["errors"]) == ("summary", code, 1)
+    assert summary["error"]
+
+
 def test_copy_and_move(capsys: Captured) -> None:
     assert plait("copy", "s", "d") == 0
     assert files("d") == {**files("s"), "old/x": "x"}

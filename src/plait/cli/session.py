@@ -40,6 +40,7 @@ from plait.model.errors import (
     FatalError,
     NothingTransferredError,
     NotSupportedError,
+    PlaitError,
     SecretError,
     UsageError,
 )
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from plait.cli.recording import Recording
     from plait.engine.planfile import Totals
     from plait.engine.settings import Result
-    from plait.model.errors import PlaitError
     from plait.model.options import Values
     from plait.stores.location import Location
     from plait.stores.registry import Opening, Remotes
@@ -95,6 +95,7 @@ class Session:
         self._records = Records(self.cancellation) if self.face == "plait" and self.values.json else None
         if self._records is not None:
             self.events.subscribe(self._records, *Records.KINDS)
+        self._summarised = False
         self._shown: Display
         self._began = time.monotonic()
 
@@ -123,6 +124,8 @@ class Session:
         self._showing.close()
         self._closing.close()
         reason = self.cancellation.reason
+        if self._measures and isinstance(error, PlaitError) and not isinstance(error, OutputClosedError):
+            self._summarise({}, 1, error)
         if isinstance(error, CancelledError) and reason is not None:
             # What was cancelled knows only that it was, not by which signal.
             raise reason from None
@@ -233,12 +236,17 @@ class Session:
         if self.face == "rclone":
             self._end_as_rclone(errors, error)
             return
-        if self._records is not None:
-            self._records.write(summary_record(self.invocation.command, found, errors, error, self._seconds()))
+        self._summarise(found, errors, error)
         if isinstance(error, OutputClosedError):
             raise BrokenPipeError
         if error is not None and error.exit_code:
             say_error(error, errors)
+
+    def _summarise(self, found: Mapping[str, Any], errors: int, error: PlaitError | None) -> None:
+        """Writes the last record of `--json`, once."""
+        if self._records is not None and not self._summarised:
+            self._summarised = True
+            self._records.write(summary_record(self.invocation.command, found, errors, error, self._seconds()))
 
     def _end_as_rclone(self, errors: int, error: PlaitError | None) -> None:
         if isinstance(error, NoAnswerError):
