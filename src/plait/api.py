@@ -26,6 +26,7 @@ from plait.model.options import OptionSet, Repeat, Values
 from plait.repository.backup.saving import BackupResult, BackupSettings
 from plait.repository.repository import NewRepository, Repository
 from plait.repository.selection import Query
+from plait.repository.syncing.settings import SyncResult, SyncSettings
 from plait.repository.upkeep.maintenance import MaintenanceSettings
 from plait.repository.upkeep.repacking import RepackSettings
 from plait.repository.upkeep.repairing import RepairSettings
@@ -54,6 +55,8 @@ __all__ = [
     "RepairSettings",
     "Repository",
     "Result",
+    "SyncResult",
+    "SyncSettings",
     "check",
     "copy",
     "move",

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from plait.engine.workers import Cancellation
-from plait.model.errors import BusyError, StoreError
+from plait.model.errors import BusyError, StoreError, UsageError
+from plait.repository.backup.saving import BackupSettings
 from plait.repository.checking.checking import check
 from plait.repository.events import Done, Ended, Event, Expected
 from plait.repository.files import StoredFiles
@@ -427,3 +428,23 @@ def whole(store: MemoryStore, snapshots: list[bytes]) -> None:
         assert found.reader.snapshots() == sorted(snapshots)
         checked = check(found.reader, found.files, [(snapshot, "/") for snapshot in found.snapshots()])
         assert not any(one.failed for one in checked.snapshots)
+
+
+def test_a_sync_from_python(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    with Repository.create(MemoryStore(), None) as local, Repository.create(MemoryStore(), None) as peer:
+        snapshot = local.backup([str(tmp_path)], BackupSettings(tags=["a"])).snapshot
+        other = peer.backup([str(tmp_path)]).snapshot
+        in_one_process = SyncSettings(remembers=False, processes=False)
+        assert local.sync(peer, "to", Query(tags=("b",)), in_one_process).outcomes == {}
+        rehearsed = local.sync(peer, settings=SyncSettings(dry_run=True, processes=False))
+        assert rehearsed.outcomes == {snapshot: Outcome.COPIED}
+        assert [found.identifier for found in peer.snapshots()] == [other]
+        assert local.sync(peer, Direction.WITH, settings=in_one_process).count(Outcome.COPIED) == 2
+        for repository in (local, peer):
+            assert repository.check().is_whole
+            assert {found.identifier for found in repository.snapshots()} == {snapshot, other}
+        with pytest.raises(UsageError, match="to, from or with a peer, not sideways"):
+            local.sync(peer, "sideways")
+        with pytest.raises(UsageError):
+            local.sync(local)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from plait.model.closing import Closing
-from plait.model.errors import IntegrityError, NotSupportedError, SecretError
+from plait.model.errors import IntegrityError, NotSupportedError, SecretError, UsageError
 from plait.repository.events import silent
 from plait.repository.files import ArchivedFiles, StoredFiles
 from plait.repository.format import configuration as configurations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from plait.repository.selection import Query
     from plait.repository.snapshots import SnapshotReader
     from plait.repository.statistics import Statistics
+    from plait.repository.syncing.settings import Direction, SyncListener, SyncResult, SyncSettings
     from plait.repository.upkeep.maintenance import Maintained, MaintenanceSettings
     from plait.repository.upkeep.pruning import Judged
     from plait.repository.upkeep.repacking import Repacked, RepackSettings
@@ -299,6 +300,33 @@ class Repository(Closing):
         from plait.repository.removing import remove
 
         remove(self, snapshots)
+
+    def sync(
+        self,
+        peer: Repository,
+        direction: Direction | str = "to",
+        query: Query | None = None,
+        settings: SyncSettings | None = None,
+        *,
+        told: SyncListener = lambda _: None,
+        listener: Listener = silent,
+        cancellation: Cancellation | None = None,
+    ) -> SyncResult:
+        """Copies the snapshots that a query selects, all of them by default, `to`, `from` or `with` an opened peer.
+
+        What became of each is in the result: one that cannot be copied whole is not copied, the others are, and nothing
+        is raised for it. `told` hears of snapshots, also why one failed, `listener` of what is in them. Raises
+        UsageError for another direction, and where both are one repository; NotSupportedError where a destination
+        cannot be written to, BusyError, CancelledError, and the stores' errors.
+        """
+        from plait.repository.selection import Query
+        from plait.repository.syncing.settings import Direction, SyncSettings
+        from plait.repository.syncing.syncing import Sync
+
+        if direction not in list(Direction):
+            raise UsageError(f"a sync goes to, from or with a peer, not {direction}")
+        work = Sync(self, peer, ("local", "peer"), settings or SyncSettings(), told, listener, cancellation)
+        return work.run(Direction(direction), query or Query())
 
     def prune(self, query: Query, *, dry_run: bool = False) -> list[Judged]:
         """Removes the snapshots that no period of a query keeps, of those that its filters describe.
