@@ -58,6 +58,24 @@ plait_allocate(int descriptor, int64_t size)
 #endif
 }
 
+int
+plait_write_at(int descriptor, const char *data, size_t size, int64_t offset)
+{
+    while (size > 0) {
+        ssize_t count = pwrite(descriptor, data, size, (off_t)offset);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            return 0;
+        }
+        data += count;
+        size -= (size_t)count;
+        offset += count;
+    }
+    return 1;
+}
+
 /* Writes `length` bytes of the buffer behind what was copied so far. */
 enum plait_content
 plait_write_all(PlaitContent *content, size_t length)

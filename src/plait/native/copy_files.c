@@ -10,13 +10,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <sys/syscall.h>
-#ifndef RENAME_NOREPLACE
-#define RENAME_NOREPLACE 1
-#endif
-#endif
-
 /* The numbers are those of pure.py. */
 enum stage {
     DONE,
@@ -59,48 +52,6 @@ outcome(Outcome *result, enum stage stage, int error)
     *result = (Outcome){.stage = stage, .error = error};
 }
 
-static int
-same_content(const struct stat *st, const Expected *expected)
-{
-    return (int64_t)st->st_size == expected->size && plait_nanoseconds(PLAIT_MTIME(st)) == expected->modified;
-}
-
-static int
-open_retrying(int directory, const char *name, int flags, mode_t mode)
-{
-    int descriptor;
-    do {
-        descriptor = openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode);
-    } while (descriptor < 0 && errno == EINTR);
-    return descriptor;
-}
-
-int
-plait_is_expected(const struct stat *st, const PlaitExpected *expected)
-{
-    return S_ISREG(st->st_mode) && same_content(st, expected) &&
-           plait_nanoseconds(PLAIT_CTIME(st)) == expected->changed && (int64_t)st->st_ino == expected->inode &&
-           (int64_t)st->st_dev == expected->device;
-}
-
-int
-plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st)
-{
-    /* O_NONBLOCK: should a pipe have taken the name, opening it must not wait for a writer. */
-    int source = open_retrying(directory, name, O_RDONLY | O_NONBLOCK, 0), error = 0;
-    if (source < 0) {
-        return -1;
-    }
-    if (fstat(source, st) != 0) {
-        error = errno;
-    } else if (plait_is_expected(st, expected)) {
-        return source;
-    }
-    close(source);
-    errno = error;
-    return -1;
-}
-
 /* Opens a source that is still the expected one; -1 with the outcome set. */
 static int
 open_source(const Batch *batch, const char *name, const Expected *expected, struct stat *st, Outcome *result)
@@ -119,7 +70,7 @@ source_held(int source, const Expected *expected, int64_t copied, Outcome *resul
     struct stat st;
     if (fstat(source, &st) != 0) {
         outcome(result, READ, errno);
-    } else if (!same_content(&st, expected)) {
+    } else if (!plait_same_content(&st, expected)) {
         outcome(result, SOURCE_CHANGED, 0);
     } else if (copied != expected->size) {
         outcome(result, LENGTH, 0);
@@ -127,26 +78,6 @@ source_held(int source, const Expected *expected, int64_t copied, Outcome *resul
         return 1;
     }
     return 0;
-}
-
-int64_t
-plait_read_whole(int source, char *buffer, int64_t size)
-{
-    size_t wanted = (size_t)size + 1, got = 0;
-    while (got < wanted) {
-        ssize_t count = read(source, buffer + got, wanted - got);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            return -1;
-        }
-        got += (size_t)count;
-        if (count == 0 || got == (size_t)size) {
-            break;
-        }
-    }
-    return (int64_t)got;
 }
 
 /* Reads a small file whole, and looks whether there is more; false with the outcome set. */
@@ -161,18 +92,11 @@ read_small(const Batch *batch, int source, const Expected *expected, Outcome *re
     return source_held(source, expected, got, result);
 }
 
-int
-plait_still_expected(int source, const PlaitExpected *expected)
-{
-    struct stat st;
-    return fstat(source, &st) == 0 && same_content(&st, expected);
-}
-
 /* A partial that was left over is left to the caller: it may be that of a living writer, who holds its lock. */
 static int
 create_beside(const Batch *batch, const char *partial, mode_t mode)
 {
-    int descriptor = open_retrying(batch->destination, partial, O_WRONLY | O_CREAT | O_EXCL, mode);
+    int descriptor = plait_open_below(batch->destination, partial, O_WRONLY | O_CREAT | O_EXCL, mode);
     if (descriptor < 0) {
         return -1;
     }
@@ -192,7 +116,7 @@ static int
 create_unnamed(const Batch *batch, mode_t mode)
 {
 #ifdef O_TMPFILE
-    return open_retrying(batch->destination, ".", O_WRONLY | O_TMPFILE, mode);
+    return plait_open_below(batch->destination, ".", O_WRONLY | O_TMPFILE, mode);
 #else
     (void)batch;
     (void)mode;
@@ -205,7 +129,7 @@ static int
 create_in_place(const Batch *batch, const char *name, mode_t mode, const struct stat *source)
 {
     int flags = O_WRONLY | O_CREAT | O_NONBLOCK | (batch->options & EXCLUSIVE ? O_EXCL : 0), error = 0;
-    int descriptor = open_retrying(batch->destination, name, flags, mode);
+    int descriptor = plait_open_below(batch->destination, name, flags, mode);
     if (descriptor < 0) {
         return -1;
     }
@@ -305,23 +229,6 @@ finish(const Batch *batch, int destination, const struct stat *st, Outcome *resu
     return 0;
 }
 
-int
-plait_rename_to_new(int source, const char *name, int destination, const char *new_name)
-{
-#if defined(SYS_renameat2)
-    return (int)syscall(SYS_renameat2, source, name, destination, new_name, RENAME_NOREPLACE);
-#elif defined(RENAME_EXCL)
-    return renameatx_np(source, name, destination, new_name, RENAME_EXCL);
-#else
-    (void)source;
-    (void)name;
-    (void)destination;
-    (void)new_name;
-    errno = ENOSYS;
-    return -1;
-#endif
-}
-
 /* Renames where the new name is free, else fails with EEXIST. */
 static int
 rename_exclusively(int directory, const char *partial, const char *name)
@@ -418,41 +325,6 @@ copy_one(Batch *batch, const char *name, const char *partial, const Expected *ex
     if (!good && written != NULL) {
         unlinkat(batch->destination, written, 0);
     }
-}
-
-const char **
-plait_plain_names(PyObject *sequence, PyObject **held)
-{
-    *held = PySequence_Tuple(sequence);
-    if (*held == NULL) {
-        return NULL;
-    }
-    Py_ssize_t count = PyTuple_Size(*held);
-    const char **names = PyMem_Malloc((size_t)(count + 1) * sizeof *names);
-    if (names == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        char *name;
-        Py_ssize_t length;
-        PyObject *object = PyTuple_GetItem(*held, i);
-        if (!PyBytes_Check(object)) {
-            PyErr_SetString(PyExc_TypeError, "names are bytes");
-            PyMem_Free(names);
-            return NULL;
-        }
-        PyBytes_AsStringAndSize(object, &name, &length);
-        if (length == 0 || memchr(name, '/', (size_t)length) || memchr(name, '\0', (size_t)length) ||
-            strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-            PyErr_Format(PyExc_ValueError, "not a plain file name: %R", object);
-            PyMem_Free(names);
-            return NULL;
-        }
-        names[i] = name;
-    }
-    names[count] = NULL;
-    return names;
 }
 
 /* Refuses what does not fit together; false with an exception set. */

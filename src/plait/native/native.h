@@ -79,6 +79,8 @@ typedef struct {
 } PlaitContent;
 
 enum plait_content plait_copy_content(PlaitContent *content);
+/* Writes all of it; false with errno set. */
+int plait_write_at(int descriptor, const char *data, size_t size, int64_t offset);
 enum plait_content plait_write_all(PlaitContent *content, size_t length);
 int plait_clone(int source, int destination);
 int plait_allocate(int descriptor, int64_t size); /* 0, or errno where there is no space, or -1: not here */
@@ -86,32 +88,32 @@ PyObject *plait_allocate_space(PyObject *module, PyObject *arguments);
 PyObject *plait_copy_range(PyObject *module, PyObject *arguments);
 
 /* copy_files.c */
-/* The names of a sequence of bytes as C strings that live as long as `held`, the last of them NULL. Returns NULL with an
- * exception set where one is no plain file name. To be freed with PyMem_Free. */
-const char **plait_plain_names(PyObject *sequence, PyObject **held);
 PyObject *plait_copy_files(PyObject *module, PyObject *arguments);
-
-/* What is to be found of a file: bytes, and nanoseconds since the epoch. */
-typedef struct {
-    int64_t size, modified, changed, inode, device;
-} PlaitExpected;
-
-int plait_is_expected(const struct stat *st, const PlaitExpected *expected);
-/* Opens a file that is the expected one; -1 with errno set, to 0 where it is another. */
-int plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st);
-/* Reads up to `size` bytes, and one more where fewer came at once; how many they were, or -1 with errno set. */
-int64_t plait_read_whole(int source, char *buffer, int64_t size);
-int plait_still_expected(int source, const PlaitExpected *expected);
-
-/* Renames in one step to a name that is free; -1 with errno set, to ENOSYS, EINVAL or ENOTSUP where there is no such
- * way. */
-int plait_rename_to_new(int source, const char *name, int destination, const char *new_name);
 
 /* rename_files.c */
 PyObject *plait_rename_files(PyObject *module, PyObject *arguments);
 
 /* same_files.c */
 PyObject *plait_same_files(PyObject *module, PyObject *arguments);
+
+/* expected.c */
+/* What is to be found of a file: bytes, and nanoseconds since the epoch. */
+typedef struct {
+    int64_t size, modified, changed, inode, device;
+} PlaitExpected;
+
+int plait_same_content(const struct stat *st, const PlaitExpected *expected); /* by size and modification time */
+int plait_is_expected(const struct stat *st, const PlaitExpected *expected);
+/* Opens a file that is the expected one; -1 with errno set, to 0 where it is another. */
+int plait_open_expected(int directory, const char *name, const PlaitExpected *expected, struct stat *st);
+/* Reads up to `size` bytes, and one more where fewer came at once; how many they were, or -1 with errno set. */
+int64_t plait_read_whole(int source, char *buffer, int64_t size);
+/* Reads to the end, which has to come behind `size` bytes; false where it does not. The buffer has room for one more. */
+int plait_read_exactly(int source, char *buffer, size_t size);
+int plait_still_expected(int source, const PlaitExpected *expected);
+/* Reads all of a file that is, and stays, the expected one into a buffer of `largest` + 1 bytes; false where it is not,
+ * or is larger. */
+int plait_read_expected(int directory, const char *name, const PlaitExpected *expected, char *buffer, int64_t largest);
 
 /* fastcdc.c */
 PyObject *plait_cut_points(PyObject *module, PyObject *arguments);
@@ -146,6 +148,16 @@ PyObject *plait_md5_files(PyObject *module, PyObject *arguments);
 /* md5_parts.c */
 PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 
+/* names.c */
+/* The names of a sequence of bytes as C strings that live as long as `held`, the last of them NULL. Returns NULL with an
+ * exception set where one is no plain file name. To be freed with PyMem_Free. */
+const char **plait_plain_names(PyObject *sequence, PyObject **held);
+/* Opens what has a name in a directory, no link; -1 with errno set. */
+int plait_open_below(int directory, const char *name, int flags, mode_t mode);
+/* Renames in one step to a name that is free; -1 with errno set, to ENOSYS, EINVAL or ENOTSUP where there is no such
+ * way. */
+int plait_rename_to_new(int source, const char *name, int destination, const char *new_name);
+
 /* open_blobs.c */
 PyObject *plait_open_blob(PyObject *module, PyObject *arguments);
 PyObject *plait_open_blobs(PyObject *module, PyObject *arguments);
@@ -172,7 +184,6 @@ PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
 PyObject *plait_whirlpool(PyObject *module, PyObject *arguments);
 
 /* write_file.c */
-int plait_open_below(int directory, const char *name, int flags, int mode);
 /* A descriptor of a directory below an open one, which is that one itself where there are no parents; -1 where it is
  * not there, or no directory. */
 int plait_enter(int root, const char **parents);

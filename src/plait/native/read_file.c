@@ -2,7 +2,6 @@
 
 #include "native.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -32,23 +31,9 @@ take(Work *work, int descriptor)
         (uint64_t)work->found.st_size > work->limit) {
         return 0;
     }
-    size_t size = (size_t)work->found.st_size, got = 0;
-    for (;;) {
-        /* One byte more than there should be. */
-        ssize_t count = pread(descriptor, work->data + got, size + 1 - got, (off_t)got);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            return 0;
-        }
-        got += (size_t)count;
-        if (count == 0 || got > size) {
-            break;
-        }
-    }
+    size_t size = (size_t)work->found.st_size;
     struct stat after;
-    return got == size && fstat(descriptor, &after) == 0 && unchanged(&work->found, &after);
+    return plait_read_exactly(descriptor, work->data, size) && fstat(descriptor, &after) == 0 && unchanged(&work->found, &after);
 }
 
 static int

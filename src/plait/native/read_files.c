@@ -58,22 +58,8 @@ read_open(Read *work, int descriptor, size_t limit, int bare, int64_t row[NUMBER
         (uint64_t)st.st_size > limit || (bare && !is_bare(descriptor)) || !make_room(work, (size_t)st.st_size)) {
         return 0;
     }
-    /* One byte more than it says would be there where it says too little. */
-    size_t size = (size_t)st.st_size, got = 0;
-    while (got <= size) {
-        ssize_t count = read(descriptor, work->data + work->size + got, size + 1 - got);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            return 0;
-        }
-        got += (size_t)count;
-        if (count == 0) {
-            break;
-        }
-    }
-    if (got != size) {
+    size_t size = (size_t)st.st_size;
+    if (!plait_read_exactly(descriptor, work->data + work->size, size)) {
         return 0;
     }
     work->size += size;
@@ -93,7 +79,7 @@ read_all(Read *work, int directory, const char **names, size_t limit, int bare)
 {
     for (size_t i = 0; names[i] != NULL; i++) {
         /* Not blocking: a pipe may have taken the name of a file. */
-        int descriptor = plait_open_below(directory, names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+        int descriptor = plait_open_below(directory, names[i], O_RDONLY | O_NONBLOCK, 0);
         if (descriptor < 0) {
             continue;
         }

@@ -2,10 +2,8 @@
 
 #include "native.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The numbers are those of pure/same_files.py. */
 enum answer { SAME, OTHER, UNKNOWN };
@@ -13,27 +11,12 @@ enum answer { SAME, OTHER, UNKNOWN };
 /* Up to this size a file is compared; it fits its half of the buffer with a byte to spare. */
 enum { LARGEST = PLAIT_BUFFER / 2 - 1 };
 
-/* Reads all of a file that is, and stays, the expected one; false where it is not, or is too large. */
-static int
-read_expected(int directory, const char *name, const PlaitExpected *expected, char *buffer)
-{
-    struct stat st;
-    int source = expected->size < 0 || expected->size > LARGEST ? -1
-                                                                : plait_open_expected(directory, name, expected, &st);
-    if (source < 0) {
-        return 0;
-    }
-    int held = plait_read_whole(source, buffer, expected->size) == expected->size &&
-               plait_still_expected(source, expected);
-    close(source);
-    return held;
-}
-
 static enum answer
 compare(int left, int right, const char *name, const PlaitExpected expected[2], char *buffer)
 {
     char *other = buffer + PLAIT_BUFFER / 2;
-    if (!read_expected(left, name, &expected[0], buffer) || !read_expected(right, name, &expected[1], other)) {
+    if (!plait_read_expected(left, name, &expected[0], buffer, LARGEST) ||
+        !plait_read_expected(right, name, &expected[1], other, LARGEST)) {
         return UNKNOWN;
     }
     size_t size = (size_t)expected[0].size;

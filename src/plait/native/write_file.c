@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -19,50 +18,6 @@ typedef struct {
     int sets_time;
     int64_t modified;
 } Work;
-
-int
-plait_open_below(int directory, const char *name, int flags, int mode)
-{
-    int descriptor;
-    do {
-        descriptor = openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
-    } while (descriptor < 0 && errno == EINTR);
-    return descriptor;
-}
-
-int
-plait_enter(int root, const char **parents)
-{
-    int current = root;
-    for (const char **name = parents; *name != NULL; name++) {
-        int below = plait_open_below(current, *name, O_RDONLY | O_DIRECTORY, 0);
-        if (current != root) {
-            close(current);
-        }
-        if (below < 0) {
-            return -1;
-        }
-        current = below;
-    }
-    return current;
-}
-
-static int
-write_whole(int descriptor, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t count = write(descriptor, data, size);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            return 0;
-        }
-        data += count;
-        size -= (size_t)count;
-    }
-    return 1;
-}
 
 int
 plait_set_time(int descriptor, int64_t modified)
@@ -81,7 +36,7 @@ plait_set_time(int descriptor, int64_t modified)
 static int
 fill_and_name(const Work *work, int directory, int descriptor, struct stat *found)
 {
-    return write_whole(descriptor, work->data, work->size) &&
+    return plait_write_at(descriptor, work->data, work->size, 0) &&
            (!work->sets_time || plait_set_time(descriptor, work->modified)) && fstat(descriptor, found) == 0 &&
            found->st_nlink == 1 && (uint64_t)found->st_size == work->size &&
            renameat(directory, work->partial, directory, work->leaf) == 0 && fstat(descriptor, found) == 0;
@@ -91,7 +46,7 @@ fill_and_name(const Work *work, int directory, int descriptor, struct stat *foun
 static int
 write_beside(const Work *work, int directory, struct stat *found)
 {
-    int descriptor = plait_open_below(directory, work->partial, O_RDWR | O_CREAT | O_EXCL, work->mode);
+    int descriptor = plait_open_below(directory, work->partial, O_RDWR | O_CREAT | O_EXCL, (mode_t)work->mode);
     if (descriptor < 0) {
         return 0;
     }

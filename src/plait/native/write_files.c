@@ -17,46 +17,18 @@ typedef struct {
 
 typedef struct {
     int directory;
-    const uint8_t *data;
+    const char *data;
     size_t size;
 } Batch;
 
-static const uint8_t zeros[HOLE];
-
-static int
-create(int directory, const char *name, mode_t mode)
-{
-    int descriptor;
-    do {
-        descriptor = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    } while (descriptor < 0 && errno == EINTR);
-    return descriptor;
-}
-
-static int
-write_at(int descriptor, const uint8_t *data, size_t size, int64_t offset)
-{
-    while (size > 0) {
-        ssize_t count = pwrite(descriptor, data, size, (off_t)offset);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            return 0;
-        }
-        data += count;
-        size -= (size_t)count;
-        offset += count;
-    }
-    return 1;
-}
+static const char zeros[HOLE];
 
 /* Writes the content, but for its holes. */
 static int
-fill(int descriptor, const uint8_t *data, size_t size)
+fill(int descriptor, const char *data, size_t size)
 {
     if (size < HOLE) {
-        return write_at(descriptor, data, size, 0);
+        return plait_write_at(descriptor, data, size, 0);
     }
     size_t from = 0;
     int holes = 0;
@@ -65,12 +37,12 @@ fill(int descriptor, const uint8_t *data, size_t size)
             continue;
         }
         holes = 1;
-        if (!write_at(descriptor, data + from, at - from, (int64_t)from)) {
+        if (!plait_write_at(descriptor, data + from, at - from, (int64_t)from)) {
             return 0;
         }
         from = at + HOLE;
     }
-    return write_at(descriptor, data + from, size - from, (int64_t)from) &&
+    return plait_write_at(descriptor, data + from, size - from, (int64_t)from) &&
            (!holes || ftruncate(descriptor, (off_t)size) == 0);
 }
 
@@ -92,7 +64,8 @@ dress(int descriptor, const Row *row, const struct stat *found)
 static int
 write_one(const Batch *batch, const char *name, const char *partial, const Row *row)
 {
-    int descriptor = create(batch->directory, partial, (mode_t)row->first_mode);
+    int flags = O_RDWR | O_CREAT | O_EXCL;
+    int descriptor = plait_open_below(batch->directory, partial, flags, (mode_t)row->first_mode);
     if (descriptor < 0) {
         return 0;
     }
