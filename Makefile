@@ -6,6 +6,8 @@ PY := .venv/bin/python
 READY := .venv/.ready
 # Two test processes suit the smallest machine; raise it on a larger one: make test WORKERS=8
 WORKERS ?= 2
+# How long `make soak` tries new examples.
+MINUTES ?= 60
 PYTEST := $(PY) -m pytest
 NATIVE := $(wildcard src/plait/native/*.c src/plait/native/*.h)
 
@@ -62,9 +64,9 @@ bench: $(READY) ## measure against rclone, rsync, cp and s5cmd; BENCH="small big
 sanitize: $(READY) ## test the C extension with the sanitizers of gcc
 	./scripts/sanitize.sh
 
-soak: $(READY) ## properties with many more examples, replication killed again and again; takes hours
-	HYPOTHESIS_PROFILE=soak $(PYTEST) -n $(WORKERS) --timeout 0 tests/properties
-	$(PY) scripts/soak_replication.py
+soak: $(READY) ## properties with ever new examples for MINUTES, then as many replications killed again and again
+	$(PY) scripts/soak.py --minutes $(MINUTES) --workers $(WORKERS)
+	$(PY) scripts/soak_replication.py --runs $(MINUTES)
 
 docs: $(READY) ## build the documentation into site/; any warning fails it
 	$(PY) -m sphinx -q -W --keep-going -b html docs site

@@ -28,6 +28,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="plait-soak-") as folder:
             print(f"killed under load, seed {seed}", flush=True)
             killed_under_load(litestream, Path(folder), seed)
+    print(f"{arguments.runs} runs, 0 failed")
 
 
 if __name__ == "__main__":
