@@ -109,10 +109,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _hash_name(text: str) -> str:
-    """A hash as the stores call it: rclone's `SHA-1` is `sha1`."""
+    """A hash as the stores call it: rclone's `SHA-1` is `sha1`; `none` is one that nothing has."""
     from plait.stores.hashes import hash_name
 
-    name = hash_name(text)
+    name = "none" if text in {"none", "None"} else hash_name(text)
     if name is None:
         raise ValueError(f'unknown hash type "{text}"')
     return name

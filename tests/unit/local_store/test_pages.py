@@ -85,6 +85,16 @@ def test_what_is_not_as_listed_is_left_and_untouched(source: LocalStore, destina
     ]
 
 
+def test_a_directory_in_the_way_is_named(source: LocalStore, destination: LocalStore) -> None:
+    listed = page(source)
+    put(destination, "to/f1/below", b"x")
+    request = CopyRequest(listed.item(1), f"to/{listed.names[1]}")
+    (result,) = destination.copy_batch(source, [request], Outgoing(), lambda: False)
+    assert result.error is not None
+    assert result.error.message == "a directory has this name"
+    assert get(destination, "to/f1/below") == b"x"
+
+
 @pytest.mark.parametrize("how", [Outgoing(durable=True), Outgoing(in_place=True)])
 def test_what_only_a_call_for_each_can_do_is_left(source: LocalStore, destination: LocalStore, how: Outgoing) -> None:
     assert carry(source, destination, page(source), how) == [0, 1, 2, 3, 4]

@@ -14,7 +14,7 @@ from plait.mirror.verbs.contents import range_of, write_stream
 from plait.mirror.verbs.task import Told
 from plait.mirror.verbs.touching import now
 from plait.mirror.verbs.urls import Naming, copy_url, copy_urls, print_url, read_table
-from plait.model.errors import ConfigurationError, StoreError
+from plait.model.errors import ConfigurationError, ExitCode, StoreError
 from plait.model.values.quoting import quote
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def cat(invocation: Invocation) -> int:
         chosen = work.task.chosen(only(work.locations()))
         output = None if values.discard else sys.stdout.buffer
         separator = values.separator.encode("utf-8", "surrogateescape")
-        return work.attempt(lambda: cat_files(work.task, chosen, wanted, output, separator))
+        poured: list[int] = []
+        code = work.attempt(lambda: poured.append(cat_files(work.task, chosen, wanted, output, separator)))
+        nothing = invocation.face == "rclone" and values.error_on_no_transfer and not any(poured)
+        return ExitCode.NO_TRANSFER if code == ExitCode.DONE and nothing else code
 
 
 def rcat(invocation: Invocation) -> int:

@@ -42,6 +42,10 @@ GLOBAL: Final = OptionSet(
 HELP: Final = Option("help", SWITCH, default=False, help="Show this help", section=Section.GLOBAL, short="h")
 VERSION: Final = Option("version", SWITCH, default=False, help="Show the version", section=Section.GLOBAL, short="V")
 
+CHECK_VERSION: Final = Option(
+    "check", SWITCH, default=False, help="Show only the version (no site is asked for newer ones)", section=Section.MAIN
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FrontVerb:

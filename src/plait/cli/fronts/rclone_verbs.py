@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plait.cli.fronts.rclone_more import MORE
-from plait.cli.fronts.rclone_verb import AFTER, EMPTY, GLOBAL, HELP, REPORTS, VERSION, FrontVerb, named
+from plait.cli.fronts.rclone_verb import AFTER, CHECK_VERSION, EMPTY, GLOBAL, HELP, REPORTS, VERSION, FrontVerb, named
 from plait.mirror import options
 from plait.mirror.backend_options import OPTIONS as BACKEND_OPTIONS
 from plait.mirror.backend_options import SECRET_OPTIONS
@@ -76,7 +76,13 @@ VERBS: Final[dict[str, FrontVerb]] = MORE | {
         "plait.cli.commands.transfer:run",
     ),
     "version": FrontVerb(
-        "Show the version.", "", (0, 0), OptionSet(()), (), OptionSet(()), "plait.cli.fronts.rclone_version:run"
+        "Show the version.",
+        "",
+        (0, 0),
+        OptionSet((CHECK_VERSION,)),
+        (),
+        OptionSet((CHECK_VERSION,)),
+        "plait.cli.fronts.rclone_version:run",
     ),
 }
 

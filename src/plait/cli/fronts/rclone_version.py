@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from typing import TYPE_CHECKING, Final
 
 from plait import __version__
@@ -14,8 +15,12 @@ RCLONE_VERSION: Final = "v1.75.2"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 
 
-def run(_: Invocation | None) -> int:
-    """Prints the version; scripts read the first line."""
+def run(invocation: Invocation | None) -> int:
+    """Prints the version; scripts read the first line. With `--check` only what rclone prints while it is offline."""
+    if invocation is not None and invocation.values.check:
+        print(f"yours:  {RCLONE_VERSION.removeprefix('v'):<13}")
+        print("no site is asked for newer versions", file=sys.stderr)
+        return 0
     uname = platform.uname()
     try:
         release = platform.freedesktop_os_release()

@@ -42,11 +42,12 @@ def range_of(*, head: int, tail: int, offset: int, count: int) -> Range:
     return Range(-tail) if tail > 0 else Range(offset, count)
 
 
-def cat(task: Task, chosen: Chosen, wanted: Range, output: BinaryIO | None, separator: bytes = b"") -> None:
-    """Writes the chosen files one after the other, in their order; None: they are only read.
+def cat(task: Task, chosen: Chosen, wanted: Range, output: BinaryIO | None, separator: bytes = b"") -> int:
+    """Writes the chosen files one after the other, in their order; None: they are only read. Returns how many were.
 
-    A file that cannot be read is counted, and the others follow.
+    A file that cannot be read is counted as an error, and the others follow.
     """
+    poured = 0
     for item in task.items(chosen):
         if item.kind is not Kind.FILE:
             continue
@@ -57,10 +58,12 @@ def cat(task: Task, chosen: Chosen, wanted: Range, output: BinaryIO | None, sepa
         except PlaitError as error:
             task.fail(error, f"Failed to open: {error.message}", item.key)
             continue
+        poured += 1
         if separator and output is not None:
             output.write(separator)
     if output is not None:
         output.flush()
+    return poured
 
 
 def _pour(task: Task, store: Store, item: Item, wanted: Range, output: BinaryIO | None) -> None:

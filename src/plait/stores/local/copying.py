@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from array import array
 from contextlib import ExitStack
@@ -278,6 +279,8 @@ class Batch:
             return  # what no listing shows is replaced, as rclone does
         if source is not None and self._how.in_place and os.path.samestat(source, found):
             raise StoreError("source and destination are the same file", key=request.key)
+        if stat.S_ISDIR(found.st_mode):
+            raise StoreError("a directory has this name", key=request.key)
         if request.replaces is None:
             raise AlreadyExistsError("the destination exists meanwhile", key=request.key)
         try:
