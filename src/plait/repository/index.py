@@ -12,7 +12,6 @@ stay readable.
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 import shutil
 import tempfile
@@ -21,18 +20,15 @@ from contextlib import contextmanager, suppress
 from itertools import repeat
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
-
-import blake3
-import msgspec
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from plait.model.errors import IntegrityError, StoreError, from_os_error
-from plait.native import location_records
-from plait.native.pure.records import DROPPED, SET_ASIDE
+from plait.repository import index_summary as summaries
 from plait.repository.format import states
 from plait.repository.format.merging import Holdings, Lineage, Place, last_words, order
 from plait.repository.format.resources import MAC_SIZE, STATE_VERSION, Resource
-from plait.repository.format.states import Coloured, Delete, End, Location, Packfile
+from plait.repository.format.states import Coloured, Delete, Location, Packfile
+from plait.repository.index_summary import IN_SUMMARY, SegmentFile, State, Summary, sorted_out
 from plait.repository.layout import Folder
 from plait.repository.parallel import in_parallel
 from plait.repository.segments import MISSING, Gathering, Segment, SegmentError, Written, key_of, merge
@@ -43,59 +39,16 @@ if TYPE_CHECKING:
     from plait.model.errors import PlaitError
     from plait.repository.files import Listed, RepositoryFiles
     from plait.repository.format.codec import Codec
-    from plait.repository.format.states import Record
 
-_SUMMARY: Final = "summary"
 _LOCK: Final = "lock"
-_VERSION: Final = 2
-_CHECKSUM: Final = 32
 _GATHERED: Final = 400_000
 """Records that are sorted in memory."""
 _RATIO: Final = 4
 """A segment is merged with the next unless it is so many times longer."""
-_RANDOM: Final = int(Resource.RANDOM)
-_IN_SUMMARY: Final = frozenset({int(Resource.SNAPSHOT), int(Resource.SIGNATURE)})
-"""Few, and all of them are wanted at once."""
-
-_WHERE: Final = bytes(DROPPED if kind == _RANDOM else SET_ASIDE if kind in _IN_SUMMARY else 0 for kind in range(256))
-"""What becomes of a location of each kind."""
 _IN_MEMORY: Final = ("/dev/shm",)  # noqa: S108  (a directory of its own is made in it)
 """Where the index is kept when no disk has room for it."""
 _READ_AT_ONCE: Final = 8
 _ATTEMPTS: Final = 8
-
-
-class _State(msgspec.Struct, frozen=True, array_like=True):
-    """A state that was taken in: its parent and time, and its records in order, but for the locations of most blobs."""
-
-    name: bytes
-    parent: bytes
-    timestamp: int
-    small: tuple[tuple[int | bytes, ...], ...]
-    """The number of the kind of record, then its fields."""
-
-    def records(self) -> Iterator[Record]:
-        """As they were in the state."""
-        for number, *fields in self.small:
-            yield _SMALL[cast("int", number)](*fields)
-
-
-_SMALL: Final[tuple[Callable[..., Record], ...]] = (Location, Coloured, Packfile, Delete)
-
-
-class _Segment(msgspec.Struct, frozen=True, array_like=True):
-    file: str
-    count: int
-    checksum: bytes
-
-
-class _Summary(msgspec.Struct, frozen=True, array_like=True):
-    version: int
-    identity: bytes
-    states: tuple[_State, ...]
-    segments: tuple[_Segment, ...]
-    stamps: dict[bytes, str]
-    """What the store said of the states when they were read."""
 
 
 class _Part(NamedTuple):
@@ -142,12 +95,12 @@ class StoredIndex:
         self._told = told
         self._remove: Callable[[], object] = lambda: None
         self._elsewhere: list[str | None] = [None, *_IN_MEMORY]
-        self._states: dict[bytes, _State] = {}
+        self._states: dict[bytes, State] = {}
         self._stamps: dict[bytes, str] = {}
         self._missing: frozenset[bytes] = frozenset()
         self._own: set[bytes] = set()
         """States that this process stored, so that nobody needs to read what is in them."""
-        self._segments: list[tuple[_Segment, Segment]] = []
+        self._segments: list[tuple[SegmentFile, Segment]] = []
         self._view = _View(Holdings(), frozenset(), ())
         self._seen: object = None
         self.circular_states: tuple[bytes, ...] = ()
@@ -243,14 +196,14 @@ class StoredIndex:
             self._own.add(name)
             # Another process may have taken it in from the store already, and would have its blobs twice.
             if name not in self._states:
-                self._states[name] = _sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
+                self._states[name] = sorted_out(name, states.read_runs(stream, STATE_VERSION), gathering)
         self._append(gathering)
         self._save()
 
     def places(self, resource: int, mac: bytes) -> Sequence[Place]:
         """Every place where a blob can be read, that of the lowest packfile name first, as the original takes it."""
         view = self._view
-        if resource in _IN_SUMMARY:
+        if resource in IN_SUMMARY:
             return view.small.places(resource, mac)
         key = key_of(resource, mac)
         found: list[Place] = []
@@ -266,7 +219,7 @@ class StoredIndex:
     def all_places(self, resource: int, macs: Sequence[bytes]) -> list[Sequence[Place]]:
         """As `places`, of many blobs of one kind."""
         view = self._view
-        if resource in _IN_SUMMARY or view.gone:
+        if resource in IN_SUMMARY or view.gone:
             return [self.places(resource, mac) for mac in macs]
         found: list[Sequence[Place]] = [()] * len(macs)
         keys = b"".join(key_of(resource, mac) for mac in macs)
@@ -285,7 +238,7 @@ class StoredIndex:
     def every_place(self, resource: int, mac: bytes) -> Sequence[Place]:
         """As `places`, with those in packfiles that are coloured and not swept yet."""
         view = self._view
-        if resource in _IN_SUMMARY:
+        if resource in IN_SUMMARY:
             return view.small.places(resource, mac, coloured=True)
         key = key_of(resource, mac)
         found = {
@@ -432,7 +385,7 @@ class StoredIndex:
                 try:
                     version, payload = self._codec.unwrap(data, Resource.STATE, STATE_VERSION)
                     read = states.read_runs(self._codec.decode(payload), version)
-                    self._states[name] = _sorted_out(name, read, gathering)
+                    self._states[name] = sorted_out(name, read, gathering)
                     self._stamps[name] = listed[name].stamp
                 except IntegrityError as error:
                     # The blobs of a malformed one do not count, as no state that is known names their packfile.
@@ -466,7 +419,7 @@ class StoredIndex:
             self._open(path, merge(path, older[1], newer[1]))
 
     def _open(self, path: Path, written: Written) -> None:
-        self._segments.append((_Segment(path.name, *written), Segment(path, written)))
+        self._segments.append((SegmentFile(path.name, *written), Segment(path, written)))
 
     def _new_path(self) -> Path:
         return self._directory / f"{secrets.token_hex(8)}.segment"
@@ -475,14 +428,9 @@ class StoredIndex:
         """Makes what is known the index of the directory."""
         self._settle()
         segments = tuple(described for described, _ in self._segments)
-        summary = _Summary(_VERSION, self._identity, tuple(self._states.values()), segments, self._stamps)
-        data = msgspec.msgpack.encode(summary)
-        beside = self._directory / f"{secrets.token_hex(8)}.summary"
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(data + blake3.blake3(data).digest())
-        beside.replace(self._directory / _SUMMARY)
-        kept = {described.file for described in segments} | {_SUMMARY, _LOCK}
+        summary = Summary(self._identity, tuple(self._states.values()), segments, self._stamps)
+        summaries.write(self._directory, summary)
+        kept = {described.file for described in segments} | {summaries.FILE, _LOCK}
         for path in self._directory.iterdir():
             if path.name not in kept:
                 path.unlink(missing_ok=True)
@@ -506,20 +454,20 @@ class StoredIndex:
 
     def _catch_up(self) -> None:
         """Takes over what another process has made of the directory."""
-        if self._stamp() != self._seen:
+        if summaries.stamp(self._directory) != self._seen:
             self._load()
 
     def _load(self) -> None:
         """Opens what the directory holds; nothing where that is no whole index of this repository."""
         for _ in range(_ATTEMPTS):
-            self._seen = self._stamp()
-            summary = self._read_summary()
+            self._seen = summaries.stamp(self._directory)
+            summary = summaries.read(self._directory, self._identity)
             if summary is None:
                 break
             try:
                 self._segments = [self._described(segment) for segment in summary.segments]
             except SegmentError:
-                if self._stamp() == self._seen:
+                if summaries.stamp(self._directory) == self._seen:
                     break
                 # Another process has just replaced it.
                 continue
@@ -529,29 +477,8 @@ class StoredIndex:
             return
         self._forget()
 
-    def _described(self, segment: _Segment) -> tuple[_Segment, Segment]:
+    def _described(self, segment: SegmentFile) -> tuple[SegmentFile, Segment]:
         return segment, Segment(self._directory / segment.file, Written(segment.count, segment.checksum))
-
-    def _stamp(self) -> object:
-        """What changes whenever the summary is replaced."""
-        try:
-            found = (self._directory / _SUMMARY).stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
-    def _read_summary(self) -> _Summary | None:
-        try:
-            data = (self._directory / _SUMMARY).read_bytes()
-        except OSError:
-            return None
-        if blake3.blake3(data[:-_CHECKSUM]).digest() != data[-_CHECKSUM:]:
-            return None
-        try:
-            summary = msgspec.msgpack.decode(data[:-_CHECKSUM], type=_Summary)
-        except msgspec.DecodeError:
-            return None
-        return summary if (summary.version, summary.identity) == (_VERSION, self._identity) else None
 
     def _forget(self) -> None:
         self._segments = []
@@ -585,33 +512,3 @@ class StoredIndex:
                 # A file system without locks: files are renamed into place all the same; a lost one is made again.
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _sorted_out(name: bytes, read: tuple[bytes, Iterator[Record | memoryview]], gathering: Gathering) -> _State:
-    """A state for the summary, from its parent and records; the locations that it leaves out are gathered."""
-    parent, records = read
-    timestamp = 0
-    small: list[tuple[int | bytes, ...]] = []
-    for record in records:
-        if isinstance(record, memoryview):
-            found, groups, aside = location_records(record, _WHERE)
-            gathering.add_run(found, [_unpacked(record, at)[3] for at in memoryview(groups).cast("Q")])
-            small += [(0, *_unpacked(record, at)) for at in memoryview(aside).cast("Q")]
-        elif isinstance(record, Location):
-            # One that stands between two runs comes alone.
-            if record.resource in _IN_SUMMARY:
-                small.append((0, *record))
-            elif record.resource != _RANDOM:
-                gathering.add(record.resource, record.mac, record.packfile, record.offset, record.length)
-        elif isinstance(record, Coloured | Packfile | Delete):
-            small.append((_SMALL.index(type(record)), *record))
-        elif isinstance(record, End):
-            timestamp = record.timestamp
-    return _State(name, parent, timestamp, tuple(small))
-
-
-def _unpacked(run: memoryview, at: int) -> tuple[int, int, bytes, bytes, int, int, int]:
-    """The location at an offset of a run: kind, version, identifier, packfile, offset, length, flags."""
-    _, _, *location = states.LOCATION_RECORD.unpack_from(run, at)
-    resource, version, mac, packfile, offset, length, flags = location
-    return resource, version, mac, packfile, offset, length, flags
