@@ -152,7 +152,7 @@ def measure_latency(program: list[str], folder: Path, _: float) -> dict[str, flo
         before = daemon.newest()
         insert(application)
         started = time.perf_counter()
-        wait_until(lambda before=before: daemon.newest() > before)  # type: ignore[misc]
+        wait_until(lambda before=before: daemon.newest() > before)  # type: ignore[misc]  # mypy infers no type of a lambda with a default
         found.append((time.perf_counter() - started) * 1000)
     daemon.stop()
     return spread(found)

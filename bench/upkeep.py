@@ -121,7 +121,7 @@ def competitors(ground: Ground, case: str) -> list[Competitor]:
         return lambda _: ground.restored(name) if case == "prune" else None
 
     return [
-        Competitor(name, lambda _, words=words: words, laid(name), ground.environment)  # type: ignore[misc]
+        Competitor(name, lambda _, words=words: words, laid(name), ground.environment)  # type: ignore[misc]  # mypy infers no type of a lambda with a default
         for name, words in commands[case].items()
     ]
 

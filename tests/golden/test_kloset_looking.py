@@ -80,7 +80,7 @@ def test_a_digest_of_everything_goes_on_behind_a_link_that_leads_nowhere(
 
 def test_unknown_algorithms() -> None:
     with pytest.raises(NotSupportedError, match="unknown hashing algorithm: MD5"):
-        list(digests(None, "/", "MD5"))  # type: ignore[arg-type]
+        list(digests(None, "/", "MD5"))  # type: ignore[arg-type]  # what it is not meant to get
 
 
 def test_links_are_followed_inside_of_the_snapshot(unpacked: Callable[[str], Path]) -> None:

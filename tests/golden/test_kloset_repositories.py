@@ -60,7 +60,7 @@ def test_states(golden: Golden) -> None:
         stream = golden.codec.decode(payload)
         parent, found = states.read_stream(stream, version)
         *records, end = found
-        assert states.write_stream(parent, records, end) == stream  # type: ignore[arg-type]
+        assert states.write_stream(parent, records, end) == stream  # type: ignore[arg-type]  # what it is not meant to get
         assert states.read(states.write(stream, golden.codec), golden.codec)[0] == parent
 
 

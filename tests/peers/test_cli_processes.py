@@ -29,7 +29,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(*words: str, **more: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # options by name, of any type
         [PLAIT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
     )
 

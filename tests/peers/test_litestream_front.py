@@ -400,11 +400,11 @@ def test_a_follower_keeps_up_with_the_originals_replica(tmp_path: Path) -> None:
                 insert(path, 4)
                 settled(tmp_path)
                 wanted = rows(path)
-                eventually(lambda wanted=wanted: copy.exists() and rows(copy) == wanted, log)  # type: ignore[misc]
+                eventually(lambda wanted=wanted: copy.exists() and rows(copy) == wanted, log)  # type: ignore[misc]  # mypy infers no type of a lambda with a default
             txid = run("ORIGINAL", "sync -json -wait -socket s.sock a.db", tmp_path)[1]
             last = int(re.findall(r'"txid": (\d+)', txid)[0])
             state = tmp_path / "copy.db-txid"
-            eventually(lambda last=last, state=state: state.read_text() == f"{last:016x}\n", log)  # type: ignore[misc]
+            eventually(lambda last=last, state=state: state.read_text() == f"{last:016x}\n", log)  # type: ignore[misc]  # mypy infers no type of a lambda with a default
         finally:
             follower.send_signal(signal.SIGINT)
             assert follower.wait(PATIENCE) == 0

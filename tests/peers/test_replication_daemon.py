@@ -73,7 +73,7 @@ def daemon(told: Told) -> Iterator[Daemon]:
 
 def replica(place: Path | str, **settings: float) -> ReplicaSettings:
     url = place if isinstance(place, str) else f"file://{place}"
-    return ReplicaSettings(place=parse_replica_url(url, {}), **settings)  # type: ignore[arg-type]
+    return ReplicaSettings(place=parse_replica_url(url, {}), **settings)  # type: ignore[arg-type]  # settings by name, of any type
 
 
 def database(path: Path, *replicas: ReplicaSettings) -> DatabaseSettings:
@@ -105,7 +105,7 @@ def test_a_commit_reaches_the_replica_by_itself(daemon: Daemon, tmp_path: Path) 
     application = opened(path)
     for number in range(1, 6):
         row(application)
-        wait_for(lambda number=number: daemon.status(str(path)).replicated_txid >= number)  # type: ignore[misc]
+        wait_for(lambda number=number: daemon.status(str(path)).replicated_txid >= number)  # type: ignore[misc]  # mypy infers no type of a lambda with a default
     status = daemon.status(str(path))
     assert status.last_sync_at is not None
     assert not status.error
@@ -142,7 +142,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(litestream: Path, tmp_path: 
     daemon.register(database(path, replica(place)))
     for number in range(1, 4):
         row(application)
-        wait_for(lambda number=number: daemon.status(str(path)).replicated_txid >= number)  # type: ignore[misc]
+        wait_for(lambda number=number: daemon.status(str(path)).replicated_txid >= number)  # type: ignore[misc]  # mypy infers no type of a lambda with a default
     assert not daemon.close(PATIENCE)
     same(litestream, path, place, tmp_path)
 
@@ -345,7 +345,7 @@ def test_a_watched_directory_that_goes_and_comes(told: Told, tmp_path: Path, mon
         wait_for(lambda: not daemon.list())
         folder.mkdir()
         row(opened(folder / name))
-        wait_for(lambda name=name: [status.path for status in daemon.list()] == [str(folder / name)])  # type: ignore[misc]
+        wait_for(lambda name=name: [status.path for status in daemon.list()] == [str(folder / name)])  # type: ignore[misc]  # mypy infers no type of a lambda with a default
     daemon.close(PATIENCE)
 
 
@@ -424,7 +424,7 @@ def test_a_disk_that_is_full(litestream: Path, daemon: Daemon, told: Told, tmp_p
                 daemon.sync(str(path), wait=True, timeout=PATIENCE)
         with pytest.raises(NoSpaceError):
             daemon.sync(str(path), wait=True, timeout=PATIENCE)
-        wait_for(lambda: any(isinstance(event.error, NoSpaceError) for event in told.of(events.Failed)))  # type: ignore[union-attr]
+        wait_for(lambda: any(isinstance(event.error, NoSpaceError) for event in told.of(events.Failed)))  # type: ignore[union-attr]  # only failures have an error, and none but those are asked for
         # What was acknowledged is there, and nothing is torn.
         for found in restored(litestream, place, tmp_path):
             assert len(found["t"]) >= acknowledged

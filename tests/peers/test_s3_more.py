@@ -83,7 +83,7 @@ def test_strangers_are_refused_without_naming_secrets(seaweedfs: S3Endpoint, buc
         ({"access_key_id": "", "secret_access_key": ""}, (PermissionDeniedError, SecretError)),
     ):
         store = open_s3({**options(seaweedfs), **changes}, bucket)
-        for call in (lambda: list(store.list()), lambda: store.read("key"), lambda: put(store, "key", b"x")):  # noqa: B023
+        for call in (lambda: list(store.list()), lambda: store.read("key"), lambda: put(store, "key", b"x")):  # noqa: B023  (called before the loop goes on)
             with pytest.raises(kinds) as caught:
                 call()
             assert wrong not in f"{caught.value}{caught.value.hint}"

@@ -40,7 +40,7 @@ def snapshot(**more: object) -> Snapshot:
         "transferring": [],
         "checking": [],
     }
-    return Snapshot(**{**fields, **more})  # type: ignore[arg-type]
+    return Snapshot(**{**fields, **more})  # type: ignore[arg-type]  # fields by name, of any type
 
 
 def test_block_after_a_copy() -> None:
@@ -246,6 +246,14 @@ def test_what_no_line_is_written_of() -> None:
     assert lines(finished(Verb.DELETE, Status.SKIPPED, "there were errors")) == []
 
 
+def test_a_move_that_would_set_a_time_would_delete_the_source() -> None:
+    assert lines(finished(Verb.TOUCH, Status.SKIPPED, DRY_RUN), moves=True) == [
+        ("NOTICE", "a", "Skipped update modification time as --dry-run is set (size 2)"),
+        ("NOTICE", "a", "Skipped delete as --dry-run is set (size 2)"),
+    ]
+    assert len(lines(finished(Verb.TOUCH, Status.SKIPPED, DRY_RUN))) == 1
+
+
 def test_moves_backups_and_nothing_to_transfer() -> None:
     told = lines(finished(Verb.CREATE, Status.SKIPPED, DRY_RUN), moves=True)
     assert told == [("NOTICE", "a", "Skipped move as --dry-run is set (size 2)")]
@@ -263,7 +271,7 @@ def test_equal_files_are_told_to_those_who_debug() -> None:
 
 
 def result(**more: object) -> Result:
-    return Result(**{"done": {}, "skipped": {}, "failed": {}, **more})  # type: ignore[arg-type]
+    return Result(**{"done": {}, "skipped": {}, "failed": {}, **more})  # type: ignore[arg-type]  # fields by name, of any type
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def nothing(name: str) -> Iterable[str]:
 
 def filters(*rules: str, **others: object) -> Filters:
     options: dict[str, object] = {"paths": RuleOptions(filter=rules), **others}
-    return compile_filters(FilterOptions(**options), NOW, nothing)  # type: ignore[arg-type]
+    return compile_filters(FilterOptions(**options), NOW, nothing)  # type: ignore[arg-type]  # fields by name, of any type
 
 
 def shows(made: Filters, path: str) -> bool:
@@ -380,7 +380,7 @@ def test_bad_parts(text: str, message: str) -> None:
 
 
 def listed(**lists: str) -> Filters:
-    options = FilterOptions(**{name: [name] for name in lists})  # type: ignore[arg-type]
+    options = FilterOptions(**{name: [name] for name in lists})  # type: ignore[arg-type]  # fields by name, of any type
     return compile_filters(options, NOW, lambda name: lists[name].split("\n"))
 
 

@@ -64,7 +64,7 @@ def test_equal_files_get_their_hashes_and_steps_keep_their_order(tmp_path: Path)
     pairs = [step for step in given if isinstance(step, Pair)]
     assert [pair.source.key for pair in pairs if pair.source] == sorted(contents)
     assert all(pair.source and pair.destination and pair.source.stat.hashes for pair in pairs)
-    planner = MirrorPlanner(PlannerSettings(comparison=CHECKSUM), NoLookups(), events.append)  # type: ignore[arg-type]
+    planner = MirrorPlanner(PlannerSettings(comparison=CHECKSUM), NoLookups(), events.append)  # type: ignore[arg-type]  # by its protocol, as far as it is used
     assert [action for pair in pairs for action in planner.plan(pair)] == []
 
 
@@ -84,7 +84,7 @@ def test_what_differs_or_cannot_be_read_is_left_to_the_planner(tmp_path: Path) -
 
 
 def test_hashes_that_both_listings_have_are_not_asked_for() -> None:
-    planner = MirrorPlanner(PlannerSettings(comparison=CHECKSUM), NoLookups(), lambda _: None)  # type: ignore[arg-type]
+    planner = MirrorPlanner(PlannerSettings(comparison=CHECKSUM), NoLookups(), lambda _: None)  # type: ignore[arg-type]  # by its protocol, as far as it is used
     assert list(planner.plan(Pair(listed("a", b"1"), listed("a", b"1")))) == []
     (replaced,) = planner.plan(Pair(listed("a", b"1"), listed("a", b"2")))
     assert isinstance(replaced, Action)

@@ -70,7 +70,7 @@ def settle() -> None:
 
 
 def save(repository: Repository, root: Path, **settings: object) -> tuple[SnapshotReader, BackupResult]:
-    result = repository.backup([root], BackupSettings(**settings))  # type: ignore[arg-type]
+    result = repository.backup([root], BackupSettings(**settings))  # type: ignore[arg-type]  # fields by name, of any type
     return repository.snapshot(result.snapshot), result
 
 

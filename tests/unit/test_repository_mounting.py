@@ -203,7 +203,7 @@ def test_mounted_or_else_asked_directly(
     mounted = not troubles
     try:
         record_property("mounted", mounted)
-        print("the kernel asked" if mounted else f"asked directly: {troubles[0].message}")  # noqa: T201
+        print("the kernel asked" if mounted else f"asked directly: {troubles[0].message}")  # noqa: T201  (a failed run shows which way was taken)
         if mounted:
             assert (place / "sub/large").read_bytes() == LARGE
             assert {path.name for path in place.iterdir()} == {path.name for path in tree.iterdir()}

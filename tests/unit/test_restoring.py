@@ -150,7 +150,7 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_done_without(story:
     """B7, seen from a restore: retention deletes, in that moment, what the plan was made of."""
 
     class Forgetful(Replica):
-        def all_files(self, levels=(9, 1, 0)):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        def all_files(self, levels=(9, 1, 0)):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  (as the method that it stands for)
             files = super().all_files(levels)
             story.path(9, Span(1, 4)).unlink(missing_ok=True)
             return files
@@ -163,7 +163,7 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_done_without(story:
 
 def test_a_newest_file_that_vanishes_is_not_passed_over(story: Story, tmp_path: Path) -> None:
     class Losing(Replica):
-        def all_files(self, levels=(9, 1, 0)):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        def all_files(self, levels=(9, 1, 0)):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  (as the method that it stands for)
             files = super().all_files(levels)
             story.path(0, Span(5, 5)).unlink(missing_ok=True)
             return files

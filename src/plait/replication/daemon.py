@@ -84,7 +84,7 @@ class Daemon:
         for managed in self._all():
             answer: Answer[Changed] = Answer()
             answers.append(answer)
-            pool.submit(lambda answer=answer, managed=managed: answer.settle(lambda: managed.stop(limit, aborted)))  # type: ignore[misc]
+            pool.submit(lambda answer=answer, managed=managed: answer.settle(lambda: managed.stop(limit, aborted)))  # type: ignore[misc]  # mypy infers no type of a lambda with a default
         errors = []
         end = time.monotonic() + limit + 1
         for answer in answers:

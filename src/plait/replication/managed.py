@@ -392,7 +392,7 @@ class Managed:
                 uploader.run(left)
                 continue
             answer: Answer[bool] = Answer()
-            pool.submit(lambda answer=answer, left=left: answer.settle(lambda: uploader.run(left)))  # type: ignore[misc]
+            pool.submit(lambda answer=answer, left=left: answer.settle(lambda: uploader.run(left)))  # type: ignore[misc]  # mypy infers no type of a lambda with a default
             answer.wait(left, late)
 
     def _keep_level(self, number: int, level: int, interval: float) -> None:

@@ -48,7 +48,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES: Final = {stat.S_IFDIR: "directory", stat.S_IFREG: "file"}
 
 
-class KlosetFileSystem(AbstractFileSystem):  # type: ignore[misc]
+class KlosetFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
     """A repository of snapshots, read-only.
 
     Methods raise OSErrors, as those of other filesystems do: FileNotFoundError, IsADirectoryError,
@@ -267,7 +267,7 @@ class KlosetFileSystem(AbstractFileSystem):  # type: ignore[misc]
         }
 
 
-class KlosetFile(AbstractBufferedFile):  # type: ignore[misc]
+class KlosetFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec ships no types
     """A file of a snapshot, open for reading."""
 
     def __init__(self, fs: KlosetFileSystem, path: str, content: SeekableContent, block_size: int) -> None:

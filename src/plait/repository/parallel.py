@@ -44,7 +44,7 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], count: int) -> I
         result, error = waiting.popleft().queue.get()
         if error is not None:
             raise error
-        return result  # type: ignore[return-value]
+        return result  # type: ignore[return-value]  # without an error there is a result
 
     try:
         for item in items:

@@ -105,7 +105,7 @@ class Imager(Closing):
         helper = self._helper
         assert helper is not None  # noqa: S101  (it was started)
         assert helper.stdin is not None  # noqa: S101  (both are pipes)
-        assert helper.stdout is not None  # noqa: S101
+        assert helper.stdout is not None  # noqa: S101  (it was started with a pipe)
         try:
             helper.stdin.write(json.dumps(question).encode("ascii") + b"\n")
         except BrokenPipeError:

@@ -57,7 +57,7 @@ def content(path: Path) -> Rows:
     assert run(connection, "PRAGMA integrity_check") == [("ok",)]
     names = [str(row[0]) for row in run(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")]
     tables = [name for name in names if not name.startswith(("sqlite_", "_litestream"))]
-    rows = {table: run(connection, f"SELECT * FROM {table} ORDER BY 1") for table in tables}  # noqa: S608
+    rows = {table: run(connection, f"SELECT * FROM {table} ORDER BY 1") for table in tables}  # noqa: S608  (the names are those of a database of a test)
     connection.close()
     return rows
 

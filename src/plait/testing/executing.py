@@ -100,7 +100,7 @@ class Run:
         self.errors = Errors()
         self.seen: list[Event] = []
         carrier.events.subscribe(self.seen.append)
-        self.executor = Executor(carrier, carrier.events, ExecutionSettings(**settings), self.cancellation)  # type: ignore[arg-type]
+        self.executor = Executor(carrier, carrier.events, ExecutionSettings(**settings), self.cancellation)  # type: ignore[arg-type]  # settings by name, of any type
 
     def __call__(self, actions: Iterable[Action]) -> Result:
         """Executes a plan."""

@@ -152,7 +152,7 @@ def _started(directory: Path | None) -> Iterator[S3Endpoint]:
     names = [f"{service}.port{kind}" for service in services for kind in ("", ".grpc")]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     # Its place is fixed, and a killed server leaves it.
-    sockets = [f"/tmp/seaweedfs-{service}-grpc-{ports[f'{service}.port.grpc']}.sock" for service in services]  # noqa: S108
+    sockets = [f"/tmp/seaweedfs-{service}-grpc-{ports[f'{service}.port.grpc']}.sock" for service in services]  # noqa: S108  (where the server itself puts its sockets)
     endpoint = S3Endpoint(f"http://127.0.0.1:{ports['s3.port']}", "plait-test-key", "plait-test-secret")
     log = home / "log"
     leash = [sys.executable, "-m", "plait.testing.leash", "--remove", str(home), *sockets, "--"]

@@ -76,7 +76,7 @@ class Application:
                 run(self.connection, "VACUUM")
             case 4:
                 self.tables += 1
-                run(self.connection, f"CREATE TABLE t{self.tables} AS SELECT id FROM rows LIMIT 9")  # noqa: S608
+                run(self.connection, f"CREATE TABLE t{self.tables} AS SELECT id FROM rows LIMIT 9")  # noqa: S608  (the names are those of a database of a test)
                 run(self.connection, f"ALTER TABLE t{self.tables} ADD COLUMN more")
             case 5:
                 # The last connection takes the log into the database and removes it.

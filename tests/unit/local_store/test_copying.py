@@ -106,7 +106,7 @@ def test_a_large_file_that_changes_while_it_is_copied(root: Path, tmp_path: Path
     origin = LocalStore(tmp_path / "origin")
     put(origin, "large", content(40_000_000), Outgoing(modified=MOMENT))
 
-    def carried(request: CopyRequest, size: int) -> None:  # noqa: ARG001
+    def carried(request: CopyRequest, size: int) -> None:  # noqa: ARG001  (the signature that is asked for)
         os.utime(tmp_path / "origin" / "large", ns=(LATER, LATER))
 
     [result] = LocalStore(root).copy_batch(

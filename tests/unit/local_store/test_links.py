@@ -29,10 +29,10 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, root: Path, key: str)
     for options in (LocalOptions(), LocalOptions(links=Links.FOLLOW), LocalOptions(links=Links.TRANSLATE)):
         store = LocalStore(root, options)
         actions: list[Callable[[], object]] = [
-            lambda: put(store, key, b"bad"),  # noqa: B023
-            lambda: put(store, key, b"bad", Outgoing(in_place=True)),  # noqa: B023
-            lambda: store.begin(key, 3),  # noqa: B023
-            lambda: store.make_directory(key),  # noqa: B023
+            lambda: put(store, key, b"bad"),  # noqa: B023  (called before the loop goes on)
+            lambda: put(store, key, b"bad", Outgoing(in_place=True)),  # noqa: B023  (called before the loop goes on)
+            lambda: store.begin(key, 3),  # noqa: B023  (called before the loop goes on)
+            lambda: store.make_directory(key),  # noqa: B023  (called before the loop goes on)
         ]
         for action in actions:
             with pytest.raises(UnsafeNameError):

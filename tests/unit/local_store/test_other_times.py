@@ -46,7 +46,7 @@ def test_the_time_is_shown_everywhere(tree: Path, name: str, expected: int) -> N
     with store.read("d/a", expected=item.stat) as reader:
         assert reader.stat.modified == expected
         assert reader.read() == b"abc"
-    assert store.hash("d/a", "md5", expected=item.stat) == "900150983cd24fb0d6963f7d28e17f72"  # type: ignore[attr-defined]
+    assert store.hash("d/a", "md5", expected=item.stat) == "900150983cd24fb0d6963f7d28e17f72"  # type: ignore[attr-defined]  # this store has hashes
 
 
 def test_directories_keep_their_own_and_links_have_theirs(tree: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_suffix_of_partial_files_can_be_chosen(root: Path) -> None:
     seen: list[str] = []
 
     class Looking:
-        def read(self, size: int = -1, /) -> bytes:  # noqa: ARG002
+        def read(self, size: int = -1, /) -> bytes:  # noqa: ARG002  (the signature of a source)
             seen.extend(sorted(os.listdir(root)))
             return b""
 

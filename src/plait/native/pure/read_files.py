@@ -18,7 +18,7 @@ _WORDS: Final = 1 << 64
 _NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-def read_files(directory: int, names: Sequence[bytes], limit: int, bare: bool, /) -> tuple[bytes, bytes]:  # noqa: FBT001
+def read_files(directory: int, names: Sequence[bytes], limit: int, bare: bool, /) -> tuple[bytes, bytes]:  # noqa: FBT001  (as the C function: by position)
     """Reads regular files of an open directory that have one name and at most `limit` bytes, each.
 
     Returns eight int64 for each: its size, its modification time in nanoseconds since the epoch, its inode and device

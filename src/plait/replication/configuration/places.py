@@ -206,7 +206,7 @@ class GivenOptions:
         """There are no remotes. Raises ConfigurationError."""
         raise ConfigurationError(f"there is no remote {name}")
 
-    def options(self, name: str, backend: str, overrides: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+    def options(self, name: str, backend: str, overrides: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002  (the protocol's signature)
         """The options of the place."""
         return overrides
 

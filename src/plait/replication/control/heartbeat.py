@@ -59,7 +59,7 @@ class Heartbeat:
 
         request = urllib.request.Request(self._url, method="GET")  # noqa: S310  (http and https only, by the settings)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  (as above)
                 if answer.status not in _SUCCESS:
                     self._tell(f"unexpected status {answer.status}")
         except (OSError, ValueError, http.client.HTTPException) as error:

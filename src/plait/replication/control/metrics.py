@@ -33,7 +33,7 @@ class Metrics:
         self._daemon = daemon
         self._reporter = reporter
 
-    def answer(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:  # noqa: ARG002
+    def answer(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:  # noqa: ARG002  (the signature of what a server asks)
         """The metrics of this moment."""
         if path != "/metrics" or method not in {"GET", "HEAD"}:
             return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")

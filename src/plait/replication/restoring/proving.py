@@ -87,8 +87,8 @@ def _copy(database: str, destination: str, sync: Callable[[], int]) -> int:
     words = [sys.executable, "-P", "-m", "plait.replication.restoring.proving", database, destination]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as helper:
         assert helper.stdin is not None  # noqa: S101  (pipes, as asked for)
-        assert helper.stdout is not None  # noqa: S101
-        assert helper.stderr is not None  # noqa: S101
+        assert helper.stdout is not None  # noqa: S101  (it was started with a pipe)
+        assert helper.stderr is not None  # noqa: S101  (it was started with a pipe)
         try:
             is_ready = helper.stdout.readline() == _READY
             txid = sync() if is_ready else 0

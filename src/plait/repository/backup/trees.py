@@ -9,7 +9,7 @@ from plait.repository.format import btrees, wire
 from plait.repository.format.btrees import Columns, Kind, Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from plait.repository.format.codec import Codec
     from plait.repository.reading import RepositoryReader
@@ -94,7 +94,10 @@ class Grower:
         """Stores what is new of a tree with the keys of another; its descriptor."""
         read = self._reader.blob
         root = btrees.read_root(read(kind.root, descriptor)).root
-        fetch: Callable[[bytes], btrees.Node] = lambda mac: btrees.read_node(read(kind.node, mac))  # noqa: E731
+
+        def fetch(mac: bytes) -> btrees.Node:
+            return btrees.read_node(read(kind.node, mac))
+
         for stored in btrees.replaced(kind, root, values, fetch, self._codec.mac):
             self._writer.put(stored.resource, stored.mac, stored.plain)
             root = stored.mac

@@ -42,7 +42,7 @@ def _sections(text: str) -> dict[str, Settings]:
     if isinstance(document, dict):
         return {str(name): _settings(section) for name, section in document.items() if isinstance(section, dict)}
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=", ":"))
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.optionxform = str  # type: ignore[assignment, method-assign]  # the documented way to keep the case of keys
     try:
         parser.read_string(text)
     except configparser.MissingSectionHeaderError as error:

@@ -48,7 +48,7 @@ class StoreTarget:
         )
         self._store.write(item.key, ChunkSource(iter(chunks)), size, how)
 
-    def write_together(self, files: Sequence[tuple[Item, int, int]], data: memoryview) -> Sequence[bool]:  # noqa: ARG002
+    def write_together(self, files: Sequence[tuple[Item, int, int]], data: memoryview) -> Sequence[bool]:  # noqa: ARG002  (the protocol's signature)
         """As in `Target`; stores take one object after the other."""
         return [False] * len(files)
 

@@ -48,7 +48,7 @@ class _Candidate(NamedTuple):
 class EstimatedObjects(Objects):
     """As `Objects`, for a peer that stays as it is: objects get identifiers that nothing has."""
 
-    def __init__(self, source: Blobs, alike: bool, peer: Repository, hands: Hands, pairs: Pairs) -> None:  # noqa: FBT001
+    def __init__(self, source: Blobs, alike: bool, peer: Repository, hands: Hands, pairs: Pairs) -> None:  # noqa: FBT001  (one of the facts that a sync hands to all its parts)
         super().__init__(source, alike, peer, hands, pairs)
         self._seen: set[bytes] = set()
         self._start()

@@ -37,7 +37,7 @@ class Objects:
     `recut`: how many chunks objects have in the peer, by their identifiers there, where these were cut again.
     """
 
-    def __init__(self, source: Blobs, alike: bool, peer: Repository, hands: Hands, pairs: Pairs) -> None:  # noqa: FBT001
+    def __init__(self, source: Blobs, alike: bool, peer: Repository, hands: Hands, pairs: Pairs) -> None:  # noqa: FBT001  (one of the facts that a sync hands to all its parts)
         self._source = source
         self._codec = peer.codec
         self._blobs = peer.reader.blobs

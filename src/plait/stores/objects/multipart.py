@@ -394,7 +394,7 @@ class _Crew:
     def send(self, content: Source, first: list[bytes]) -> None:
         """Reads `content` to its end after `first`, and returns once every part is sent and every hash is right."""
         target = self._upload._target  # noqa: SLF001  (one upload, two classes)
-        size = self._upload._size  # noqa: SLF001
+        size = self._upload._size  # noqa: SLF001  (one upload, two classes)
         digests = Digests(target.how.hashes)
         offset = 0
         try:

@@ -75,7 +75,7 @@ class Probes:
 
     def keeps(self, key: str) -> bool:
         """True where the server keeps a full key of this kind exactly."""
-        return all(self._answer(oddity, lambda odd=oddity: self._keeps(odd)) for oddity in oddities(key))  # type: ignore[misc]
+        return all(self._answer(oddity, lambda odd=oddity: self._keeps(odd)) for oddity in oddities(key))  # type: ignore[misc]  # mypy infers no type of a lambda with a default
 
     def holds_exactly(self, key: str) -> bool:
         """True where exactly this odd full key is listed: the server may show another object under it."""

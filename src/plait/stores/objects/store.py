@@ -208,16 +208,16 @@ class S3Store(BucketMethods):
         if how.if_absent or how.if_match is not None:
             return self._copy_through_here(inner, item, key, how)
         full = self._writable(key)
-        place, found = inner._located(item.key)  # noqa: SLF001
+        place, found = inner._located(item.key)  # noqa: SLF001  (another store of this class)
         version = None if found is None else found.identifier
-        answer = head_of(inner._client, place, item.key, self._manner.secrets, version)  # noqa: SLF001
+        answer = head_of(inner._client, place, item.key, self._manner.secrets, version)  # noqa: SLF001  (another store of this class)
         stat = stat_of_head(answer, etag_is_md5=self._quirks.etag_is_md5)
         check_expected(item.stat, stat, item.key)
         for name, value in how.hashes.items():
             if stat.hashes.get(name, value) != value:
                 raise IntegrityError(f"corrupted on transfer: {name} hashes differ", key=key)
         self._bucket.ensure()
-        original = Original(inner._client.bucket, place, stat.size or 0, stat.etag, item.key, version)  # noqa: SLF001
+        original = Original(inner._client.bucket, place, stat.size or 0, stat.etag, item.key, version)  # noqa: SLF001  (another store of this class)
         return self._copied(original, answer, stat, full, key, how)
 
     def set_attributes(

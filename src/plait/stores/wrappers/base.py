@@ -95,11 +95,11 @@ class Wrapper:
         """Makes one call of the inner store; `operation` is the method's name."""
         return run()
 
-    def call_rename(self, origin: str, key: str, run: Callable[[], None]) -> None:  # noqa: ARG002
+    def call_rename(self, origin: str, key: str, run: Callable[[], None]) -> None:  # noqa: ARG002  (the base's signature; others need it)
         """Makes one call of the inner store's `rename`."""
         self.call("rename", origin, run)
 
-    def call_copy(self, key: str, how: Outgoing, run: Callable[[], Stat]) -> Stat:  # noqa: ARG002
+    def call_copy(self, key: str, how: Outgoing, run: Callable[[], Stat]) -> Stat:  # noqa: ARG002  (the base's signature; others need it)
         """Makes one call of the inner store's `copy_from`."""
         return self.call("copy_from", key, run)
 

@@ -203,7 +203,7 @@ class LimitedStore(Wrapper):
         source = unwrapped(source)
         return source.inner if isinstance(source, LimitedStore) else source
 
-    def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002
+    def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002  (the base's signature; others need it)
         self.request()
         return run()
 
@@ -214,7 +214,7 @@ class LimitedStore(Wrapper):
     def write(self, key: str, content: Source, size: int | None, how: Outgoing = PLAIN) -> Stat:
         return super().write(key, self.limiter.outgoing(content), size, how)
 
-    def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002
+    def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002  (the base's signature; others need it)
         return LimitedPartial(partial, self)
 
     def call_batch(self, requests: Sequence[CopyRequest], carried: Carried | None, run: CopyBatch) -> Results:

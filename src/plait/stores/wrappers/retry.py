@@ -112,7 +112,7 @@ class RetryStore(Wrapper):
         """The attempts of a new call."""
         return Attempts(self._policy, self._cancelled, self._sleep)
 
-    def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002
+    def call(self, operation: str, key: str, run: Callable[[], T]) -> T:  # noqa: ARG002  (the base's signature; others need it)
         attempts = self.attempts()
         while True:
             try:
@@ -212,7 +212,7 @@ class RetryStore(Wrapper):
             else:
                 return
 
-    def call_copy(self, key: str, how: Outgoing, run: Callable[[], Stat]) -> Stat:  # noqa: ARG002
+    def call_copy(self, key: str, how: Outgoing, run: Callable[[], Stat]) -> Stat:  # noqa: ARG002  (the base's signature; others need it)
         """Repeats a copy; not one that is conditional and had no answer, for its own success would be in its way."""
         attempts = self.attempts()
         while True:
@@ -237,7 +237,7 @@ class RetryStore(Wrapper):
             results.update((result.request.key, result) for result in run([request for request, _ in failed], carried))
         return [results[request.key] for request in requests]
 
-    def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002
+    def partial(self, key: str, partial: PartialWrite) -> PartialWrite:  # noqa: ARG002  (the base's signature; others need it)
         return RetriedPartial(self, partial)
 
     def _exists(self, key: str) -> bool:
