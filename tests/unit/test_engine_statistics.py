@@ -202,3 +202,10 @@ def test_the_source_that_a_move_deletes_is_a_deletion(statistics: Statistics) ->
     tell(statistics, Planned(action), Finished(Outcome(action, Status.DONE, carried=7, source_deleted=True)))
     found = statistics.snapshot()
     assert (found.transfers, found.deletes, found.deleted_bytes, found.checks, found.renames) == (1, 1, 7, 1, 0)
+
+
+def test_the_look_at_what_one_file_replaces_is_no_check(statistics: Statistics) -> None:
+    tell(statistics, Compared("*", item("a"), item("a")))
+    statistics.carry_one()
+    tell(statistics, Compared("*", item("a"), item("a")))
+    assert statistics.snapshot().checks == 1

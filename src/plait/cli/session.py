@@ -144,6 +144,8 @@ class Session:
     def carry_one(self) -> None:
         """What the command carries is one file."""
         self._lines.carry_one()
+        if self._statistics is not None:
+            self._statistics.carry_one()
 
     def opening(self) -> Opening:
         """How locations are opened."""

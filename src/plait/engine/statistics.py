@@ -147,6 +147,7 @@ class Statistics:
         self._checks = self._deletes = self._deleted_bytes = self._deleted_dirs = self._renames = 0
         self._copies = self._copy_bytes = self._moves = self._move_bytes = 0
         self._listed = self._errors = 0
+        self._counts_pairs = True
         self._last_error: PlaitError | None = None
         self._fatal = self._retry = False
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -210,11 +211,15 @@ class Statistics:
                 deleted_bytes=self._deleted_bytes,
             )
 
+    def carry_one(self) -> None:
+        """The command carries one file: the look at what it replaces is no check, as with rclone."""
+        self._counts_pairs = False
+
     def _on_listed(self, event: Listed) -> None:
         self._listed += event.items
 
     def _on_compared(self, event: Compared) -> None:
-        if event.verdict in _CHECKED:
+        if self._counts_pairs and event.verdict in _CHECKED:
             self._checks += 1
 
     def _on_compared_run(self, event: ComparedRun) -> None:

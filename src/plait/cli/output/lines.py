@@ -168,6 +168,11 @@ class Lines:
                 yield from self._rename_skipped(action, action.origin, option)
                 return
             yield self._skipped_under_its_name(action, word, option)
+            if self._moves and action.verb is Verb.TOUCH and action.source is not None:
+                # The source goes once the time is set.
+                yield msgspec.structs.replace(
+                    self._skipped(action, "delete", action.source.size, option), subject=action.source.key
+                )
         elif self._rclone and action.verb is Verb.REMOVE_DIRECTORY and outcome.detail not in {GATE_CLOSED, NOT_WANTED}:
             # Rclone says so before it tries.
             yield Line(Level.INFO, REMOVED_DIRECTORY, action.key)
