@@ -319,6 +319,7 @@ CASES = [
     (make_mixed, "sync s d --immutable -v"),
     # With a filter, rclone does not first try to move the directory as a whole.
     (make_mixed, "move s d --exclude /old/** -v"),
+    (make_mixed, "move s d -M --exclude /old/** --delete-empty-src-dirs -q"),
     (make_mixed, "move s d --exclude /old/** --use-json-log -v --stats 0"),
     (make_mixed, "move s d --exclude /old/** --backup-dir bk -v"),
     (make_mixed, "move s d --exclude /old/** --suffix .old -v --delete-empty-src-dirs"),

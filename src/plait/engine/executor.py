@@ -54,7 +54,6 @@ CHECKS_FINISHED = "Checks finished, now starting transfers"
 NOT_DELETING_FILES = "not deleting files as there were IO errors"
 NOT_DELETING_DIRECTORIES = "not deleting directories as there were IO errors"
 
-_REMOVALS = frozenset({Verb.REMOVE_DIRECTORY, Verb.REMOVE_SOURCE_DIRECTORY})
 _DELETIONS = frozenset({Verb.DELETE, Verb.DELETE_SOURCE})
 _WITH_CONTENT = frozenset({Verb.CREATE, Verb.REPLACE})
 _FEWEST_TOGETHER, _MOST_TOGETHER = 100, 1000
@@ -139,6 +138,7 @@ class _Attempt:
         self._late = Spill()
         self._deletions = Spill()
         self._removals: dict[int, Spill] = {}
+        self._emptied: dict[int, Spill] = {}
         self._times: dict[int, Spill] = {}
         self._respellings: dict[int, Spill] = {}
         self._complete = False
@@ -162,7 +162,7 @@ class _Attempt:
             if settings.delete_when is DeleteWhen.BEFORE:
                 compared = self._errors.count
                 self._delete()
-                self._remove(compared)
+                self._remove(self._removals, compared)
             if settings.check_first:
                 self._events.emit(Message(Level.INFO, CHECKS_FINISHED, settings.subject))
             for action in self._late:
@@ -178,8 +178,9 @@ class _Attempt:
             if settings.delete_when in {DeleteWhen.AFTER, DeleteWhen.NEVER}:
                 self._delete()
             if settings.delete_when is not DeleteWhen.BEFORE:
-                self._remove()
+                self._remove(self._removals)
             self._set_times_and_spellings()
+            self._remove_emptied()
         except BaseException:
             self._abort.cancel()
             raise
@@ -229,8 +230,10 @@ class _Attempt:
         verb = action.verb
         if verb is Verb.DELETE:
             self._deletions.append(action)
-        elif verb in _REMOVALS:
+        elif verb is Verb.REMOVE_DIRECTORY:
             _level(self._removals, action).append(action)
+        elif verb is Verb.REMOVE_SOURCE_DIRECTORY:
+            _level(self._emptied, action).append(action)
         elif verb is Verb.TOUCH_DIRECTORY:
             _level(self._times, action).append(action)
         elif verb is Verb.RESPELL:
@@ -279,7 +282,7 @@ class _Attempt:
             return
         self._together(self._deletions, "deletion")
 
-    def _remove(self, passed: int = 0) -> None:
+    def _remove(self, removals: dict[int, Spill], passed: int = 0) -> None:
         """Removes directories that are no longer wanted, deepest first, if the gate is open.
 
         The first `passed` errors do not close it, unless one of them is that a listing failed.
@@ -291,21 +294,22 @@ class _Attempt:
         closed = self._stop.cancelled() or not self._complete or (failed and not settings.ignore_errors)
         never = settings.delete_when is DeleteWhen.NEVER
         if closed:
-            if (errors.count or self._limit_told) and (self._removals or not never):
+            if (errors.count or self._limit_told) and (removals or not never):
                 self._events.emit(Message(Level.ERROR, NOT_DELETING_DIRECTORIES, settings.subject))
-            for level in self._removals.values():
+            for level in removals.values():
                 self._skip(level, GATE_CLOSED)
             return
-        if never:
-            for level in self._removals.values():
-                self._skip((action for action in level if action.verb is Verb.REMOVE_DIRECTORY), NOT_WANTED)
-        self._deepest_first(self._removals, _wanted if never else None)
+        if never and removals is self._removals:
+            for level in removals.values():
+                self._skip(level, NOT_WANTED)
+            return
+        for depth in sorted(removals, reverse=True):
+            self._together(removals[depth], "directory")
 
-    def _deepest_first(self, levels: dict[int, Spill], chosen: Callable[[Action], bool] | None = None) -> None:
-        """Executes directory actions, or the chosen ones."""
-        for depth in sorted(levels, reverse=True):
-            level: Iterable[Action] = levels[depth]
-            self._together(level if chosen is None else filter(chosen, level), "directory")
+    def _remove_emptied(self) -> None:
+        """Removes directories of the source: last, for their metadata may be read until then."""
+        if self._emptied:
+            self._remove(self._emptied)
 
     def _set_times_and_spellings(self) -> None:
         """Executes what renames and times come last: a name that changes also changes the time of what holds it."""
@@ -315,7 +319,7 @@ class _Attempt:
                     self._together(levels[depth], "directory")
 
     def _spilled(self) -> Iterable[Spill]:
-        for levels in (self._removals, self._times, self._respellings):
+        for levels in (self._removals, self._emptied, self._times, self._respellings):
             yield from levels.values()
 
     def _together(self, actions: Iterable[Action], name: str) -> None:
@@ -508,11 +512,6 @@ class _Attempt:
             cancelled=cancelled,
             complete=self._complete,
         )
-
-
-def _wanted(action: Action) -> bool:
-    """True for removals that no `DeleteWhen` forbids: those at the source of a move."""
-    return action.verb is not Verb.REMOVE_DIRECTORY
 
 
 def _first(work: Sequence[Action] | Creations) -> Action:
