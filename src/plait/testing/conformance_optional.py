@@ -37,6 +37,23 @@ from plait.testing.generators import (
 from plait.testing.store_tools import LATER, MOMENT, REFUSALS, files, get, holds, items, keys, put, rounded
 
 
+def overtaken(store: Store) -> list[CopyRequest]:
+    """A batch whose files have changed, gone, or found another in their place since it was planned; but `fine`."""
+    for name in ("changed", "gone", "obstructed", "fine", "moved"):
+        put(store, f"from/{name}", name.encode(), Outgoing(modified=MOMENT))
+    listed = {item.key: item for item in items(store, "from/")}
+    put(store, "to/moved", b"as planned")
+    planned = store.stat("to/moved")
+    put(store, "to/moved", b"another since", Outgoing(modified=LATER))
+    put(store, "to/obstructed", b"in the way")
+    put(store, "from/changed", b"changed since", Outgoing(modified=LATER))
+    assert list(store.delete(["from/gone"])) == [Deleted("from/gone")]
+    return [
+        CopyRequest(item, key.replace("from", "to"), planned if key.endswith("moved") else None)
+        for key, item in listed.items()
+    ]
+
+
 class OptionalConformance:
     """What a store offers beyond the core works as its protocol says; part of `StoreConformance`."""
 
@@ -276,19 +293,7 @@ class OptionalConformance:
     def test_a_batch_copies_only_what_is_expected(self, store: Store) -> None:
         if not isinstance(store, CopiesBatches):
             return
-        for name in ("changed", "gone", "obstructed", "fine", "moved"):
-            put(store, f"from/{name}", name.encode(), Outgoing(modified=MOMENT))
-        listed = {item.key: item for item in items(store, "from/")}
-        put(store, "to/moved", b"as planned")
-        planned = store.stat("to/moved")
-        put(store, "to/moved", b"another since", Outgoing(modified=LATER))
-        put(store, "to/obstructed", b"in the way")
-        put(store, "from/changed", b"changed since", Outgoing(modified=LATER))
-        assert list(store.delete(["from/gone"])) == [Deleted("from/gone")]
-        requests = [
-            CopyRequest(item, key.replace("from", "to"), planned if key.endswith("moved") else None)
-            for key, item in listed.items()
-        ]
+        requests = overtaken(store)
         results = store.copy_batch(store, requests, Outgoing(), lambda: False)
         errors = {result.request.item.key.removeprefix("from/"): result.error for result in results}
         assert errors.pop("fine") is None
@@ -342,19 +347,7 @@ class OptionalConformance:
     def test_moves_only_what_is_expected(self, store: Store) -> None:
         if not isinstance(store, MovesBatches):
             return
-        for name in ("changed", "gone", "obstructed", "fine", "moved"):
-            put(store, f"from/{name}", name.encode(), Outgoing(modified=MOMENT))
-        listed = {item.key: item for item in items(store, "from/")}
-        put(store, "to/moved", b"as planned")
-        planned = store.stat("to/moved")
-        put(store, "to/moved", b"another since", Outgoing(modified=LATER))
-        put(store, "to/obstructed", b"in the way")
-        put(store, "from/changed", b"changed since", Outgoing(modified=LATER))
-        assert list(store.delete(["from/gone"])) == [Deleted("from/gone")]
-        requests = [
-            CopyRequest(item, key.replace("from", "to"), planned if key.endswith("moved") else None)
-            for key, item in listed.items()
-        ]
+        requests = overtaken(store)
         results = store.move_batch(store, requests, Outgoing(), lambda: False)
         done = [request.key for request, result in zip(requests, results, strict=True) if result is not None]
         assert done == ["to/fine"]

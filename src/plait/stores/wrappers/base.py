@@ -276,3 +276,20 @@ class WrappedReader(Closing):
     def close(self) -> None:
         """Closes the reading under way."""
         self._reader.close()
+
+
+class WrappedPartial:
+    """An item in parts round another one, `_partial`."""
+
+    def __init__(self, partial: PartialWrite) -> None:
+        self._partial = partial
+
+    @property
+    def passed_to(self) -> PartialWrite:
+        """What the calls go to."""
+        return self._partial
+
+    @property
+    def part_size(self) -> int:
+        """As the store's, in bytes."""
+        return self._partial.part_size

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from plait.model.errors import CancelledError
 from plait.model.values.bandwidths import Timetable
 from plait.stores.base import PLAIN
-from plait.stores.wrappers.base import WrappedReader, Wrapper, unwrapped, wrapping
+from plait.stores.wrappers.base import WrappedPartial, WrappedReader, Wrapper, unwrapped, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -294,20 +294,12 @@ class LimitedReader(LimitedContent, WrappedReader):
         WrappedReader.__init__(self, reader)
 
 
-class LimitedPartial:
+class LimitedPartial(WrappedPartial):
     """An item in parts whose content is paid for as it is sent."""
 
     def __init__(self, partial: PartialWrite, store: LimitedStore) -> None:
-        self._partial = partial
+        super().__init__(partial)
         self._store = store
-
-    @property
-    def passed_to(self) -> PartialWrite:
-        return self._partial
-
-    @property
-    def part_size(self) -> int:
-        return self._partial.part_size
 
     def write_part(self, offset: int, content: Source, length: int) -> None:
         """As the store does."""

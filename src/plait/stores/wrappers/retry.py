@@ -24,7 +24,7 @@ from plait.model.errors import (
     UnknownOutcomeError,
 )
 from plait.stores.base import PLAIN, PassesPipe
-from plait.stores.wrappers.base import WrappedReader, Wrapper, wrapping
+from plait.stores.wrappers.base import WrappedPartial, WrappedReader, Wrapper, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -305,20 +305,12 @@ class ReplayedSource:
         return None if self._kept is None else bytes(self._kept)
 
 
-class RetriedPartial:
+class RetriedPartial(WrappedPartial):
     """An item in parts whose completion is repeated; a part is repeated by who has its content."""
 
     def __init__(self, store: RetryStore, partial: PartialWrite) -> None:
+        super().__init__(partial)
         self._store = store
-        self._partial = partial
-
-    @property
-    def passed_to(self) -> PartialWrite:
-        return self._partial
-
-    @property
-    def part_size(self) -> int:
-        return self._partial.part_size
 
     def write_part(self, offset: int, content: Source, length: int) -> None:
         """As the store does, once."""
