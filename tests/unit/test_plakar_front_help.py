@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from plait.cli.fronts.go_flags import FlagError, parse
 from plait.cli.fronts.plakar_commands import FRONT, HIDDEN
 from plait.cli.main import main
+from plait.cli.repository_options import LOCATION
 
 STORE_USAGE = """\
 Usage: store
@@ -116,3 +118,10 @@ def test_help_takes_flags(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.startswith("PLAKAR-VERSION(1)")
     assert main(["plakar", "help", "-x"]) == 2
     assert capfd.readouterr().err.startswith("flag provided but not defined: -x\nUsage: help [OPTIONS]\n")
+
+
+@pytest.mark.parametrize(("text", "reason"), [("x", "parse error"), ("9" * 20, "value out of range")])
+def test_what_is_no_number_and_what_is_too_large_a_one(text: str, reason: str) -> None:
+    with pytest.raises(FlagError) as caught:
+        parse(["-days", text], LOCATION)
+    assert caught.value.message == f'invalid value "{text}" for flag -days: {reason}'

@@ -114,6 +114,8 @@ def test_durations(text: str, expected: int) -> None:
 def test_lists_and_tags() -> None:
     assert split_list(["a, b", ",c,,"]) == ("a", "b", "c")
     assert split_tags(["b,!a", " c "]) == (("b", "c"), ("a",))
+    # Not every snapshot there is: `rm -tag '!'` would remove them all.
+    assert split_tags(["!", " ! ", "!!"]) == (("!", "!"), ("!",))
 
 
 def test_prefixes_in_either_case() -> None:

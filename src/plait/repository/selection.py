@@ -106,10 +106,10 @@ def split_list(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def split_tags(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tags that must be there, and those marked with `!` that must not."""
+    """Tags that must be there, and those marked with `!` that must not. A `!` alone is a tag, which nothing has."""
     items = split_list(values)
-    ignored = tuple(item[1:] for item in items if item.startswith("!"))
-    return tuple(item for item in items if not item.startswith("!")), ignored
+    ignored = [item for item in items if item.startswith("!") and item != "!"]
+    return tuple(item for item in items if item not in ignored), tuple(item[1:] for item in ignored)
 
 
 def normal_prefix(prefix: str) -> str:

@@ -38,6 +38,8 @@ def parse(arguments: Sequence[str], options: OptionSet) -> tuple[Values, Line]:
         what = "boolean value" if error.option.type.is_switch else "value"
         flag = "" if error.option.type.is_switch else "flag "
         reason = error.reason if not _is_number(error.option) and not error.option.type.is_switch else "parse error"
+        if _is_number(error.option) and error.text.lstrip("+-").isdecimal():
+            reason = "value out of range"
         raise FlagError(f'invalid {what} "{error.text}" for {flag}-{error.option.name}: {reason}') from None
 
 
