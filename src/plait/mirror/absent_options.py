@@ -49,7 +49,7 @@ azurefiles: account chunk-size% client-certificate-password client-certificate-p
 b2: account chunk-size% copy-cutoff% description disable-checksum? download-auth-duration@ download-url encoding
   endpoint hard-delete? key lifecycle# sse-customer-algorithm sse-customer-key sse-customer-key-base64
   sse-customer-key-md5 test-mode upload-concurrency# upload-cutoff% version-at versions?
-box: access-token auth-url box-config-file box-sub-type client-credentials client-id client-secret commit-retries#
+box: access-token auth-url box-config-file box-sub-type client-credentials? client-id client-secret commit-retries#
   description encoding impersonate list-chunk# owned-by root-folder-id token token-url upload-cutoff%
 cache: chunk-clean-interval@ chunk-no-memory? chunk-path chunk-size% chunk-total-size% db-path db-purge? db-wait-time@
   description info-age@ plex-insecure plex-password plex-url plex-username read-retries# remote rps# tmp-upload-path
@@ -64,7 +64,7 @@ crypt: description directory-name-encryption? filename-encoding filename-encrypt
 doi: description doi doi-resolver-api-url provider
 drime: access-token chunk-size% description encoding hard-delete? list-chunk# root-folder-id upload-concurrency#
   upload-cutoff% workspace-id
-dropbox: auth-url batch-mode batch-size# batch-timeout@ chunk-size% client-credentials client-id client-secret
+dropbox: auth-url batch-mode batch-size# batch-timeout@ chunk-size% client-credentials? client-id client-secret
   description encoding export-formats impersonate impersonate-admin pacer-min-sleep@ root-namespace shared-files?
   shared-folders? show-all-exports? skip-exports? skip-shared-folders? skip-unowned-folders? token token-url
 fichier: api-key cdn? description encoding file-password folder-password shared-folder
@@ -76,33 +76,33 @@ filescom: api-key description encoding password site username
 ftp: allow-insecure-tls-ciphers? ask-password? close-timeout@ concurrency# description disable-epsv? disable-mlsd?
   disable-tls13? disable-utf8? encoding explicit-tls? force-list-hidden? host http-proxy idle-timeout@
   no-check-certificate? no-check-upload? pass port# shut-timeout@ socks-proxy tls? tls-cache-size# user writing-mdtm?
-gcs: access-token anonymous? auth-url bucket-acl bucket-policy-only? client-credentials client-id client-secret
+gcs: access-token anonymous? auth-url bucket-acl bucket-policy-only? client-credentials? client-id client-secret
   decompress? description directory-markers? encoding endpoint env-auth? location no-check-bucket? object-acl
   project-number service-account-file storage-class token token-url user-project
 gofile: access-token account-id description encoding list-chunk# root-folder-id
-gphotos: auth-url batch-mode batch-size# batch-timeout@ client-credentials client-id client-secret description
+gphotos: auth-url batch-mode batch-size# batch-timeout@ client-credentials? client-id client-secret description
   encoding include-archived? proxy read-only? read-size? start-year# token token-url
 hasher: auto-size% description hashes max-age@ remote
 hdfs: data-transfer-protection description encoding namenode service-principal-name username
-hidrive: auth-url chunk-size% client-credentials client-id client-secret description disable-fetching-member-count?
+hidrive: auth-url chunk-size% client-credentials? client-id client-secret description disable-fetching-member-count?
   encoding endpoint root-prefix scope-access scope-role token token-url upload-concurrency# upload-cutoff%
 http: description headers no-escape? no-head? no-slash? url
-huaweidrive: auth-url chunk-size% client-credentials client-id client-secret description encoding list-chunk#
+huaweidrive: auth-url chunk-size% client-credentials? client-id client-secret description encoding list-chunk#
   root-folder-id token token-url upload-cutoff%
 iclouddrive: apple-id client-id description encoding password service
 imagekit: description encoding endpoint private-key public-key upload-tags versions?
 internetarchive: access-key-id description disable-checksum? encoding endpoint front-endpoint item-derive?
   item-metadata secret-access-key wait-archive@
 internxt: chunk-size% description email encoding pass skip-hash-validation? upload-concurrency# upload-cutoff%
-jottacloud: auth-url client-credentials client-id client-secret description encoding hard-delete? md5-memory-limit%
+jottacloud: auth-url client-credentials? client-id client-secret description encoding hard-delete? md5-memory-limit%
   no-versions? token token-url trashed-only? upload-resume-limit%
 koofr: description encoding endpoint mountid password provider setmtime? user
 linkbox: description email password token
-mailru: auth-url check-hash? client-credentials client-id client-secret description encoding pass speedup-enable?
+mailru: auth-url check-hash? client-credentials? client-id client-secret description encoding pass speedup-enable?
   speedup-file-patterns speedup-max-disk% speedup-max-memory% token token-url user
 mega: 2fa debug? description encoding hard-delete? pass use-https? user
 netstorage: account description host protocol secret
-onedrive: access-scopes auth-url av-override? chunk-size% client-credentials client-id client-secret delta?
+onedrive: access-scopes auth-url av-override? chunk-size% client-credentials? client-id client-secret delta?
   description drive-id drive-type encoding expose-onenote-files? hard-delete? hash-type link-password link-scope
   link-type list-chunk# metadata-permissions no-versions? region root-folder-id server-side-across-configs? tenant
   tenant-url token token-url upload-cutoff%
@@ -111,15 +111,15 @@ oos: attempt-resume-upload? chunk-size% compartment config-file config-profile c
   provider region sse-customer-algorithm sse-customer-key sse-customer-key-file sse-customer-key-sha256 sse-kms-key-id
   storage-tier upload-concurrency# upload-cutoff%
 opendrive: access chunk-size% description encoding password username
-pcloud: auth-url client-credentials client-id client-secret description encoding hostname password root-folder-id
+pcloud: auth-url client-credentials? client-id client-secret description encoding hostname password root-folder-id
   token token-url username
 pikpak: chunk-size% description device-id encoding hash-memory-limit% no-media-link? pass root-folder-id trashed-only?
   upload-concurrency# upload-cutoff% use-trash? user user-agent
 pixeldrain: api-key api-url description root-folder-id
-premiumizeme: auth-url client-credentials client-id client-secret description encoding token token-url
+premiumizeme: auth-url client-credentials? client-id client-secret description encoding token token-url
 protondrive: 2fa app-version description enable-caching? encoding mailbox-password original-file-size? otp-secret-key
   password replace-existing-draft? username
-putio: auth-url client-credentials client-id client-secret description encoding token token-url
+putio: auth-url client-credentials? client-id client-secret description encoding token token-url
 qingstor: access-key-id chunk-size% connection-retries# description encoding endpoint env-auth? secret-access-key
   upload-concurrency# upload-cutoff% zone
 quatrix: api-key description effective-upload-time encoding hard-delete? host maximal-summary-chunk-size%
@@ -128,12 +128,12 @@ seafile: 2fa? create-library? description encoding library library-key pass url 
 sftp: ask-password? blake3sum-command chunk-size% ciphers concurrency# connections# copy-is-hardlink? crc32sum-command
   description disable-concurrent-reads? disable-concurrent-writes? disable-hashcheck? encoding hashes host
   host-key-algorithms host-keys http-proxy idle-timeout@ key-exchange key-file key-file-pass key-pem key-use-agent?
-  known-hosts-file macs md5sum-command pass path-override pin-host-key port# pubkey pubkey-file server-command set-env
+  known-hosts-file macs md5sum-command pass path-override pin-host-key? port# pubkey pubkey-file server-command set-env
   set-modtime? sha1sum-command sha256sum-command shell-type skip-links? socks-proxy ssh subsystem use-fstat?
   use-insecure-cipher? user xxh128sum-command xxh3sum-command
 shade: api-key chunk-size% description drive-id encoding endpoint max-upload-parts# token token-expiry
   upload-concurrency#
-sharefile: auth-url chunk-size% client-credentials client-id client-secret description encoding endpoint
+sharefile: auth-url chunk-size% client-credentials? client-id client-secret description encoding endpoint
   root-folder-id token token-url upload-cutoff%
 sia: api-password api-url description encoding user-agent
 smb: case-insensitive? description domain encoding hide-special-share? host idle-timeout@ kerberos-ccache pass port#
@@ -149,9 +149,9 @@ ulozto: app-token description encoding list-page-size# password root-folder-slug
 union: action-policy cache-time# create-policy description min-free-space% search-policy upstreams
 webdav: auth-redirect? bearer-token bearer-token-command description encoding headers nextcloud-chunk-size%
   owncloud-exclude-mounts? owncloud-exclude-shares? pacer-min-sleep@ pass unix-socket url user vendor
-yandex: auth-url client-credentials client-id client-secret description encoding hard-delete? spoof-ua? token
+yandex: auth-url client-credentials? client-id client-secret description encoding hard-delete? spoof-ua? token
   token-url upload-wait@
-zoho: auth-url client-credentials client-id client-secret description encoding list-folder-burst# list-folder-limit#
+zoho: auth-url client-credentials? client-id client-secret description encoding list-folder-burst# list-folder-limit#
   list-folder-window@ region root-folder-id token token-url tpslimit~ tpslimit-burst# upload-cutoff%
 rc: addr allow-origin baseurl cert client-ca enable-metrics? files htpasswd job-expire-duration@ job-expire-interval@
   key max-header-bytes# min-tls-version no-auth? pass realm response-header salt serve? serve-no-modtime?
