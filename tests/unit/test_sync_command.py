@@ -233,6 +233,19 @@ def test_a_file_is_named_by_its_whole_path_where_the_list_of_its_directory_is_da
 
 
 @pytest.mark.parametrize("face", [(), ("plakar",)])
+@pytest.mark.parametrize("verb", ["rm", "prune"])
+def test_an_empty_word_removes_nothing(bench: Bench, face: tuple[str, ...], verb: str) -> None:
+    """A script whose variable was not set lost every snapshot: each identifier begins with nothing."""
+    bench.create("a")
+    snapshots = [bench.save("a", "one"), bench.save("a", "two")]
+    bench.run(*face, "at", "a", verb, "-apply", "", code=1 if face else 2)
+    assert "no filter specified" in bench.err
+    assert bench.listed("a") == sorted(snapshots)
+    bench.run(*face, "at", "a", verb, "-apply", "", snapshots[0])
+    assert bench.listed("a") == snapshots[1:]
+
+
+@pytest.mark.parametrize("face", [(), ("plakar",)])
 @pytest.mark.parametrize("how", ["-quiet", "-silent"])
 def test_a_quiet_sync_says_nothing_that_is_no_error(bench: Bench, face: tuple[str, ...], how: str) -> None:
     bench.create("a")

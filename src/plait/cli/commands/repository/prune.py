@@ -44,7 +44,8 @@ def prune(command: RepositoryCommand) -> int:
 def _asked(command: RepositoryCommand, now: int) -> Query:
     """The policy, and over it what the line says. Raises RefusedError where neither says anything."""
     values = command.values
-    words = tuple(map(normal_prefix, command.invocation.words))
+    # An empty word is a variable that was not set: it is the beginning of every identifier, and means none.
+    words = tuple(map(normal_prefix, filter(None, command.invocation.words)))
     asked = query(values, prefixes=words)
     if values.policy:
         try:

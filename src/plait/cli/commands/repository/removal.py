@@ -27,7 +27,8 @@ def rm(command: RepositoryCommand) -> int:
     """Shows which snapshots would be removed, and with `--apply` removes them."""
     refuse_unfit_afterwards(command)
     values = command.values
-    words = command.invocation.words
+    # An empty word is a variable that was not set: it is the beginning of every identifier, and means none.
+    words = tuple(filter(None, command.invocation.words))
     asked = query(values, prefixes=words if command.is_front else tuple(map(normal_prefix, words)))
     if not asked.narrows or (command.is_front and not words and not _selects(asked)):
         raise RefusedError("no filter specified, not going to remove everything", hint="name snapshots, or filters")
