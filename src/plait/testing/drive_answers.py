@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
 
 from plait.testing.drive_account import EXPORTS, ROOT
-from plait.testing.drive_query import matches, parse_query, selected
+from plait.testing.drive_query import matching, parse_query, selected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +61,14 @@ class Answers(BaseHTTPRequestHandler):
     def list_files(self, query: dict[str, str], _: bytes) -> None:
         """`files.list`."""
         drive = self.drive
-        wanted = parse_query(query["q"]) if query.get("q") else None
+        is_wanted = matching(parse_query(query["q"]), ROOT) if query.get("q") else None
         found = [
             held.fields
             for held in drive.files.values()
             if held.fields["id"] != ROOT
             and held.fields["id"] not in drive.drives
             and (query.get("corpora") != "drive" or held.fields.get("driveId") == query.get("driveId"))
-            and (wanted is None or matches(wanted, held.fields, ROOT))
+            and (is_wanted is None or is_wanted(held.fields))
         ]
         start = int(query.get("pageToken") or 0)
         size = min(int(query.get("pageSize") or 100), drive.page_size)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 _TOKENS: Final = re.compile(
     r"\s*(?:(?P<text>'(?:\\.|[^'\\])*')|(?P<operator><=|>=|!=|=|<|>)|(?P<mark>[()])|(?P<word>[A-Za-z.]+))"
@@ -68,26 +66,39 @@ _COMPARED: Final[Mapping[str, Callable[[str, str], bool]]] = {
 }
 
 
-def matches(condition: Condition, fields: Mapping[str, Any], root: str = "root") -> bool:
-    """True where a file with these fields is meant; `root` is what the word `root` stands for.
+Predicate = Callable[[Mapping[str, Any]], bool]
+
+
+def matching(condition: Condition, root: str = "root") -> Predicate:
+    """What says whether a file with some fields is meant; `root` is what the word `root` stands for.
 
     Names are compared without regard to case, as the API does.
     """
     operator, *parts = condition
     match operator:
         case "and":
-            return all(matches(part, fields, root) for part in parts)
+            left, right = matching(parts[0], root), matching(parts[1], root)
+            return lambda fields: left(fields) and right(fields)
         case "or":
-            return any(matches(part, fields, root) for part in parts)
+            left, right = matching(parts[0], root), matching(parts[1], root)
+            return lambda fields: left(fields) or right(fields)
         case "not":
-            return not matches(parts[0], fields, root)
+            other = matching(parts[0], root)
+            return lambda fields: not other(fields)
         case "in":
-            return (root if parts[0] == "root" else parts[0]) in fields.get(parts[1], ())
-    name, wanted = parts
-    value = fields.get(name, False if wanted in {"true", "false"} else "")
-    if isinstance(value, bool):
-        value = str(value).lower()
-    return _COMPARED[operator](str(value), wanted)
+            wanted, name = root if parts[0] == "root" else parts[0], parts[1]
+            return lambda fields: wanted in fields.get(name, ())
+    return _comparing(_COMPARED[operator], *parts)
+
+
+def _comparing(compare: Callable[[str, str], bool], name: str, wanted: str) -> Predicate:
+    missing = False if wanted in {"true", "false"} else ""
+
+    def compared(fields: Mapping[str, Any]) -> bool:
+        value = fields.get(name, missing)
+        return compare(str(value).lower() if isinstance(value, bool) else str(value), wanted)
+
+    return compared
 
 
 def selected(value: Any, mask: str) -> Any:
