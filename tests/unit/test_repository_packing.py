@@ -16,7 +16,8 @@ from plait.repository.format.compression import Compression
 from plait.repository.format.hashing import Authenticator
 from plait.repository.format.resources import VERSION_1_0_0, Resource
 from plait.repository.layout import Folder
-from plait.repository.packing import Packing
+from plait.repository.packing import Encoded, Packing
+from plait.repository.segments import key_of
 from plait.stores.memory import MemoryStore
 from plait.stores.wrappers.fault import Fault, Misdeed, Script, faulty
 
@@ -55,6 +56,22 @@ def test_it_grows_beyond_what_was_foreseen(monkeypatch: pytest.MonkeyPatch, capa
 
 def test_a_great_many_small_blobs() -> None:
     stored(StoredFiles(MemoryStore()), [os.urandom(8) for _ in range(120_000)])
+
+
+def test_blobs_that_come_as_columns() -> None:
+    blobs = [random.Random(number).randbytes(number) for number in range(9)]
+    keys = b"".join(key_of(Resource.OBJECT, CODEC.mac(blob)) for blob in blobs)
+    columns = Encoded(keys, list(map(len, blobs)), b"".join(blobs))
+    some = columns.only([1, 4, 8])
+    assert some == Encoded(keys[33:66] + keys[132:165] + keys[264:297], [1, 4, 8], blobs[1] + blobs[4] + blobs[8])
+    filled = Packing()
+    filled.add_all(some)
+    files = StoredFiles(MemoryStore())
+    packed = filled.store(CODEC, files)
+    _, body = CODEC.unwrap(files.read(files.key(Folder.PACKFILES, packed.name)), Resource.PACKFILE, VERSION_1_0_0)
+    held = packfiles.read_index(body, CODEC).blobs[1:-1]
+    assert [(blob.resource, blob.mac) for blob in held] == [(Resource.OBJECT, CODEC.mac(blobs[n])) for n in (1, 4, 8)]
+    assert [body[blob.offset : blob.offset + blob.length] for blob in held] == [blobs[n] for n in (1, 4, 8)]
 
 
 def test_what_fails_in_passing_is_stored_again() -> None:
