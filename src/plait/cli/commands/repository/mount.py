@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import suppress
@@ -13,7 +14,7 @@ from plait.cli.commands.repository.listing import open_path, select_now
 from plait.cli.commands.repository.server import address, refuse_as_go, shown_host
 from plait.cli.output.syncing import shown_name
 from plait.cli.repository_options import query
-from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, ExitCode, from_os_error
+from plait.model.errors import AlreadyExistsError, DirectoryNotFoundError, ExitCode, StoreError, from_os_error
 
 if TYPE_CHECKING:
     from plait.cli.repositories import RepositoryCommand
@@ -67,6 +68,9 @@ def _refuse(command: RepositoryCommand, directory: str) -> None:
         front = "no such file or directory"
         raise DirectoryNotFoundError(front if command.is_front else f"there is no {directory}") from None
     except OSError as error:
+        if error.errno == errno.ENOTCONN:
+            left = f"{directory} is still mounted by a program that was killed"
+            raise StoreError(left, hint=f"end that first: umount {directory}") from None
         raise from_os_error(error, directory) from None
     if taken:
         raise AlreadyExistsError(f"{directory} already looks like a mountpoint; refusing to mount over it")
