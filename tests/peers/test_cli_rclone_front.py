@@ -23,6 +23,8 @@ MASKS = (
     (re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d "), ""),
     (re.compile(r"[0-9.]+ [KMG]?i?B/s, ETA .*"), "SPEED"),
     (re.compile(r"^(Elapsed time:).*"), r"\1"),
+    # The original shows what its listings have come to while they go on.
+    (re.compile(r"(Listed |\"listed\":)\d+"), r"\1N"),
     (re.compile(r" \(using (Dir)?SetModTime\)"), ""),
     (re.compile(r"Made directory with metadata .*"), "Made directory"),
     (re.compile(r'"(time|source|objectType)":"[^"]*",?'), ""),

@@ -46,8 +46,8 @@ def modules(wheel: Path) -> set[str]:
 
 
 def sources() -> set[str]:
-    paths = (path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*"))
-    return {path.as_posix() for path in paths if path.suffix in {".py", ".pyi"} or path.name == "py.typed"}
+    paths = (path.relative_to(ROOT / "src") for path in (ROOT / "src/plait").rglob("*"))
+    return {path.as_posix() for path in paths if path.suffix in {".py", ".pyi", ".txt"} or path.name == "py.typed"}
 
 
 def test_without_a_compiler_the_package_is_whole_in_pure_python(tree: Path) -> None:
