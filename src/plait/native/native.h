@@ -154,6 +154,9 @@ PyObject *plait_md5_parts(PyObject *module, PyObject *arguments);
 const char **plait_plain_names(PyObject *sequence, PyObject **held);
 /* Opens what has a name in a directory, no link; -1 with errno set. */
 int plait_open_below(int directory, const char *name, int flags, mode_t mode);
+/* A descriptor of a directory below an open one, which is that one itself where there are no parents; -1 where it is
+ * not there, or no directory. */
+int plait_enter(int root, const char **parents);
 /* Renames in one step to a name that is free; -1 with errno set, to ENOSYS, EINVAL or ENOTSUP where there is no such
  * way. */
 int plait_rename_to_new(int source, const char *name, int destination, const char *new_name);
@@ -184,9 +187,6 @@ PyObject *plait_wal_checksum(PyObject *module, PyObject *arguments);
 PyObject *plait_whirlpool(PyObject *module, PyObject *arguments);
 
 /* write_file.c */
-/* A descriptor of a directory below an open one, which is that one itself where there are no parents; -1 where it is
- * not there, or no directory. */
-int plait_enter(int root, const char **parents);
 /* What is told of a file. */
 PyObject *plait_numbers(const struct stat *st);
 /* Sets both times of a file, in nanoseconds since the epoch; false with errno set. */

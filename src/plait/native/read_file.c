@@ -33,7 +33,8 @@ take(Work *work, int descriptor)
     }
     size_t size = (size_t)work->found.st_size;
     struct stat after;
-    return plait_read_exactly(descriptor, work->data, size) && fstat(descriptor, &after) == 0 && unchanged(&work->found, &after);
+    return plait_read_exactly(descriptor, work->data, size) && fstat(descriptor, &after) == 0 &&
+           unchanged(&work->found, &after);
 }
 
 static int
