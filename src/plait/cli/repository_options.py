@@ -8,6 +8,8 @@ from plait.mirror.option_types import BANDWIDTH, FILE, INTEGER, SWITCH, TEXT, ch
 from plait.model.options import Option, OptionSet, Repeat, Section, ValueType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plait.model.options import Values
     from plait.repository.selection import Query
 
@@ -138,6 +140,14 @@ def _periods() -> tuple[Option, ...]:
 PERIODS: Final = OptionSet(_periods())
 """The location flags that keep so much of each period."""
 LOCATION: Final = FILTERS | PERIODS
+
+
+def named_snapshots(words: Sequence[str]) -> tuple[str, ...]:
+    """The words of a command that removes snapshots: the beginnings of their identifiers.
+
+    An empty one is a variable that was not set. It is the beginning of every identifier, and means none.
+    """
+    return tuple(filter(None, words))
 
 
 def query(values: Values, *, prefixes: tuple[str, ...] = ()) -> Query:

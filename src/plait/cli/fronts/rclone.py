@@ -164,7 +164,7 @@ def run_verb(verb: str, line: Line, environment: Mapping[str, str], arguments: t
         values = replace(values, parsed={**values.parsed, "verbose": 2})
     form = Form("mirror", front.words, front.takes, front.run, front.options)
     try:
-        code = known(
+        code = rclone_code(
             int(load(form.run)(Invocation(name, form, line.texts, values, {}, "rclone", environment, arguments)))
         )
     except WordsError as error:
@@ -221,7 +221,7 @@ def _contradiction(values: Values) -> str:
     return ""
 
 
-def known(code: int) -> int:
+def rclone_code(code: int) -> int:
     """Rclone's exit code for one of Plait's: what it has no code for is 1."""
     return code if code <= ExitCode.DURATION_LIMIT or code >= ExitCode.INTERRUPTED else ExitCode.FAILED
 
@@ -250,7 +250,7 @@ def _end(verb: str, error: PlaitError, log: Log) -> int:
         log.critical(error.message)
     elif not isinstance(error, CancelledError):
         log.write(Level.NOTICE, f"Failed to {verb}: {error.message}")
-    return known(error.exit_code)
+    return rclone_code(error.exit_code)
 
 
 def _is_global(error: ConfigurationError) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from plait.cli.commands.repository.maintenance import maintain_afterwards, refuse_unfit_afterwards
 from plait.cli.output.snapshots import snapshot_record, verdict_lines
 from plait.cli.repositories import RefusedError
-from plait.cli.repository_options import query
+from plait.cli.repository_options import named_snapshots, query
 from plait.model.errors import ConfigurationError, DirectoryNotFoundError, IntegrityError
 from plait.repository.configured.policies import Policies, overlay
 from plait.repository.selection import normal_prefix, with_prefix
@@ -44,8 +44,7 @@ def prune(command: RepositoryCommand) -> int:
 def _asked(command: RepositoryCommand, now: int) -> Query:
     """The policy, and over it what the line says. Raises RefusedError where neither says anything."""
     values = command.values
-    # An empty word is a variable that was not set: it is the beginning of every identifier, and means none.
-    words = tuple(map(normal_prefix, filter(None, command.invocation.words)))
+    words = tuple(map(normal_prefix, named_snapshots(command.invocation.words)))
     asked = query(values, prefixes=words)
     if values.policy:
         try:

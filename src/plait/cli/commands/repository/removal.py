@@ -10,7 +10,7 @@ from plait.cli.commands.repository.listing import select_now
 from plait.cli.commands.repository.maintenance import maintain_afterwards, refuse_unfit_afterwards
 from plait.cli.output.snapshots import snapshot_line, snapshot_record
 from plait.cli.repositories import RefusedError
-from plait.cli.repository_options import query
+from plait.cli.repository_options import named_snapshots, query
 from plait.repository.selection import normal_prefix
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def rm(command: RepositoryCommand) -> int:
     """Shows which snapshots would be removed, and with `--apply` removes them."""
     refuse_unfit_afterwards(command)
     values = command.values
-    # An empty word is a variable that was not set: it is the beginning of every identifier, and means none.
-    words = tuple(filter(None, command.invocation.words))
+    words = named_snapshots(command.invocation.words)
     asked = query(values, prefixes=words if command.is_front else tuple(map(normal_prefix, words)))
     if not asked.narrows or (command.is_front and not words and not _selects(asked)):
         raise RefusedError("no filter specified, not going to remove everything", hint="name snapshots, or filters")
